@@ -1,0 +1,260 @@
+"""Every error chimera raises on purpose, as one tree.
+
+    SwarmError
+    +-- ConfigError            exit 6   a setting, credential or schema is wrong; retrying is useless
+    |   `-- SchemaOutdated
+    +-- BackendUnavailable     exit 5   Redis, Postgres or the model cannot be reached; try later
+    |   `-- ModelThrottled
+    +-- NotFound               exit 3   no such id
+    |   +-- AmbiguousId
+    |   `-- ReviewCardNotFound
+    +-- Conflict               exit 4   somebody or something was first
+    |   +-- OCCConflict
+    |   +-- StaleLease
+    |   +-- AlreadyDecided
+    |   +-- WrongState
+    |   `-- IllegalTransition
+    +-- InvalidPlan            exit 1   the plan breaks its rules; carries every problem found
+    +-- InvalidInput           exit 2   an argument or a file cannot be read
+    +-- LLMError               exit 1   the model answered, and the answer is of no use
+    +-- HandlerError           exit 1   a handler broke its contract; never retried
+    +-- RetriesExhausted       exit 1   the last allowed attempt failed
+    +-- WaitTimeout            exit 7   what was waited for did not happen in time
+    `-- ConfirmationNeeded     exit 8   a change that asks first was not confirmed
+
+Each error carries the ids a caller needs as fields, builds its own sentence, and may carry a hint: one line that mends it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+EXIT_FAILED = 1
+"""The thing failed, a check failed, or waiting ended badly."""
+EXIT_USAGE = 2
+"""The command line or an input file cannot be understood."""
+EXIT_NOT_FOUND = 3
+"""An id is unknown or ambiguous."""
+EXIT_CONFLICT = 4
+"""Already decided, wrong state, or someone was first."""
+EXIT_UNAVAILABLE = 5
+"""A server cannot be reached; the same command may work later."""
+EXIT_CONFIG = 6
+"""Configuration, credentials or schema; the same command will fail again."""
+EXIT_TIMEOUT = 7
+"""Waiting took longer than allowed."""
+EXIT_UNCONFIRMED = 8
+"""A confirmation was needed and not given."""
+
+
+class SwarmError(Exception):
+    """Something went wrong that chimera foresaw."""
+
+    code: str = "failed"
+    exit_code: int = EXIT_FAILED
+    retryable: bool = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(SwarmError):
+    """A setting is missing or malformed."""
+
+    code = "config"
+    exit_code = EXIT_CONFIG
+
+
+class SchemaOutdated(ConfigError):
+    """The database schema is not the one this release works with."""
+
+    code = "schema"
+
+    def __init__(self, found: str | None, expected: str) -> None:
+        super().__init__(
+            f"the database schema is {found or 'empty'}, this release needs {expected}", hint="chimera db migrate"
+        )
+        self.found = found
+        self.expected = expected
+
+
+class BackendUnavailable(SwarmError):
+    """A server that the swarm stands on cannot be reached."""
+
+    code = "unavailable"
+    exit_code = EXIT_UNAVAILABLE
+    retryable = True
+
+    def __init__(self, backend: str, reason: str, *, hint: str = "chimera doctor") -> None:
+        super().__init__(f"{backend} is unreachable: {reason}", hint=hint)
+        self.backend = backend
+        self.reason = reason
+
+
+class ModelThrottled(BackendUnavailable):
+    """The model's provider asks for fewer calls."""
+
+    code = "throttled"
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__("the model", f"rate limit, try again in {retry_after.total_seconds():g} s")
+        self.retry_after = retry_after
+
+
+class NotFound(SwarmError):
+    """No record has this id."""
+
+    code = "not_found"
+    exit_code = EXIT_NOT_FOUND
+
+    def __init__(self, noun: str, id: str, *, hint: str = "") -> None:
+        super().__init__(f"no {noun} has the id {id!r}", hint=hint or f"chimera {noun.split()[-1]}s list")
+        self.noun = noun
+        self.id = id
+
+
+class AmbiguousId(NotFound):
+    """An id prefix fits several records."""
+
+    code = "ambiguous"
+
+    def __init__(self, noun: str, id: str, candidates: Sequence[str]) -> None:
+        super().__init__(noun, id, hint="give more characters")
+        self.candidates = tuple(candidates)
+        self.message = f"{id!r} fits several {noun}s: {', '.join(self.candidates)}"
+        self.args = (self.message,)
+
+
+class ReviewCardNotFound(NotFound):
+    """No review card has this id."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__("review card", id, hint="chimera review list")
+
+
+class Conflict(SwarmError):
+    """Somebody or something was first."""
+
+    code = "conflict"
+    exit_code = EXIT_CONFLICT
+
+
+class OCCConflict(Conflict):
+    """A commit was based on an older version than the stored one; nothing was changed."""
+
+    code = "occ_conflict"
+    retryable = True
+
+    def __init__(self, key: str, expected: int, actual: int) -> None:
+        super().__init__(f"state {key!r} is at version {actual}, the commit expected {expected}")
+        self.key = key
+        self.expected = expected
+        self.actual = actual
+
+
+class StaleLease(Conflict):
+    """A lease is no longer the task's live one; nothing was changed."""
+
+    code = "stale"
+
+    def __init__(self, task_id: str, generation: int) -> None:
+        super().__init__(f"task {task_id} is no longer held by generation {generation}")
+        self.task_id = task_id
+        self.generation = generation
+
+
+class AlreadyDecided(Conflict):
+    """A review card was decided before."""
+
+    code = "already_decided"
+
+    def __init__(self, card_id: str, status: str, operator: str | None, at: datetime | None) -> None:
+        who = f"{status.lower()} by {operator}" if operator else status.lower()
+        when = f" at {at.isoformat(timespec='seconds')}" if at else ""
+        super().__init__(f"card {card_id} was {who}{when}", hint=f"chimera review show {card_id}")
+        self.card_id = card_id
+        self.status = status
+        self.operator = operator
+        self.at = at
+
+
+class WrongState(Conflict):
+    """A record is in a state that does not allow the change."""
+
+    code = "wrong_state"
+
+    def __init__(self, noun: str, id: str, status: str, wanted: str) -> None:
+        super().__init__(f"{noun} {id} is {status} and cannot be {wanted}")
+        self.noun = noun
+        self.id = id
+        self.status = status
+
+
+class IllegalTransition(Conflict):
+    """A task status may not follow another."""
+
+    code = "illegal_transition"
+
+    def __init__(self, task_id: str, source: str, target: str) -> None:
+        super().__init__(f"task {task_id} cannot go from {source} to {target}")
+        self.task_id = task_id
+        self.source = source
+        self.target = target
+
+
+class InvalidPlan(SwarmError):
+    """A plan breaks its rules."""
+
+    code = "invalid_plan"
+
+    def __init__(self, problems: Sequence[str], *, hint: str = "mend the plan and try again") -> None:
+        shown = "; ".join(problems[:5])
+        more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
+        super().__init__(f"the plan is not valid: {shown}{more}", hint=hint)
+        self.problems = tuple(problems)
+
+
+class InvalidInput(SwarmError):
+    """An argument or an input file cannot be read."""
+
+    code = "invalid_input"
+    exit_code = EXIT_USAGE
+
+
+class LLMError(SwarmError):
+    """The model answered, and the answer is of no use: not the schema, refused, or cut short."""
+
+    code = "model"
+
+
+class HandlerError(SwarmError):
+    """A handler broke its contract in a way that another attempt will not mend."""
+
+    code = "handler"
+
+
+class RetriesExhausted(SwarmError):
+    """The last allowed attempt failed."""
+
+    code = "exhausted"
+
+    def __init__(self, task_id: str, attempts: int, reason: str) -> None:
+        super().__init__(f"task {task_id} failed {attempts} times, at last with: {reason}")
+        self.task_id = task_id
+        self.attempts = attempts
+
+
+class WaitTimeout(SwarmError):
+    """What was waited for did not happen in time."""
+
+    code = "timeout"
+    exit_code = EXIT_TIMEOUT
+    retryable = True
+
+
+class ConfirmationNeeded(SwarmError):
+    """A change that asks first was not confirmed."""
+
+    code = "unconfirmed"
+    exit_code = EXIT_UNCONFIRMED

@@ -1,0 +1,90 @@
+"""The running agents: who they are, and how alive."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chimera_cli.models.noun import Noun
+
+
+class Role(StrEnum):
+    """What an agent does."""
+
+    PLANNER = "planner"
+    WORKER = "worker"
+    JUDGE = "judge"
+
+
+class AgentStatus(StrEnum):
+    """What an agent is doing."""
+
+    STARTING = "starting"
+    IDLE = "idle"
+    BUSY = "busy"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+
+
+class Liveness(StrEnum):
+    """How an agent's sign of life reads."""
+
+    ALIVE = "alive"
+    """Beat on time."""
+    LATE = "late"
+    """Missed one beat."""
+    DEAD = "dead"
+    """Missed three."""
+
+
+class AgentHeartbeat(Noun):
+    """One agent's sign of life."""
+
+    id: str
+    """The agent's uuid."""
+    role: Role
+    """What it does."""
+    status: AgentStatus
+    """What it is doing."""
+    task_id: str = ""
+    """The task in its hands; empty when idle."""
+    since: datetime | None = None
+    """When it took that task; None when idle."""
+
+
+class ProcessBeat(Noun):
+    """One process's sign of life, for all its agents in one message."""
+
+    process: str
+    """Id of the process: host, pid and a random part."""
+    period: timedelta
+    """Time until its next beat."""
+    agents: tuple[AgentHeartbeat, ...]
+    """Its agents."""
+
+
+class FleetMember(Noun):
+    """One running agent as an operator sees it."""
+
+    id: str
+    """The agent's uuid."""
+    process: str
+    """The process it runs in."""
+    role: Role
+    """What it does."""
+    state: AgentStatus
+    """What it is doing."""
+    liveness: Liveness
+    """How alive it is."""
+    task_id: str = ""
+    """The task in its hands."""
+    beat_age: timedelta
+    """Time since its last beat, by the clock of Redis."""
+
+
+def liveness(age: timedelta, period: timedelta) -> Liveness:
+    """Read a sign of life: late after one missed beat, dead after three.
+
+    A beat counts as missed when another whole period passed after it was due, so that a slow beat is not a dead agent.
+    """
+    if age >= 4 * period:
+        return Liveness.DEAD
+    return Liveness.LATE if age >= 2 * period else Liveness.ALIVE

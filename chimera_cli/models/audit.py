@@ -1,0 +1,64 @@
+"""Human decisions, kept for ever and chained by hash."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from chimera_cli.models.identity import canonical_json
+from chimera_cli.models.noun import Noun
+
+GENESIS = "0" * 64
+"""Previous hash of the first row."""
+
+
+class AuditEntry(Noun):
+    """What one row of the audit says, before it is chained."""
+
+    at: datetime
+    """When, in UTC."""
+    operator: str
+    """Who: a person's name, or `chimera` for what the swarm did on its own after a decision."""
+    action: str
+    """What: approve, reject, rerun (approved, then made again because the state had moved on)."""
+    card_id: str
+    """Which review card."""
+    task_id: str
+    """Which task."""
+    digest: str
+    """What exactly was approved or rejected."""
+    reason: str = ""
+    """The operator's words."""
+
+
+class AuditEvent(AuditEntry):
+    """A row of the audit."""
+
+    seq: int
+    """Counts from 1 without gaps."""
+    prev_hash: str
+    """Hash of the row before; GENESIS for the first."""
+    hash: str
+    """SHA-256 over `prev_hash`, `seq` and the entry."""
+
+
+def chain(entry: AuditEntry, seq: int, prev_hash: str) -> AuditEvent:
+    """Append an entry to the chain."""
+    return AuditEvent(**entry.model_dump(), seq=seq, prev_hash=prev_hash, hash=link(entry, seq, prev_hash))
+
+
+def link(entry: AuditEntry, seq: int, prev_hash: str) -> str:
+    """Compute the hash of a row from all that it says and the hash before it."""
+    at = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
+    said = [at, entry.operator, entry.action, entry.card_id, entry.task_id, entry.digest, entry.reason]
+    return hashlib.sha256(canonical_json([prev_hash, seq, *said]).encode()).hexdigest()
+
+
+def first_broken(events: Iterable[AuditEvent]) -> int | None:
+    """Return the `seq` of the first row that does not follow from the one before, or None when the chain holds."""
+    seq, prev = 0, GENESIS
+    for event in events:
+        seq += 1
+        if event.seq != seq or event.prev_hash != prev or event.hash != link(event, seq, prev):
+            return event.seq
+        prev = event.hash
+    return None

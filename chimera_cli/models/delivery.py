@@ -1,0 +1,147 @@
+"""A task as the queue hands it over: everything its reader needs, and the lease that fences the reader's answer."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import Field, JsonValue
+
+from chimera_cli.models.noun import Noun
+from chimera_cli.models.persona import Persona
+from chimera_cli.models.result import StateChange, Usage
+from chimera_cli.models.task import Phase, Task, TaskStatus
+
+
+class Stage(StrEnum):
+    """Who takes deliveries from a queue."""
+
+    WORK = "work"
+    """Workers take tasks."""
+    JUDGE = "judge"
+    """Judges take results."""
+
+
+class Lease(Noun):
+    """The right to answer for a task, until it expires or someone else claims the task."""
+
+    task_id: str
+    """The task held."""
+    goal_id: str
+    """Its goal, which tells the shard."""
+    generation: int
+    """Number of claims of this task so far; an answer with an older one changes nothing."""
+    agent: str
+    """Id of the agent that holds it."""
+    stage: Stage
+    """Whether it is held for work or for judgement."""
+
+
+class Delivery(Noun):
+    """One claimed task or result."""
+
+    lease: Lease
+    """The fence for the answer."""
+    key: str
+    """The task's name inside its goal."""
+    kind: str
+    """Which handler does it."""
+    title: str
+    """One line for people."""
+    goal: str
+    """The goal in words."""
+    persona: Persona | None = None
+    """Whose voice to use."""
+    payload: dict[str, JsonValue]
+    """Arguments for the handler."""
+    inputs: Mapping[str, JsonValue] = Field(default_factory=dict)
+    """Outputs of the tasks it depends on, by key."""
+    phase: Phase
+    """What to do with it."""
+    attempt: int
+    """Which attempt this is, counted from 1."""
+    max_retries: int
+    """Failed attempts that are followed by another."""
+    conflicts: int
+    """Runs that were repeated because of a version conflict."""
+    revisions: int
+    """How often the gate sent the result back."""
+    feedback: str = ""
+    """What the judge asked to change; empty on the first proposal."""
+    deadline: datetime | None = None
+    """When the task fails if it is not done."""
+    output: JsonValue = None
+    """The result to judge, to merge or to execute; None while proposing."""
+    changes: tuple[StateChange, ...] = ()
+    """The held writes of that result."""
+    usage: Usage = Usage()
+    """What making the result consumed."""
+    executes: bool = False
+    """Whether an execute phase follows approval."""
+    review_always: bool = False
+    """Whether a person must see the result whatever its score."""
+    digest: str = ""
+    """Digest of what was approved; empty before approval."""
+    policy_version: str = ""
+    """Version of the gate policy under which it was approved; part of the digest."""
+    rubric_version: str = ""
+    """Version of the rubric by which it was judged; part of the digest."""
+
+
+class Malformed(Noun):
+    """A claimed task whose stored fields cannot be read; it can only be failed."""
+
+    lease: Lease
+    """The fence for failing it."""
+    reason: str
+    """What is wrong with it."""
+
+
+class Dependency(Noun):
+    """How a task's dependency stood when the task was dispatched."""
+
+    id: str
+    """Id of the task depended on."""
+    key: str
+    """Its key; its output arrives under this name."""
+    status: TaskStatus
+    """Its status in the record."""
+    output: JsonValue = None
+    """Its output, when COMPLETED."""
+
+
+class Dispatch(Noun):
+    """A persisted task on its way into the queue."""
+
+    task: Task
+    """The task."""
+    goal: str
+    """The goal in words."""
+    persona: Persona | None = None
+    """Whose voice to use."""
+    dependencies: tuple[Dependency, ...] = ()
+    """What it waits for."""
+
+
+class QueueCounts(Noun):
+    """How much stands in each queue."""
+
+    waiting: int = 0
+    """Tasks that wait for a worker."""
+    running: int = 0
+    """Tasks that a worker holds."""
+    delayed: int = 0
+    """Tasks whose retry waits for its time."""
+    to_judge: int = 0
+    """Results that wait for a judge."""
+    judging: int = 0
+    """Results that a judge holds."""
+    deferred: int = 0
+    """Results whose judgement is to be tried again later."""
+    oldest_waiting: timedelta | None = None
+    """Age of the oldest waiting task; None when none waits."""
+
+    def idle(self, stage: Stage) -> bool:
+        """Whether nothing waits, runs or is delayed for the stage."""
+        if stage is Stage.WORK:
+            return not (self.waiting or self.running or self.delayed)
+        return not (self.to_judge or self.judging or self.deferred)

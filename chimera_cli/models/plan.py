@@ -1,0 +1,124 @@
+"""A goal's decomposition, and the rules that a whole plan must keep."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from pydantic import BaseModel, Field, ValidationError
+
+from chimera_cli.models.noun import Noun
+from chimera_cli.models.persona import Persona
+from chimera_cli.models.task import TaskSpec
+
+MAX_PLANNED_TASKS = 200
+"""Tasks that a model may put into one plan; a ready plan from a file has no such bound."""
+
+Kinds = Mapping[str, type[BaseModel] | None]
+"""The known task kinds with the model of their payload; None accepts any payload."""
+
+
+class Plan(Noun):
+    """A goal in words with the tasks that reach it."""
+
+    goal: str = Field(min_length=1, max_length=4000)
+    """The wish."""
+    tasks: tuple[TaskSpec, ...]
+    """The tasks, in any order."""
+    persona: Persona | None = None
+    """Whose voice to use."""
+
+
+class PlanChecker:
+    """Checks a plan task by task, remembering only keys and edges, so that a long file needs little memory.
+
+    Attributes:
+        problems: What is wrong so far, a sentence each, with the place where it stands.
+    """
+
+    def __init__(self, kinds: Kinds, now: datetime, known: Sequence[str] = ()) -> None:
+        """Args:
+        kinds: The task kinds that workers know.
+        now: What deadlines are compared with.
+        known: Keys of tasks that the goal already has; a plan may depend on them.
+        """
+        self.problems: list[str] = []
+        self._kinds = kinds
+        self._now = now
+        self._known = frozenset(known)
+        self._edges: dict[str, tuple[str, ...]] = {}
+
+    def add(self, spec: TaskSpec, place: str = "") -> None:
+        """Check one task by itself; `place` names where it stands, such as `line 7`."""
+        where = f"{place}: task {spec.key!r}" if place else f"task {spec.key!r}"
+        if spec.key in self._edges:
+            self.problems.append(f"{where}: the key is used twice")
+        self._edges[spec.key] = spec.depends_on
+        if spec.kind not in self._kinds:
+            self.problems.append(f"{where}: unknown kind {spec.kind!r} (known: {', '.join(sorted(self._kinds))})")
+        else:
+            self.problems.extend(f"{where}: {problem}" for problem in _payload_problems(self._kinds[spec.kind], spec))
+        if spec.deadline is not None and spec.deadline.tzinfo is None:
+            self.problems.append(f"{where}: the deadline has no time zone")
+        elif spec.deadline is not None and spec.deadline <= self._now:
+            self.problems.append(f"{where}: the deadline {spec.deadline.isoformat()} is in the past")
+
+    def finish(self, limit: int | None = None) -> list[str]:
+        """Check the plan as a whole, after the last task, and return every problem found.
+
+        Args:
+            limit: How many tasks are allowed; None for any number.
+        """
+        if not self._edges:
+            self.problems.append("the plan has no tasks")
+        if limit is not None and len(self._edges) > limit:
+            self.problems.append(f"the plan has {len(self._edges)} tasks, at most {limit} are allowed")
+        for key, needs in self._edges.items():
+            for need in needs:
+                if need not in self._edges and need not in self._known:
+                    self.problems.append(f"task {key!r}: depends on {need!r}, which is not in the plan")
+        cycle = find_cycle(self._edges)
+        if cycle:
+            self.problems.append(f"dependency cycle: {' -> '.join(cycle)}")
+        return self.problems
+
+
+def _payload_problems(model: type[BaseModel] | None, spec: TaskSpec) -> Iterator[str]:
+    if model is None:
+        return
+    try:
+        model.model_validate(spec.payload)
+    except ValidationError as exc:
+        for error in exc.errors(include_url=False, include_input=False):
+            path = ".".join(str(part) for part in error["loc"]) or "payload"
+            yield f"payload {path}: {error['msg']}"
+
+
+def find_cycle(edges: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the keys of one dependency cycle, first key repeated at the end, or an empty list.
+
+    A depth-first walk on an explicit stack: a chain of 100,000 tasks would exhaust Python's own.
+    """
+    done: set[str] = set()
+    for root in edges:
+        if root in done:
+            continue
+        path: dict[str, Iterator[str]] = {root: iter(edges[root])}
+        while path:
+            key = next(reversed(path))
+            need = next(path[key], None)
+            if need is None:
+                done.add(key)
+                path.popitem()
+            elif need in path:
+                keys = list(path)
+                return [*keys[keys.index(need) :], need]
+            elif need in edges and need not in done:
+                path[need] = iter(edges[need])
+    return []
+
+
+def check_plan(tasks: Sequence[TaskSpec], kinds: Kinds, now: datetime, *, limit: int | None = None) -> list[str]:
+    """Return every problem of a plan that is wholly in memory; an empty list means it is valid."""
+    checker = PlanChecker(kinds, now)
+    for spec in tasks:
+        checker.add(spec)
+    return checker.finish(limit)

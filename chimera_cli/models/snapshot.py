@@ -1,0 +1,27 @@
+"""One look at the whole swarm."""
+
+from datetime import datetime
+
+from chimera_cli.models.agent import FleetMember
+from chimera_cli.models.delivery import QueueCounts
+from chimera_cli.models.goal import Ledger
+from chimera_cli.models.noun import Noun
+
+
+class Snapshot(Noun):
+    """What `chimera status` shows."""
+
+    at: datetime
+    """When it was taken."""
+    fleet: tuple[FleetMember, ...]
+    """The running agents."""
+    queues: QueueCounts
+    """What stands in the queues, over all shards."""
+    to_review: int
+    """Cards that wait for a person."""
+    oldest_card_at: datetime | None = None
+    """When the oldest of them was made; None when none waits."""
+    undispatched: int = 0
+    """Persisted tasks that are not in Redis yet."""
+    ledger: Ledger
+    """The count that must add up."""

@@ -1,0 +1,52 @@
+"""The vocabulary of what the swarm says while it works. Telemetry may be lost; what must be kept is a TaskEvent or an AuditEvent.
+
+| event | level | fields |
+|---|---|---|
+| agent.started, agent.stopped | INFO | role, count |
+| agent.failed | ERROR | role, error, trace |
+| agent.beat_missed | WARN | error |
+| drain.started, drain.ended | INFO | running, given_back |
+| task.started | INFO | task, kind, phase, attempt |
+| task.finished | INFO | task, kind, phase, outcome |
+| task.retried | WARN | task, kind, attempt, delay_s, error, trace |
+| task.failed | ERROR | task, kind, attempt, error, trace |
+| task.conflict | INFO | task, kind, key, expected, actual |
+| task.stale | WARN | task, generation |
+| result.judged | INFO | task, confidence, route |
+| review.decided | AUDIT | card, task, operator, action |
+| goal.planned, goal.replanned, goal.finished | INFO | goal, tasks |
+| backend.lost, backend.back | WARN, INFO | backend, error |
+| model.retried | WARN | reason, attempt, wait_s |
+| housekeeping.done | INFO | step, count |
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from pydantic import Field, JsonValue
+
+from chimera_cli.models.noun import Noun
+
+
+class Level(StrEnum):
+    """How much it matters."""
+
+    INFO = "INFO"
+    WARN = "WARN"
+    ERROR = "ERROR"
+    AUDIT = "AUDIT"
+
+
+class TelemetryEvent(Noun):
+    """One thing worth saying."""
+
+    name: str
+    """From the table above: `noun.verb`."""
+    level: Level = Level.INFO
+    """How much it matters."""
+    source: str
+    """Who says it: an agent's id or the part of the program."""
+    message: str = ""
+    """A sentence for people; empty when the name says all."""
+    fields: Mapping[str, JsonValue] = Field(default_factory=dict)
+    """Data for machines."""

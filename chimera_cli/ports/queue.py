@@ -1,0 +1,168 @@
+"""The queue of tasks and results: claims with a lease, answers behind a fence, and the only writer of a live task's status."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Stage
+from chimera_cli.models.event import TaskEvent
+from chimera_cli.models.gate import Judgement
+from chimera_cli.models.result import TaskResult
+from chimera_cli.models.review import ReviewCard
+
+
+class TaskQueuePort(Protocol):
+    """Every method is one atomic change a task; a crash before it returns has changed all of it or nothing.
+
+    Every method may raise BackendUnavailable; whether the change happened is then unknown, and repeating it does no harm.
+    """
+
+    async def push_tasks(self, dispatches: Sequence[Dispatch]) -> int:
+        """Put persisted tasks into the queue and return how many were new; a known task is left as it is."""
+        ...
+
+    async def pop_tasks(
+        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = ()
+    ) -> list[Delivery | Malformed]:
+        """Claim at most one delivery an agent, higher priorities first; each claim raises the task's generation.
+
+        No task is handed to two agents while its lease lives. An empty list means that nothing may be claimed now.
+        `kinds` restricts the claim; empty means any kind.
+        """
+        ...
+
+    async def wait(self, stage: Stage, timeout: timedelta) -> bool:
+        """Wait until something may be claimable, and tell whether a bell rang. A missed bell costs at most the timeout."""
+        ...
+
+    async def extend(self, leases: Sequence[Lease]) -> list[Lease]:
+        """Prolong the leases that still hold and return those that do not."""
+        ...
+
+    async def complete(self, lease: Lease, result: TaskResult, *, digest: str = "") -> None:
+        """End the phase of a running task: commit its changes and move on.
+
+        A proposal (of an unjudged kind) and an execution become COMPLETED; a merge becomes COMPLETED, or APPROVED with its
+        execute phase queued. An execution must name the approved digest.
+
+        Raises:
+            StaleLease: The lease no longer holds, or the digest is not the approved one; nothing changed.
+            OCCConflict: A change is based on an old version; nothing changed, the lease still holds.
+        """
+        ...
+
+    async def hand_over(self, lease: Lease, result: TaskResult) -> None:
+        """Give a proposal to the judges, with its changes held.
+
+        Raises:
+            StaleLease: The lease no longer holds; nothing changed.
+        """
+        ...
+
+    async def retry(self, lease: Lease, delay: timedelta, error: str, *, costs_attempt: bool = True) -> None:
+        """Put a task, or a result that could not be judged, back until its delay has passed.
+
+        Raises:
+            StaleLease: The lease no longer holds; nothing changed.
+        """
+        ...
+
+    async def park(self, lease: Lease, delay: timedelta) -> None:
+        """Stop claims of the lease's kind at its stage until the delay has passed (a provider asked for fewer calls)."""
+        ...
+
+    async def fail(self, lease: Lease, error: str) -> None:
+        """End a task as FAILED; what depends on it is cancelled.
+
+        Raises:
+            StaleLease: The lease no longer holds; nothing changed.
+        """
+        ...
+
+    async def give_back(self, lease: Lease) -> None:
+        """Put a claimed task back where it was, without costing an attempt.
+
+        Raises:
+            StaleLease: The lease no longer holds; nothing changed.
+        """
+        ...
+
+    async def rerun(self, lease: Lease, error: str) -> None:
+        """Have a task make its result again from fresh state after a conflict; counts a conflict, not an attempt.
+
+        Raises:
+            StaleLease: The lease no longer holds; nothing changed.
+        """
+        ...
+
+    async def approve(self, lease: Lease, judgement: Judgement) -> None:
+        """Let a judged result take effect: commit its held changes, then complete it or queue its execute phase.
+
+        When a held change is based on an old version nothing is committed: the task is queued to merge, or to run again
+        when its kind cannot merge.
+
+        Raises:
+            StaleLease: The lease no longer holds; nothing changed.
+        """
+        ...
+
+    async def hold(self, lease: Lease, judgement: Judgement) -> None:
+        """Keep a judged result for a person; its review card follows from the event.
+
+        Raises:
+            StaleLease: The lease no longer holds; nothing changed.
+        """
+        ...
+
+    async def revise(self, lease: Lease, judgement: Judgement) -> None:
+        """Send a judged result back to be made again with the judge's reasons; costs no attempt.
+
+        Raises:
+            StaleLease: The lease no longer holds; nothing changed.
+        """
+        ...
+
+    async def resume(self, card: ReviewCard) -> bool:
+        """Carry out a person's decision on a held task, as `approve` or as REJECTED.
+
+        Returns False, and changes nothing, when the task no longer waits for this very result.
+        """
+        ...
+
+    async def promote(self, limit: int = 100) -> int:
+        """Queue what was delayed and is due; returns how many. Atomic and bounded, so any process may call it any time."""
+        ...
+
+    async def reap(self, abandon_cap: int, limit: int = 100) -> int:
+        """Take back what abandoned leases held: queue it again, fail it as poison (work) or hold it for a person (judge)
+        after `abandon_cap` expired leases. Atomic and bounded."""
+        ...
+
+    async def expire(self, limit: int = 100) -> int:
+        """Fail tasks whose deadline has passed, wherever they stand. Atomic and bounded."""
+        ...
+
+    async def settle(self, limit: int = 100) -> int:
+        """Go on telling children that their parent has ended: queue those that wait for nothing else, cancel those that wait
+        for a failure. Atomic and bounded."""
+        ...
+
+    async def cancel(self, goal_id: str, task_id: str, reason: str) -> bool:
+        """End a live task as CANCELLED wherever it stands; False when it had already ended or is unknown."""
+        ...
+
+    async def read_events(self, shard: int, limit: int = 1000) -> list[TaskEvent]:
+        """Return the oldest events of a shard that are not trimmed yet, in order."""
+        ...
+
+    async def trim_events(self, shard: int, last: str) -> None:
+        """Drop all events up to and including the entry id `last`; call it only after they are recorded."""
+        ...
+
+    async def forget(self, tasks: Sequence[tuple[str, str]], goals: Sequence[str]) -> None:
+        """Drop what Redis still holds of ended tasks, given as (goal id, task id), and of ended goals, once recorded."""
+        ...
+
+    async def counts(self) -> QueueCounts:
+        """Count what stands in the queues, over all shards, in constant time a queue."""
+        ...

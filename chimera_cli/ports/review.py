@@ -1,0 +1,50 @@
+"""Review cards, decisions and their audit."""
+
+from datetime import datetime
+from typing import Protocol
+
+from chimera_cli.models.audit import AuditEvent
+from chimera_cli.models.review import CardStatus, Decision, ReviewCard
+
+
+class ReviewPort(Protocol):
+    """Decisions are made here first and carried out by the queue afterwards, so they survive the loss of Redis.
+
+    All may raise BackendUnavailable.
+    """
+
+    async def card(self, card_id: str) -> ReviewCard:
+        """Return a card. Raises ReviewCardNotFound."""
+        ...
+
+    async def cards(
+        self, *, status: CardStatus | None = CardStatus.PENDING, goal_id: str | None = None, limit: int = 50
+    ) -> list[ReviewCard]:
+        """List cards, oldest first; status None means any, limit 0 all."""
+        ...
+
+    async def waiting(self) -> tuple[int, datetime | None]:
+        """Count the PENDING cards, and tell when the oldest was made."""
+        ...
+
+    async def decide(self, card_id: str, decision: Decision, operator: str, reason: str) -> ReviewCard:
+        """Decide a PENDING card: compare-and-set, chained audit row and the order to resume in one transaction, by the clock of
+        the store. Of two operators exactly one wins.
+
+        Raises:
+            ReviewCardNotFound: No such card.
+            AlreadyDecided: Somebody was first, or the card has expired; says who and when.
+        """
+        ...
+
+    async def unresumed(self, limit: int = 100) -> list[ReviewCard]:
+        """List decided cards whose decision is not carried out yet, oldest first."""
+        ...
+
+    async def mark_resumed(self, card_id: str, note: str = "") -> None:
+        """Note that a decision was carried out, or why it could not be; harmless when repeated."""
+        ...
+
+    async def audit(self, *, since: datetime | None = None, limit: int = 50) -> list[AuditEvent]:
+        """List audit rows, oldest first, the last `limit` of them; limit 0 means all."""
+        ...
