@@ -1,0 +1,75 @@
+"""What every agent is: an id, a role, a status, a life cycle and a voice. Cheap: a process may hold thousands."""
+
+from abc import ABC, abstractmethod
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from pydantic import JsonValue, ValidationError
+
+from chimera_cli.models.agent import AgentHeartbeat, AgentStatus, Role
+from chimera_cli.models.telemetry import Level, TelemetryEvent
+from chimera_cli.ports.clock import ClockPort
+from chimera_cli.ports.telemetry import TelemetryPort
+
+
+class BaseAgent(ABC):
+    """One agent: sets up, runs, and tears down. A subclass names its `role`."""
+
+    __slots__ = ("clock", "id", "since", "status", "task_id", "telemetry")
+
+    role: ClassVar[Role]
+    """What it does."""
+
+    def __init__(self, telemetry: TelemetryPort, clock: ClockPort, *, id: str = "") -> None:
+        self.id = id or str(uuid4())
+        self.telemetry = telemetry
+        self.clock = clock
+        self.status = AgentStatus.STARTING
+        self.task_id = ""
+        self.since: datetime | None = None
+
+    @property
+    def uuid(self) -> str:
+        """The agent's id by its other name."""
+        return self.id
+
+    async def setup(self) -> None:
+        """Get ready to run."""
+        self.status = AgentStatus.IDLE
+
+    @abstractmethod
+    async def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Do the role's work once."""
+
+    async def teardown(self) -> None:
+        """Let go of everything."""
+        self.status = AgentStatus.STOPPED
+
+    def take(self, task_id: str) -> None:
+        """Note that a task is in its hands."""
+        self.status, self.task_id, self.since = AgentStatus.BUSY, task_id, self.clock.now()
+
+    def release(self) -> None:
+        """Note that its hands are free."""
+        self.status, self.task_id, self.since = AgentStatus.IDLE, "", None
+
+    def heartbeat(self) -> AgentHeartbeat:
+        """Return its sign of life."""
+        return AgentHeartbeat(id=self.id, role=self.role, status=self.status, task_id=self.task_id, since=self.since)
+
+    def log_event(self, name: str, /, message: str = "", *, level: Level = Level.INFO, **fields: Any) -> None:
+        """Say something in this agent's name; see models/telemetry.py for the vocabulary."""
+        self.telemetry.emit(telemetry_event(self.id, name, message, level=level, fields=fields))
+
+
+def telemetry_event(
+    source: str, name: str, message: str = "", *, level: Level = Level.INFO, fields: dict[str, Any] | None = None
+) -> TelemetryEvent:
+    """Make a telemetry event; what JSON cannot hold becomes text, for a report must not fail the work."""
+    said = fields or {}
+    try:
+        return TelemetryEvent(name=name, level=level, source=source, message=message, fields=said)
+    except ValidationError:
+        plain: dict[str, JsonValue] = {key: str(value) for key, value in said.items()}
+        return TelemetryEvent(name=str(name), level=level, source=source, message=str(message), fields=plain)
