@@ -1,0 +1,95 @@
+"""What follows a failed attempt: another one after a delay, or the end. Pure: it computes, and never sleeps.
+
+| error | what follows | why |
+|---|---|---|
+| ModelThrottled | retry, costs nothing, parks the lane | others would meet it too |
+| BackendUnavailable of Redis, Postgres | retry, costs nothing | our own outage uses up nobody's attempts |
+| BackendUnavailable of anything else | retry, costs an attempt | a model that never answers must end somewhere |
+| HandlerError, ConfigError | FAILED at once | another attempt would end the same way |
+| anything else, LLMError and TimeoutError too | retry, costs an attempt | it may have been bad luck |
+
+What costs nothing is bounded by the task's deadline only, and shows as DELAYED while it waits.
+"""
+
+from datetime import timedelta
+from typing import Self
+
+from tenacity import RetryCallState, Retrying
+from tenacity.wait import wait_exponential
+
+from chimera_cli.exceptions import (
+    BackendUnavailable,
+    ConfigError,
+    HandlerError,
+    ModelThrottled,
+    RetriesExhausted,
+    SwarmError,
+)
+from chimera_cli.models.noun import Noun
+from chimera_cli.models.policy import RetryPolicy
+from chimera_cli.ports.clock import Chance
+
+PERMANENT = (HandlerError, ConfigError)
+"""Errors that another attempt cannot mend."""
+OWN_BACKENDS = frozenset({"redis", "postgres"})
+"""The swarm's own servers, as BackendUnavailable names them, in lower case."""
+
+
+class RetryDecision(Noun):
+    """What to do after a failed attempt."""
+
+    retry: bool
+    """Whether another attempt follows; else the task is FAILED."""
+    error: str
+    """Why, in a sentence for the record."""
+    delay: timedelta = timedelta()
+    """Time until the next attempt; zero when there is none."""
+    costs_attempt: bool = True
+    """Whether the failure counts against `max_retries`."""
+    park: timedelta | None = None
+    """How long the kind's lane should rest for everyone; None: not at all."""
+
+    @classmethod
+    def fail(cls, error: str) -> Self:
+        """End the task."""
+        return cls(retry=False, error=error)
+
+
+def decide_retry(
+    error: BaseException, policy: RetryPolicy, *, task_id: str, attempt: int, max_retries: int, chance: Chance
+) -> RetryDecision:
+    """Decide what follows when attempt number `attempt`, counted from 1, ended with `error`."""
+    reason = describe(error)
+    if isinstance(error, PERMANENT):
+        return RetryDecision.fail(reason)
+    if isinstance(error, ModelThrottled):
+        delay = error.retry_after + jitter(policy.base, policy, chance)
+        return RetryDecision(retry=True, error=reason, delay=delay, costs_attempt=False, park=error.retry_after)
+    delay = backoff(policy, attempt)
+    delay += jitter(delay, policy, chance)
+    if isinstance(error, BackendUnavailable) and error.backend.lower() in OWN_BACKENDS:
+        return RetryDecision(retry=True, error=reason, delay=delay, costs_attempt=False)
+    if attempt > max_retries:
+        return RetryDecision.fail(str(RetriesExhausted(task_id, attempt, reason)))
+    return RetryDecision(retry=True, error=reason, delay=delay)
+
+
+def backoff(policy: RetryPolicy, attempt: int) -> timedelta:
+    """Return the delay after a failed attempt, without jitter: 2, 4, 8 s and so on up to the longest."""
+    wait = wait_exponential(multiplier=policy.base.total_seconds(), max=policy.longest.total_seconds())
+    state = RetryCallState(Retrying(), fn=None, args=(), kwargs={})
+    state.attempt_number = max(attempt, 1)
+    return timedelta(seconds=wait(state))
+
+
+def jitter(delay: timedelta, policy: RetryPolicy, chance: Chance) -> timedelta:
+    """Return what chance adds on top of a delay, so that what failed together does not come back together."""
+    return delay * policy.jitter * chance()
+
+
+def describe(error: BaseException) -> str:
+    """Write an error as one sentence: ours as it is, others with their type, which often says more."""
+    if isinstance(error, SwarmError):
+        return error.message
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
