@@ -1,0 +1,315 @@
+"""The settings of a swarm: read once from the environment and a `.env` file, checked, turned into small policy values.
+
+A variable of the environment takes precedence over the same one in the file. Nothing below bootstrap sees `Settings`.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
+
+from dotenv.parser import parse_stream
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from chimera_cli.exceptions import ConfigError
+from chimera_cli.models.gate import GatePolicy, Route
+from chimera_cli.models.policy import LeasePolicy, RetryPolicy, WorkerPolicy
+
+PREFIX = "CHIMERA_"
+DEFAULT_ENV_FILE = Path(".env")
+HINT = "chimera up writes a working .env; or set it in the environment or in .env (see .env.example)"
+
+Seconds = Annotated[float, Field(gt=0, le=10_000_000, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(value: SecretStr) -> SecretStr:
+        try:
+            parts = urlsplit(value.get_secret_value())
+            good = parts.scheme in schemes and bool(parts.hostname or parts.query or parts.path) and parts.port != 0
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError(f"is no URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        return value
+
+    return AfterValidator(check)
+
+
+class Group(BaseModel):
+    """Settings that belong together; unknown names are refused, so that a misspelt one is not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+
+
+class RetrySettings(Group):
+    """When a failed attempt is followed by another."""
+
+    base_s: Seconds = 2.0
+    """Seconds before the first retry; each further one waits twice as long: 2, 4, 8."""
+    longest_s: Seconds = 600.0
+    """Seconds that no retry waits longer than, jitter aside."""
+    jitter: Share = 0.1
+    """Share of the delay, 0 to 1, that is added at random at most."""
+
+
+class GateSettings(Group):
+    """Which way a judged result goes."""
+
+    approve_above: Share = 0.90
+    """Confidence, 0 to 1: strictly above it a result is approved without a person."""
+    review_from: Share = 0.70
+    """Confidence, 0 to 1: from here up to `approve_above` a person decides."""
+    low_confidence: Literal["review", "reject"] = "review"
+    """What happens below `review_from`: `review` asks a person, `reject` sends the result back to be made again."""
+    max_revisions: Annotated[int, Field(ge=0, le=20)] = 2
+    """Times a rejected result is made again before a person sees it."""
+    policy_file: Path | None = None
+    """TOML file with the bands and word lists; empty for the built-in one."""
+
+
+class JudgeSettings(Group):
+    """How results are scored."""
+
+    rubric_file: Path | None = None
+    """TOML file with the criteria; empty for the built-in rubric."""
+
+
+class ModelSettings(Group):
+    """The language model."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)] = "gpt-4o-mini"
+    """Name of the model as its provider calls it."""
+    timeout_s: Seconds = 60.0
+    """Seconds that one question may take, retries of the transport included."""
+
+
+class WorkerSettings(Group):
+    """How a worker runs a task."""
+
+    timeout_s: Seconds = 300.0
+    """Seconds that a handler without a timeout of its own may run."""
+    max_conflicts: Annotated[int, Field(ge=0, le=1000)] = 10
+    """Times a task runs again from fresh state after a version conflict, without costing an attempt."""
+    drain_s: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 60.0
+    """Seconds that running tasks may take to end after the first signal."""
+    max_output_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    """Bytes of JSON that a handler's output may have."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: Annotated[
+        SecretStr,
+        Field(validation_alias="DATABASE_URL"),
+        _url("postgresql", "postgres", "postgresql+psycopg"),
+    ]
+    """Where Postgres listens, such as `postgresql://user:password@host:5432/chimera`."""
+    redis_url: Annotated[SecretStr, Field(validation_alias="REDIS_URL"), _url("redis", "rediss", "unix")]
+    """Where Redis listens, such as `redis://:password@host:6379/0`."""
+    openai_api_key: Annotated[SecretStr | None, Field(validation_alias="OPENAI_API_KEY")] = None
+    """Key of the model's provider; only `plan`, `worker` and `judge` need it."""
+    openai_base_url: Annotated[str | None, Field(validation_alias="OPENAI_BASE_URL", pattern=r"^https?://\S+$")] = None
+    """Address of an OpenAI-compatible endpoint; empty for OpenAI's own."""
+
+    lease_s: Seconds = 15.0
+    """Seconds without a sign of life after which another worker may take a task over."""
+    beat_s: Seconds = 5.0
+    """Seconds between two signs of life of a process; at most half of `lease_s`."""
+    abandon_cap: Annotated[int, Field(ge=1, le=100)] = 3
+    """Leases that may expire on one task before it is taken for poison and FAILED."""
+    shards: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Parts that the queues are split into; the same for every process of a swarm."""
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = "default"
+    """Name that keeps several swarms on one Redis apart."""
+    operator: str | None = None
+    """Who decides review cards, as the audit names them; empty for the user of the operating system."""
+    max_replans: Annotated[int, Field(ge=0, le=20)] = 2
+    """Times a planner may replace the failed tasks of a goal."""
+    handlers: Annotated[tuple[str, ...], NoDecode] = ()
+    """Modules or files with your own task kinds, separated by commas."""
+    retry: RetrySettings = RetrySettings()
+    """When a failed attempt is followed by another."""
+    gate: GateSettings = GateSettings()
+    """Which way a judged result goes."""
+    judge: JudgeSettings = JudgeSettings()
+    """How results are scored."""
+    model: ModelSettings = ModelSettings()
+    """The language model."""
+    worker: WorkerSettings = WorkerSettings()
+    """How a worker runs a task."""
+
+    @field_validator("handlers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _sane(self) -> "Settings":
+        if self.lease_s < 2 * self.beat_s:
+            raise ValueError("CHIMERA_LEASE_S must be at least twice CHIMERA_BEAT_S")
+        if self.gate.review_from > self.gate.approve_above:
+            raise ValueError("CHIMERA_GATE__REVIEW_FROM must not be above CHIMERA_GATE__APPROVE_ABOVE")
+        return self
+
+    def lease_policy(self) -> LeasePolicy:
+        """Say how long a claim holds."""
+        return LeasePolicy(
+            lease=timedelta(seconds=self.lease_s), beat=timedelta(seconds=self.beat_s), abandon_cap=self.abandon_cap
+        )
+
+    def retry_policy(self) -> RetryPolicy:
+        """Say when a failed attempt is followed by another."""
+        retry = self.retry
+        return RetryPolicy(
+            base=timedelta(seconds=retry.base_s), longest=timedelta(seconds=retry.longest_s), jitter=retry.jitter
+        )
+
+    def worker_policy(self) -> WorkerPolicy:
+        """Say how a worker runs a task."""
+        worker = self.worker
+        return WorkerPolicy(
+            timeout=timedelta(seconds=worker.timeout_s),
+            max_conflicts=worker.max_conflicts,
+            drain=timedelta(seconds=worker.drain_s),
+            max_output_bytes=worker.max_output_bytes,
+        )
+
+    def gate_policy(self, base: GatePolicy | None = None) -> GatePolicy:
+        """Say which way a judged result goes: what was set explicitly, over `base` (a policy file), over defaults."""
+        start = base or GatePolicy()
+        given = {name: getattr(self.gate, name) for name in self.gate.model_fields_set if name != "policy_file"}
+        if "low_confidence" in given:
+            given["low_confidence"] = Route(given["low_confidence"])
+        merged = GatePolicy.model_validate({**start.model_dump(), **given})
+        # Approvals are bound to the version, so a changed band must not go by the old name.
+        return merged if merged == start else merged.model_copy(update={"version": f"{start.version}+{_named(merged)}"})
+
+    def model_timeout(self) -> timedelta:
+        """Say how long one question to the model may take."""
+        return timedelta(seconds=self.model.timeout_s)
+
+    def model_key(self) -> str:
+        """Return the key of the model's provider.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        if self.openai_api_key is None:
+            raise ConfigError("OPENAI_API_KEY is not set, and this command asks the model", hint=HINT)
+        return self.openai_api_key.get_secret_value()
+
+    def secret_values(self) -> tuple[str, ...]:
+        """List what no line may show: the key, both URLs, and their passwords as written and as meant."""
+        urls = [self.database_url.get_secret_value(), self.redis_url.get_secret_value()]
+        passwords = [password for url in urls if (password := urlsplit(url).password)]
+        keys = [self.openai_api_key.get_secret_value()] if self.openai_api_key else []
+        return tuple(dict.fromkeys([*keys, *urls, *passwords, *map(unquote, passwords)]))
+
+
+def _named(policy: GatePolicy) -> str:
+    switch = "" if policy.low_confidence is Route.REVIEW else f"-{policy.low_confidence}"
+    return f"{policy.review_from:g}-{policy.approve_above:g}{switch}-{policy.max_revisions}"
+
+
+def load_settings(env_file: Path | None = None) -> Settings:
+    """Read the settings.
+
+    Args:
+        env_file: A file that must exist; None reads `.env` of the present folder if there is one.
+
+    Raises:
+        ConfigError: A variable is missing or malformed; names every such variable, and no value.
+    """
+    path = env_file or DEFAULT_ENV_FILE
+    if env_file is not None and not path.is_file():
+        raise ConfigError(f"{path} is no file", hint="name an existing file with --env-file, or leave the option out")
+    problems = list(_file_problems(path)) if path.is_file() else []
+    if problems:
+        raise ConfigError("; ".join(problems), hint=f"edit {path} (see .env.example)")
+    try:
+        return Settings(_env_file=path)
+    except ValidationError as error:
+        raise ConfigError("; ".join(_complaints(error)), hint=HINT) from None
+    except SettingsError as error:
+        raise ConfigError(f"{_group_in(str(error))} is not valid; set its parts one by one", hint=HINT) from None
+
+
+def variable_names() -> list[str]:
+    """List every variable that is read, in the order of the fields."""
+    names: list[str] = []
+    for name, field in Settings.model_fields.items():
+        group = field.annotation
+        if isinstance(group, type) and issubclass(group, Group):
+            names += [f"{PREFIX}{name}__{part}".upper() for part in group.model_fields]
+        else:
+            names.append(str(field.validation_alias or f"{PREFIX}{name}".upper()))
+    return names
+
+
+def _file_problems(path: Path) -> Iterator[str]:
+    """Say which lines cannot be read, and which names of ours nobody knows; a typing error must not be ignored."""
+    known = variable_names()
+    try:
+        with path.open(encoding="utf-8") as stream:
+            bindings = list(parse_stream(stream))
+    except (OSError, UnicodeDecodeError) as error:
+        yield f"{path} cannot be read: {type(error).__name__}"
+        return
+    for binding in bindings:
+        line = binding.original.line + binding.original.string[: -len(binding.original.string.lstrip()) or None].count(
+            "\n"
+        )
+        if binding.error:
+            yield f"{path} line {line} is not NAME=value"
+        elif binding.key and binding.key.upper().startswith(PREFIX) and binding.key.upper() not in known:
+            near = get_close_matches(binding.key.upper(), known, 1)
+            yield f"{path} line {line}: unknown variable {binding.key}" + (f", did you mean {near[0]}?" if near else "")
+
+
+def _complaints(error: ValidationError) -> Iterator[str]:
+    for item in error.errors(include_url=False, include_input=False, include_context=False):
+        message = item["msg"].removeprefix("Value error, ")
+        place = [str(part) for part in item["loc"]]
+        if not place:
+            yield message
+            continue
+        joined = "__".join(place).upper()
+        name = joined if joined in variable_names() else f"{PREFIX}{joined}"
+        if item["type"] == "missing":
+            yield f"{name} is not set"
+        elif item["type"] == "extra_forbidden":
+            yield f"{name} is not a known variable"
+        else:
+            yield f"{name}: {message}"
+
+
+def _group_in(message: str) -> str:
+    found = next((name for name in Settings.model_fields if f'"{name}"' in message), "settings")
+    return f"{PREFIX}{found}".upper()

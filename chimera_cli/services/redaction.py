@@ -1,0 +1,38 @@
+"""Secrets taken out of whatever is about to leave the process: log lines and error messages."""
+
+import re
+from collections.abc import Iterable
+
+MASK = "***"
+"""Stands where a secret stood."""
+
+_SHORTEST = 4
+"""A shorter secret would mask half of every line; as part of a URL it is masked all the same."""
+
+# Bounded repetitions: a hostile megabyte without a space must not cost a megabyte squared.
+_IN_URL = re.compile(r"(?<=://)([^\s:/@]{0,256}):\S{1,512}@")
+_TOKEN = re.compile(r"\b(?:sk-[A-Za-z0-9_-]{12,}|[Bb]earer\s+[A-Za-z0-9._~+/=-]{8,})")
+
+
+class Redactor:
+    """Masks known secrets, passwords inside URLs, and what looks like an API key."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST}, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+
+    def text(self, text: str) -> str:
+        """Return the text without secrets."""
+        if self._known is not None:
+            text = self._known.sub(MASK, text)
+        return _TOKEN.sub(MASK, _IN_URL.sub(rf"\1:{MASK}@", text))
+
+    def value(self, value: object) -> object:
+        """Return a JSON-like value with every text in it, keys included, redacted; anything else becomes text first."""
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, dict):
+            return {self.text(str(key)): self.value(item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self.value(item) for item in value]
+        return self.text(str(value))
