@@ -227,6 +227,11 @@ class LLMError(SwarmError):
 
     code = "model"
 
+    def __init__(self, message: str, *, hint: str = "", spent: tuple[int, int, int] = (0, 0, 0)) -> None:
+        super().__init__(message, hint=hint)
+        self.spent = spent
+        """Answers, tokens read and tokens written that were paid for in vain."""
+
 
 class HandlerError(SwarmError):
     """A handler broke its contract in a way that another attempt will not mend."""
