@@ -74,7 +74,7 @@ class ModelWire:
             reraise=True,
         )
         with model_errors(str(request.get("model")), self.policy.backoff):
-            completion = await retrying(self._send, request)
+            completion: Any = await retrying(self._send, request)
         return self._checked(completion)
 
     async def _send(self, request: dict[str, Any]) -> Any:
@@ -91,13 +91,15 @@ class ModelWire:
 
     def _pause(self, state: "RetryCallState") -> float:
         asked = retry_after(state.outcome.exception() if state.outcome else None)
-        own = min(self.policy.backoff * 2 ** (state.attempt_number - 1), self.policy.longest)
+        own: timedelta = min(self.policy.backoff * 2 ** (state.attempt_number - 1), self.policy.longest)
+        pause = own if asked is None else asked
         # Jitter only on top: a pause that the provider asked for is never shortened.
-        return (own if asked is None else asked).total_seconds() + self.chance() * own.total_seconds() / 2
+        return pause.total_seconds() + self.chance() * own.total_seconds() / 2
 
     def _tell(self, state: "RetryCallState") -> None:
         exc = state.outcome.exception() if state.outcome else None
-        reason = f"HTTP {exc.status_code}" if hasattr(exc, "status_code") else type(exc).__name__
+        status = getattr(exc, "status_code", None)
+        reason = f"HTTP {status}" if status else type(exc).__name__
         self.on_retry(reason, state.attempt_number, state.upcoming_sleep)
 
     def _checked(self, completion: Any) -> "ChatCompletion":

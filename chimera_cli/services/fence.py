@@ -1,4 +1,4 @@
-"""Text that is data, set apart from the words that instruct: a random delimiter around it, delimiters inside made harmless."""
+"""Text that is data, set apart from words that instruct: a random delimiter around it, none of ours inside."""
 
 import re
 
