@@ -19,8 +19,10 @@ LONG = "a-folder-with-a-name-so-long-that-no-socket-fits-into-it-" * 2
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     made = PostgresServer(tmp_path_factory.mktemp(LONG) / "postgres", free_port(), "a-secret", durable=False)
-    yield or_skip(made.start, made)
-    made.stop()
+    try:
+        yield or_skip(made.start, made)
+    finally:
+        made.stop()
 
 
 def ask(server: PostgresServer, question: str) -> object:

@@ -19,8 +19,10 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
     made = RedisServer(tmp_path / "redis", free_port(), "a-secret")
-    yield or_skip(made.start, made)
-    made.stop()
+    try:
+        yield or_skip(made.start, made)
+    finally:
+        made.stop()
 
 
 def test_it_is_configured_as_production_must_be(server: RedisServer) -> None:

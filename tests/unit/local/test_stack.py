@@ -26,8 +26,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def stack(folder: Path) -> Iterator[LocalStack]:
     made = LocalStack(folder, durable=False, seed=5)
-    yield or_skip(made.start, made)
-    made.stop()
+    try:
+        yield or_skip(made.start, made)
+    finally:
+        made.stop()
 
 
 def states(stack: LocalStack) -> dict[str, str]:
