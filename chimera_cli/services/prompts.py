@@ -1,4 +1,4 @@
-"""The words put to the model: planner, drafter and judge. Pure; whatever comes from outside is fenced as data, the persona alone excepted."""
+"""The words put to the model: planner, drafter and judge. Pure; what comes from outside is fenced, the persona excepted."""
 
 import json
 from collections.abc import Mapping, Sequence

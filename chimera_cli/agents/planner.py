@@ -1,0 +1,85 @@
+"""The planner: makes a plan of a goal, and replaces what ended badly."""
+
+import asyncio
+from datetime import timedelta
+
+from chimera_cli.agents.base import BaseAgent
+from chimera_cli.exceptions import InvalidPlan, LLMError
+from chimera_cli.models.agent import AgentStatus, Role
+from chimera_cli.models.goal import Goal, GoalStatus
+from chimera_cli.models.persona import Persona
+from chimera_cli.models.plan import Plan
+from chimera_cli.models.task import TaskSpec
+from chimera_cli.models.telemetry import Level
+from chimera_cli.ports.clock import ClockPort
+from chimera_cli.ports.record import RecordPort
+from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.planning import PlanningService
+
+
+class PlannerAgent(BaseAgent):
+    """Plans goals with the model's help. Any number may watch one record: of two that replan a goal, one wins."""
+
+    role = Role.PLANNER
+
+    def __init__(self, planning: PlanningService, telemetry: TelemetryPort, clock: ClockPort, *, id: str = "") -> None:
+        super().__init__(telemetry, clock, id=id)
+        self._planning = planning
+
+    async def plan(self, goal: str, persona: Persona | None = None) -> Plan:
+        """Make a valid plan.
+
+        Raises:
+            InvalidPlan: The model's last correction was not valid either.
+            LLMError: The model gave no plan at all. BackendUnavailable and ConfigError pass through too.
+        """
+        self.status = AgentStatus.BUSY
+        try:
+            plan = await self._planning.draft(goal, persona)
+        finally:
+            self.status = AgentStatus.IDLE
+        self.log_event("goal.planned", goal=goal, tasks=len(plan.tasks))
+        return plan
+
+    async def run(self, record: RecordPort, stop: asyncio.Event, *, every: timedelta = timedelta(seconds=2)) -> None:
+        """Replan until told to stop.
+
+        Raises:
+            BackendUnavailable: The record or the model is away; setting out again loses nothing.
+        """
+        while not stop.is_set():
+            await self.replan_once(record)
+            try:
+                await asyncio.wait_for(stop.wait(), every.total_seconds())
+            except TimeoutError:
+                continue
+
+    async def replan_once(self, record: RecordPort) -> int:
+        """Replan every goal that waits for it, oldest first, and return how many were changed.
+
+        A goal for which the model gives nothing valid becomes FAILED. An unreachable model changes nothing: the goal waits.
+        """
+        waiting = await record.goals(status=GoalStatus.REPLANNING, limit=0)
+        changed = 0
+        for goal in reversed(waiting):
+            changed += await self._replan(record, goal)
+        return changed
+
+    async def _replan(self, record: RecordPort, goal: Goal) -> bool:
+        self.status = AgentStatus.BUSY
+        try:
+            tasks = await self._redraft(record, goal)
+            won = await record.replan(goal.id, goal.replans, tasks)
+        finally:
+            self.status = AgentStatus.IDLE
+        if won:
+            self.log_event("goal.replanned", goal=goal.id, tasks=len(tasks))
+        return won
+
+    async def _redraft(self, record: RecordPort, goal: Goal) -> tuple[TaskSpec, ...]:
+        ended = await record.tasks(goal_id=goal.id, limit=0)
+        try:
+            return await self._planning.redraft(goal, ended)
+        except (InvalidPlan, LLMError) as exc:
+            self.log_event("goal.replanned", exc.message, level=Level.WARN, goal=goal.id, tasks=0)
+            return ()
