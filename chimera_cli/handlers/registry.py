@@ -1,4 +1,4 @@
-"""Which function does which kind of task. A decorated function becomes a Handler; a registry is made of Handlers, never at import."""
+"""Which function does which kind of task. A decorated function becomes a Handler; nothing is registered at import."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import timedelta

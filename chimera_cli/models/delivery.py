@@ -65,6 +65,8 @@ class Delivery(Noun):
     """Runs that were repeated because of a version conflict."""
     revisions: int
     """How often the gate sent the result back."""
+    abandoned: int = 0
+    """How often its lease expired at this stage; a high count means that its agents die on it."""
     feedback: str = ""
     """What the judge asked to change; empty on the first proposal."""
     deadline: datetime | None = None

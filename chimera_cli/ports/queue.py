@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Protocol
 
 from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Stage
-from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.gate import Judgement
 from chimera_cli.models.result import TaskResult
 from chimera_cli.models.review import ReviewCard
@@ -149,14 +148,6 @@ class TaskQueuePort(Protocol):
 
     async def cancel(self, goal_id: str, task_id: str, reason: str) -> bool:
         """End a live task as CANCELLED wherever it stands; False when it had already ended or is unknown."""
-        ...
-
-    async def read_events(self, shard: int, limit: int = 1000) -> list[TaskEvent]:
-        """Return the oldest events of a shard that are not trimmed yet, in order."""
-        ...
-
-    async def trim_events(self, shard: int, last: str) -> None:
-        """Drop all events up to and including the entry id `last`; call it only after they are recorded."""
         ...
 
     async def forget(self, tasks: Sequence[tuple[str, str]], goals: Sequence[str]) -> None:

@@ -1,0 +1,85 @@
+--[[ Claim at most one delivery an agent: read the lanes, lease, raise the generation. Reading and leasing are one atom, so the
+     streams are read with NOACK and entries are deleted at once; nothing can be lost between a read and a lease.
+  ARGV[1]  stage
+  ARGV[2]  length of the lease [ms]
+  ARGV[3]  JSON list of agent ids, one delivery each at most
+  ARGV[4]  JSON list of kinds; empty means any
+  Returns  a list of {task id, agent, generation, goal text, persona, flat list of the task's fields}. ]]
+
+local stage, lease_ms = ARGV[1], tonumber(ARGV[2])
+local agents, kinds = cjson.decode(ARGV[3]), cjson.decode(ARGV[4])
+local now = now_ms()
+local claimed = {}
+
+local function wanted(kind)
+  if #kinds == 0 then return true end
+  for _, one in ipairs(kinds) do if one == kind then return true end end
+  return false
+end
+
+-- {high = {{lane, length}, ...}, ...}: the lanes that may be read now. The shortest come first, so that a long one starves nobody.
+local function lanes_by_priority()
+  local lanes = {high = {}, normal = {}, low = {}}
+  for _, lane in ipairs(redis.call('SMEMBERS', T .. ':' .. stage .. ':lanes')) do
+    local kind, prio = string.match(lane, '^(.*):(%a+)$')
+    local parked = redis.call('ZSCORE', T .. ':' .. stage .. ':parked', kind)
+    if lanes[prio] and wanted(kind) and not (parked and tonumber(parked) > now) then
+      table.insert(lanes[prio], {lane, redis.call('XLEN', T .. ':' .. stage .. ':q:' .. lane)})
+    end
+  end
+  for _, list in pairs(lanes) do
+    table.sort(list, function(a, b) return a[2] < b[2] or (a[2] == b[2] and a[1] < b[1]) end)
+  end
+  return lanes
+end
+
+-- Held work does not run: after a proposal, only what carries the approved digest may be claimed.
+local function claimable(task, entry)
+  if not task or task.entry ~= entry then return false end
+  if stage == 'judge' then return task.status == 'JUDGING' end
+  if task.phase == 'propose' then return task.status == 'QUEUED' end
+  return task.status == 'APPROVED' and task.digest ~= '' and task.approved == task.digest
+end
+
+local function claim(task)
+  local agent = agents[#claimed + 1]
+  local key = task_key(task.id)
+  set(task, 'gen', redis.call('HINCRBY', key, 'gen', 1), 'agent', agent, 'entry', '')
+  if stage == 'work' then
+    if redis.call('HGET', key, 'begin') == '1' then
+      set(task, 'attempts', redis.call('HINCRBY', key, 'attempts', 1), 'begin', 0)
+    end
+    move(task, 'RUNNING', 'task.started', agent)
+  end
+  redis.call('ZADD', T .. ':' .. stage .. ':lease', now + lease_ms, task.id)
+  local goal = redis.call('HMGET', T .. ':g:' .. task.goal, 'text', 'persona')
+  table.insert(claimed, {task.id, agent, tonumber(task.gen), goal[1] or '', goal[2] or 'null', redis.call('HGETALL', key)})
+end
+
+-- Take up to `want` entries of one lane. Entries that stand for nothing claimable (written by hand, outdated) are dropped.
+local function take(lane, want)
+  local stream = T .. ':' .. stage .. ':q:' .. lane
+  local found = redis.pcall('XREADGROUP', 'GROUP', 'w', 'chimera', 'COUNT', want, 'NOACK', 'STREAMS', stream, '>')
+  if not found or found.err then
+    redis.pcall('XGROUP', 'CREATE', stream, 'w', '0', 'MKSTREAM')
+    found = nil
+  end
+  for _, entry in ipairs(found and found[1][2] or {}) do
+    redis.call('XDEL', stream, entry[1])
+    local id = entry[2] and entry[2][2]
+    local task = id and load(id)
+    if claimable(task, entry[1]) then claim(task) end
+  end
+  close_if_empty(stage, lane)
+  return found ~= nil
+end
+
+local lanes = lanes_by_priority()
+for _, prio in ipairs({'high', 'normal', 'low'}) do
+  local list = lanes[prio]
+  for i, lane in ipairs(list) do
+    local want = math.ceil((#agents - #claimed) / (#list - i + 1))
+    if want > 0 then take(lane[1], want) end
+  end
+end
+return claimed

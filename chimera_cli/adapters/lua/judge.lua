@@ -1,0 +1,31 @@
+--[[ Carry out the gate's decision on a judged result.
+  ARGV[1]  task id
+  ARGV[2]  generation
+  ARGV[3]  agent
+  ARGV[4]  route: approve, review or reject
+  ARGV[5]  judgement (JSON)
+  ARGV[6]  digest of what was judged
+  ARGV[7]  policy version
+  ARGV[8]  rubric version
+  ARGV[9]  the reasons, in one text
+  Returns  {'ok'} or {'stale'}. ]]
+
+local id, generation, agent, route, judgement, digest, policy, rubric, reasons = unpack(ARGV)
+local task = held(id, generation, 'judge')
+if not task then return {'stale'} end
+leave(task)
+set(task, 'judgement', judgement, 'digest', digest, 'policy', policy, 'rubric', rubric)
+local data = redis.call('HMGET', task_key(id), 'output', 'usage')
+if route == 'approve' then
+  approve(task, agent)
+elseif route == 'review' then
+  move(task, 'NEEDS_REVIEW', 'task.held', agent, {'output', data[1], 'usage', data[2], 'judgement', judgement})
+else
+  redis.call('HINCRBY', task_key(id), 'revisions', 1)
+  redis.call('HDEL', task_key(id), 'output', 'changes', 'digest', 'approved', 'policy', 'rubric')
+  set(task, 'feedback', reasons)
+  move(task, 'QUEUED', 'task.revised', agent, {'error', reasons, 'judgement', judgement})
+  enter(task, 'work')
+end
+settle(SETTLE_AT_ONCE)
+return {'ok'}

@@ -1,0 +1,65 @@
+--[[ Put persisted tasks into the queue; a known task is left as it is.
+  ARGV[1]  JSON list of tasks: {id, goal, key, kind, title, prio, payload (JSON text), max_retries, deadline [ms, 0 = none],
+           deps: [{id, key, status, output (JSON text)}]}
+  ARGV[2]  JSON object: goal id -> {text, persona (JSON text)}
+  Returns  how many tasks were new.
+  Fields of T:t:<id> beside the ones above: status, phase, gen (claims so far), version (status changes so far), attempts (begun),
+  begin (1: the next claim begins an attempt), fail:<stage> (failures in this phase), lost:<stage> (leases expired), conflicts,
+  revisions, left (dependencies still open), in:<key> (output of a dependency), entry (stream entry while it waits), agent,
+  and with a result: output, changes, usage, executes, mergeable, always, feedback, judgement, digest, approved, policy, rubric. ]]
+
+local DOOMED = {REJECTED = true, FAILED = true, CANCELLED = true}
+
+-- How a dependency stands: what Redis knows of it is newer than the record.
+local function standing(dep)
+  local known = load(dep.id)
+  if known and TERMINAL[known.status] then
+    return known.status, redis.call('HGET', task_key(dep.id), 'output') or 'null'
+  end
+  return dep.status, dep.output
+end
+
+local function link(task, deps)
+  local left, doom = 0, nil
+  for _, dep in ipairs(deps) do
+    local status, output = standing(dep)
+    if status == 'COMPLETED' then
+      redis.call('HSET', task_key(task.id), 'in:' .. dep.key, output)
+    elseif DOOMED[status] then
+      doom = 'it depends on ' .. dep.key .. ', which is ' .. status
+    else
+      redis.call('SADD', T .. ':c:' .. dep.id, task.id)
+      left = left + 1
+    end
+  end
+  set(task, 'left', left)
+  return left, doom
+end
+
+local function push(spec)
+  local task = {id = spec.id}
+  set(task, 'status', 'PENDING', 'phase', 'propose', 'goal', spec.goal, 'key', spec.key, 'kind', spec.kind,
+    'prio', spec.prio, 'gen', 0, 'version', 0, 'attempts', 0, 'begin', 1, 'title', spec.title, 'payload', spec.payload,
+    'max_retries', spec.max_retries, 'deadline', spec.deadline, 'entry', '')
+  if spec.deadline > 0 then redis.call('ZADD', T .. ':deadline', spec.deadline, spec.id) end
+  local left, doom = link(task, spec.deps)
+  if doom then
+    end_task(task, 'CANCELLED', 'task.cancelled', '', {'error', doom})
+  elseif left == 0 then
+    move(task, 'QUEUED', 'task.queued', '')
+    enter(task, 'work')
+  end
+end
+
+for goal, said in pairs(cjson.decode(ARGV[2])) do
+  redis.call('HSET', T .. ':g:' .. goal, 'text', said.text, 'persona', said.persona)
+end
+local new = 0
+for _, spec in ipairs(cjson.decode(ARGV[1])) do
+  if redis.call('EXISTS', task_key(spec.id)) == 0 then
+    push(spec)
+    new = new + 1
+  end
+end
+settle(SETTLE_AT_ONCE)
+return new

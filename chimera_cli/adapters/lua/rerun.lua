@@ -1,0 +1,13 @@
+--[[ Have a running task make its result again from fresh state after a version conflict.
+  ARGV[1]  task id
+  ARGV[2]  generation
+  ARGV[3]  agent
+  ARGV[4]  why
+  Returns  {'ok'} or {'stale'}. ]]
+
+local id, generation, agent, reason = unpack(ARGV)
+local task = held(id, generation, 'work')
+if not task or task.phase == 'execute' then return {'stale'} end
+leave(task)
+run_again(task, agent, reason)
+return {'ok'}

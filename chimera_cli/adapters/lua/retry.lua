@@ -1,0 +1,21 @@
+--[[ Put a task, or a result that could not be judged, back until its delay has passed.
+  ARGV[1]  task id
+  ARGV[2]  generation
+  ARGV[3]  agent
+  ARGV[4]  stage
+  ARGV[5]  delay [ms]
+  ARGV[6]  why
+  ARGV[7]  1 when it costs an attempt
+  Returns  {'ok'} or {'stale'}. ]]
+
+local id, generation, agent, stage, delay, reason, costs = unpack(ARGV)
+local task = held(id, generation, stage)
+if not task then return {'stale'} end
+leave(task)
+if costs == '1' then redis.call('HINCRBY', task_key(id), 'fail:' .. stage, 1) end
+if stage == 'work' then
+  if costs == '1' then redis.call('HSET', task_key(id), 'begin', 1) end
+  move(task, 'DELAYED', 'task.delayed', agent, {'error', reason})
+end
+redis.call('ZADD', T .. ':' .. stage .. ':delay', now_ms() + tonumber(delay), id)
+return {'ok'}

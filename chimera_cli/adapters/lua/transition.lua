@@ -1,0 +1,218 @@
+--[[ The one place where a live task's status changes. Put in front of every other script by adapters/scripts.py, which also
+     fills in LEGAL from models.task.TRANSITIONS.
+
+  KEYS[1]  T, the hash tag of one shard, such as {chimera:default:0}. Every other key is T plus a suffix and so in T's slot:
+
+  T:<stage>:q:<kind>:<priority>  stream   one lane; an entry is {t = task id}; group `w`, read with NOACK, for the lease is the owner
+  T:<stage>:lanes                set      "<kind>:<priority>" of the lanes that are not empty
+  T:<stage>:lease                zset     task id by the lease's end [ms]
+  T:<stage>:delay                zset     task id by when it is due [ms]
+  T:<stage>:parked               zset     kind by when it may be claimed again [ms]
+  T:<stage>:bell                 list     wake-up tokens, at most 64
+  T:t:<id>                       hash     a live task, see push.lua; kept after its end until the end is recorded
+  T:c:<id>                       set      ids of the tasks that wait for this one
+  T:settle                       list     ended tasks whose children are not told yet
+  T:deadline                     zset     task id by its deadline [ms]
+  T:g:<goal>                     hash     text, persona
+  T:s:<goal>                     hash     v:<key> version, d:<key> JSON of the goal's state
+  T:out                          stream   events for the record
+
+  stage is work or judge. Times are Redis' own, in ms since 1970.
+]]
+
+local T = KEYS[1]
+local BELL_TOKENS = 64
+local SETTLE_AT_ONCE = 100
+-- LEGAL: "FROM>TO" -> true, written here by the loader
+--@LEGAL@
+
+local TERMINAL = {COMPLETED = true, REJECTED = true, FAILED = true, CANCELLED = true}
+local CONTROL = {'status', 'phase', 'goal', 'key', 'kind', 'prio', 'gen', 'version', 'attempts', 'entry', 'left', 'agent',
+                 'digest', 'approved', 'executes', 'mergeable', 'recorded'}
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function task_key(id)
+  return T .. ':t:' .. id
+end
+
+-- The control fields of a task, or nil when it is unknown. Payload and output stay where they are: they may be long.
+local function load(id)
+  local values = redis.call('HMGET', task_key(id), unpack(CONTROL))
+  if not values[1] then return nil end
+  local task = {id = id}
+  for i, name in ipairs(CONTROL) do task[name] = values[i] or '' end
+  return task
+end
+
+-- The fence: the task, if the caller's claim is still the live one; else nil.
+local function held(id, generation, stage)
+  local task = load(id)
+  if not task or task.gen ~= generation then return nil end
+  if task.status ~= (stage == 'work' and 'RUNNING' or 'JUDGING') then return nil end
+  if not redis.call('ZSCORE', T .. ':' .. stage .. ':lease', id) then return nil end
+  return task
+end
+
+local function set(task, ...)
+  redis.call('HSET', task_key(task.id), ...)
+  local fields = {...}
+  for i = 1, #fields, 2 do task[fields[i]] = tostring(fields[i + 1]) end
+end
+
+-- Change the status and append the one event that tells of it. `extra` is a flat list of more event fields.
+local function move(task, to, name, agent, extra)
+  if not LEGAL[task.status .. '>' .. to] then
+    error('ILLEGAL ' .. task.id .. ' ' .. task.status .. ' ' .. to)
+  end
+  local version = redis.call('HINCRBY', task_key(task.id), 'version', 1)
+  set(task, 'status', to)
+  redis.call('XADD', T .. ':out', '*', 'name', name, 'task', task.id, 'goal', task.goal, 'status', to, 'phase', task.phase,
+    'version', version, 'generation', task.gen, 'attempts', task.attempts, 'agent', agent, unpack(extra or {}))
+end
+
+local function ring(stage)
+  local bell = T .. ':' .. stage .. ':bell'
+  if redis.call('LLEN', bell) < BELL_TOKENS then redis.call('RPUSH', bell, 1) end
+end
+
+-- Append the task to its lane of a stage and wake a process.
+local function enter(task, stage)
+  local lane = task.kind .. ':' .. task.prio
+  local stream = T .. ':' .. stage .. ':q:' .. lane
+  if redis.call('SADD', T .. ':' .. stage .. ':lanes', lane) == 1 then
+    redis.pcall('XGROUP', 'CREATE', stream, 'w', '0', 'MKSTREAM')
+  end
+  set(task, 'entry', redis.call('XADD', stream, '*', 't', task.id))
+  ring(stage)
+end
+
+-- Drop a lane that has become empty, so that keys do not outlive work.
+local function close_if_empty(stage, lane)
+  local stream = T .. ':' .. stage .. ':q:' .. lane
+  if redis.call('XLEN', stream) == 0 then
+    redis.call('DEL', stream)
+    redis.call('SREM', T .. ':' .. stage .. ':lanes', lane)
+  end
+end
+
+-- Take the task out of wherever it waits or is held.
+local function leave(task)
+  local stage = task.status == 'JUDGING' and 'judge' or 'work'
+  redis.call('ZREM', T .. ':' .. stage .. ':lease', task.id)
+  redis.call('ZREM', T .. ':' .. stage .. ':delay', task.id)
+  if task.entry ~= '' then
+    local lane = task.kind .. ':' .. task.prio
+    redis.call('XDEL', T .. ':' .. stage .. ':q:' .. lane, task.entry)
+    close_if_empty(stage, lane)
+    set(task, 'entry', '')
+  end
+end
+
+-- Where a task waits for a worker: a proposal is QUEUED, everything after an approval is APPROVED.
+local function waiting_status(task)
+  return task.phase == 'propose' and 'QUEUED' or 'APPROVED'
+end
+
+local end_task -- settle and end_task call each other
+
+-- One child hears how its parent ended.
+local function tell(child, parent)
+  if not child or child.status ~= 'PENDING' then return end
+  if parent.status ~= 'COMPLETED' then
+    end_task(child, 'CANCELLED', 'task.cancelled', '', {'error', 'it depends on ' .. parent.key .. ', which is ' .. parent.status})
+    return
+  end
+  redis.call('HSET', task_key(child.id), 'in:' .. parent.key, redis.call('HGET', task_key(parent.id), 'output') or 'null')
+  if redis.call('HINCRBY', task_key(child.id), 'left', -1) == 0 then
+    move(child, 'QUEUED', 'task.queued', '')
+    enter(child, 'work')
+  end
+end
+
+-- Tell at most `limit` children of ended tasks; returns how many were told.
+local function settle(limit)
+  local told = 0
+  while told < limit do
+    local id = redis.call('LINDEX', T .. ':settle', 0)
+    if not id then break end
+    local child = redis.call('SPOP', T .. ':c:' .. id)
+    if child then
+      tell(load(child), load(id))
+      told = told + 1
+    else
+      redis.call('LPOP', T .. ':settle')
+      if redis.call('HGET', task_key(id), 'recorded') == '1' then redis.call('DEL', task_key(id)) end
+    end
+  end
+  return told
+end
+
+-- Move a task to a terminal status. Its children are told through T:settle, so a long chain needs no deep stack.
+end_task = function(task, to, name, agent, extra)
+  leave(task)
+  move(task, to, name, agent, extra)
+  redis.call('ZREM', T .. ':deadline', task.id)
+  if redis.call('EXISTS', T .. ':c:' .. task.id) == 1 then redis.call('RPUSH', T .. ':settle', task.id) end
+end
+
+-- `changes` is JSON: [[key, expected version, JSON text of the value], ...]
+local function conflict(goal, changes)
+  for _, change in ipairs(cjson.decode(changes)) do
+    local actual = tonumber(redis.call('HGET', T .. ':s:' .. goal, 'v:' .. change[1]) or '0')
+    if actual ~= change[2] then return {'conflict', change[1], change[2], actual} end
+  end
+  return nil
+end
+
+-- Call only after `conflict` returned nil in the same script.
+local function commit(goal, changes)
+  for _, change in ipairs(cjson.decode(changes)) do
+    redis.call('HINCRBY', T .. ':s:' .. goal, 'v:' .. change[1], 1)
+    redis.call('HSET', T .. ':s:' .. goal, 'd:' .. change[1], change[3])
+  end
+end
+
+-- What follows when an approved result's changes are committed: the execute phase, or the end.
+local function carry_on(task, agent, changes)
+  if task.executes == '1' then
+    set(task, 'phase', 'execute', 'fail:work', 0, 'begin', 1)
+    move(task, 'APPROVED', 'task.approved', agent, {'changes', changes})
+    enter(task, 'work')
+  else
+    move(task, 'APPROVED', 'task.approved', agent, {'changes', changes})
+    end_task(task, 'COMPLETED', 'task.completed', agent, {'output', redis.call('HGET', task_key(task.id), 'output')})
+  end
+end
+
+-- Make the result again from fresh state. Counts a conflict, costs no attempt.
+local function run_again(task, agent, reason)
+  redis.call('HINCRBY', task_key(task.id), 'conflicts', 1)
+  redis.call('HDEL', task_key(task.id), 'output', 'changes', 'digest', 'approved', 'policy', 'rubric')
+  set(task, 'phase', 'propose')
+  move(task, 'QUEUED', 'task.conflicted', agent, {'error', reason})
+  enter(task, 'work')
+end
+
+-- Let the held result take effect. The approved digest is written here and nowhere else.
+local function approve(task, agent)
+  local changes = redis.call('HGET', task_key(task.id), 'changes') or '[]'
+  local found = conflict(task.goal, changes)
+  set(task, 'approved', task.digest)
+  if not found then
+    commit(task.goal, changes)
+    return carry_on(task, agent, changes)
+  end
+  local reason = 'state ' .. found[2] .. ' is at version ' .. found[4] .. ', the result was made on ' .. found[3]
+  if task.mergeable == '1' then
+    set(task, 'phase', 'merge', 'begin', 1)
+    move(task, 'APPROVED', 'task.approved', agent, {'error', reason})
+    enter(task, 'work')
+  else
+    move(task, 'APPROVED', 'task.approved', agent, {'error', reason})
+    run_again(task, agent, reason)
+  end
+end

@@ -1,0 +1,102 @@
+"""Connections to Redis: a single server or a cluster, told apart by asking."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
+
+from chimera_cli.adapters.redis_errors import redis_errors
+from chimera_cli.exceptions import ConfigError
+
+RedisClient = Redis | RedisCluster
+"""Either kind of client; both know the few commands that chimera uses."""
+
+#: Connections of one process. The pool makes callers wait for a free one; the default pool would raise instead.
+MAX_CONNECTIONS = 16
+#: Longest wait for a reply [s]. Above the longest blocking read (1 s), far below the lease (15 s).
+SOCKET_TIMEOUT_S = 5.0
+#: Longest wait for a connection [s]: start-up checks must end within 3 s.
+CONNECT_TIMEOUT_S = 2.0
+#: Oldest server whose scripts we were tested with: XADD, ZADD GT and XREADGROUP NOACK inside Lua.
+OLDEST_VERSION = (6, 2)
+
+
+@asynccontextmanager
+async def open_redis(url: str) -> AsyncIterator[RedisClient]:
+    """Connect, check that the server fits, and close at the end.
+
+    Raises:
+        BackendUnavailable: Nobody answers.
+        ConfigError: Wrong password, or a server that may lose or evict work.
+    """
+    client = await connect(url)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+async def connect(url: str) -> RedisClient:
+    """Return a client for the server or the cluster behind the URL; see `open_redis` for what it raises."""
+    single = _single(url)
+    try:
+        with redis_errors():
+            info = await single.info()
+            clustered = int(info.get("cluster_enabled", 0)) == 1
+            policy = str((await single.config_get("maxmemory-policy")).get("maxmemory-policy", "noeviction"))
+        check_server(str(info.get("redis_version", "0")), policy)
+    except BaseException:
+        await single.aclose()
+        raise
+    if not clustered:
+        return single
+    await single.aclose()
+    return RedisCluster.from_url(
+        url,
+        decode_responses=True,
+        encoding_errors="replace",
+        protocol=2,
+        socket_timeout=SOCKET_TIMEOUT_S,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+    )
+
+
+def check_server(version: str, policy: str) -> None:
+    """Refuse a server that is too old, or that would evict queued work when memory runs short.
+
+    Raises:
+        ConfigError: It is one of these.
+    """
+    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if parts < OLDEST_VERSION:
+        raise ConfigError(f"Redis {version} is too old, 6.2 is the oldest that works", hint="use Redis 6.2 or newer")
+    if policy != "noeviction":
+        raise ConfigError(
+            f"Redis evicts keys when memory runs short (maxmemory-policy {policy}), which would lose tasks",
+            hint="redis-cli CONFIG SET maxmemory-policy noeviction",
+        )
+
+
+def _single(url: str) -> Redis:
+    try:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=MAX_CONNECTIONS,
+            timeout=SOCKET_TIMEOUT_S,
+            decode_responses=True,
+            encoding_errors="replace",
+            # RESP3 makes fakeredis hand a flattened XREADGROUP reply to Lua; real servers hand RESP2 arrays either way.
+            protocol=2,
+            socket_timeout=SOCKET_TIMEOUT_S,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+        )
+    except ValueError as exc:
+        raise ConfigError("REDIS_URL is not a Redis URL", hint="redis://:password@host:6379/0") from exc
+    return Redis.from_pool(pool)
+
+
+async def bell_wait(client: RedisClient, keys: list[str], timeout: timedelta) -> bool:
+    """Block on the bells of one process, on one connection, and tell whether one rang."""
+    with redis_errors():
+        return bool(await client.blpop(keys, timeout=timeout.total_seconds()))

@@ -1,0 +1,66 @@
+"""The one place where redis-py's errors become ours; its ConnectionError is not the builtin one."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import exceptions as redis_exceptions
+
+from chimera_cli.exceptions import BackendUnavailable, ConfigError, IllegalTransition, SwarmError
+
+_ILLEGAL = re.compile(r"ILLEGAL (\S+) (\S+) ([A-Z_]+)")
+_REFUSED = ("WRONGPASS", "NOAUTH", "NOPERM", "invalid username-password", "invalid password", "without any password")
+_PASSING = (
+    "LOADING",
+    "OOM",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "MASTERDOWN",
+    "READONLY",
+    "MISCONF",
+    "BUSY ",
+    "max number of clients",
+)
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Map whatever redis-py raises inside to a SwarmError.
+
+    Raises:
+        BackendUnavailable: The server is away, too slow, starting, full or failing over.
+        ConfigError: The server refuses the password or the user.
+        IllegalTransition: A script refused a status change; only a bug leads there.
+    """
+    try:
+        yield
+    except (redis_exceptions.RedisError, OSError) as exc:
+        raise translate(exc) from exc
+
+
+def translate(exc: Exception) -> SwarmError:
+    """Return the error of ours that says what a driver's error means."""
+    text = str(exc)
+    illegal = _ILLEGAL.search(text)
+    if illegal:
+        return IllegalTransition(illegal[1], illegal[2], illegal[3])
+    refused = isinstance(exc, redis_exceptions.AuthenticationError | redis_exceptions.NoPermissionError)
+    if refused or any(word in text for word in _REFUSED):
+        return ConfigError("Redis refuses the user or the password", hint="correct REDIS_URL")
+    passing = (
+        redis_exceptions.ConnectionError,
+        redis_exceptions.TimeoutError,
+        redis_exceptions.BusyLoadingError,
+        redis_exceptions.OutOfMemoryError,
+        redis_exceptions.ReadOnlyError,
+        redis_exceptions.ClusterError,
+        redis_exceptions.RedisClusterException,
+        OSError,
+    )
+    if isinstance(exc, passing) or any(word in text for word in _PASSING):
+        return BackendUnavailable("Redis", _first_line(text) or type(exc).__name__)
+    return SwarmError(f"Redis refused a command: {_first_line(text)}", hint="chimera doctor")
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0].strip() if text.strip() else ""

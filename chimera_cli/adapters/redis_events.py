@@ -1,0 +1,45 @@
+"""The event stream between queue and record: one stream a shard, read from its head, trimmed only behind the record."""
+
+from chimera_cli.adapters import redis_wire as wire
+from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.redis_client import RedisClient
+from chimera_cli.adapters.redis_errors import redis_errors
+from chimera_cli.models.event import TaskEvent
+
+Entries = list[tuple[str, dict[str, str]]]
+"""What XRANGE replies when replies are decoded, which redis-py's types do not know."""
+
+
+class RedisEventStream:
+    """Implements EventStreamPort."""
+
+    def __init__(self, client: RedisClient, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    @property
+    def shards(self) -> int:
+        """Number of streams."""
+        return self._keys.shards
+
+    async def read(self, shard: int, limit: int = 1000) -> tuple[list[TaskEvent], str]:
+        """Return the oldest events and the id of the last entry read; entries that make no sense are left out."""
+        with redis_errors():
+            entries: Entries = await self._client.xrange(self._name(shard), count=limit)  # type: ignore[assignment]
+        events = [event for entry_id, fields in entries if (event := _event(shard, entry_id, fields))]
+        return events, entries[-1][0] if entries else ""
+
+    async def trim(self, shard: int, last: str) -> None:
+        """Drop all events up to and including the entry id `last`."""
+        with redis_errors():
+            await self._client.xtrim(self._name(shard), minid=wire.after(last), approximate=False)
+
+    def _name(self, shard: int) -> str:
+        return f"{self._keys.shard(shard)}:out"
+
+
+def _event(shard: int, entry_id: str, fields: dict[str, str]) -> TaskEvent | None:
+    try:
+        return wire.decode_event(shard, entry_id, fields)
+    except (ValueError, KeyError):
+        return None

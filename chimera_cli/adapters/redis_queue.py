@@ -1,0 +1,195 @@
+"""The task queue on Redis: a script call a method, and no other writer of a live task's status than these scripts."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import groupby
+from typing import Any
+
+from chimera_cli.adapters import redis_wire as wire
+from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.redis_client import RedisClient, bell_wait
+from chimera_cli.adapters.redis_errors import redis_errors
+from chimera_cli.adapters.scripts import Scripts
+from chimera_cli.exceptions import OCCConflict, StaleLease
+from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Stage
+from chimera_cli.models.gate import Judgement, Route
+from chimera_cli.models.identity import canonical_json, shard_of
+from chimera_cli.models.policy import LeasePolicy
+from chimera_cli.models.result import TaskResult
+from chimera_cli.models.review import CardStatus, ReviewCard
+
+#: Tasks in one push call: about 1 ms of the server's time.
+PUSH_CHUNK = 100
+
+
+class RedisTaskQueue:
+    """Implements TaskQueuePort."""
+
+    def __init__(self, client: RedisClient, keys: Keys, lease: LeasePolicy) -> None:
+        self._client = client
+        self._keys = keys
+        self._scripts = Scripts(client)
+        self._lease_ms = _ms(lease.lease)
+
+    async def push_tasks(self, dispatches: Sequence[Dispatch]) -> int:
+        """Put persisted tasks into the queue, in chunks; a known task is left as it is."""
+        new = 0
+        by_shard = sorted(dispatches, key=lambda dispatch: self._shard(dispatch.task.goal_id))
+        for shard, group in groupby(by_shard, key=lambda dispatch: self._shard(dispatch.task.goal_id)):
+            for chunk in wire.chunks(list(group), PUSH_CHUNK):
+                new += int(await self._on_shard("push", shard, *wire.encode_push(chunk)))
+        return new
+
+    async def pop_tasks(
+        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = ()
+    ) -> list[Delivery | Malformed]:
+        """Claim at most one delivery an agent, shard after shard."""
+        claimed: list[Delivery | Malformed] = []
+        for shard in range(self._keys.shards):
+            free = list(agents[len(claimed) :])
+            if not free:
+                break
+            names = canonical_json(free), canonical_json(list(kinds))
+            rows = await self._on_shard("claim", shard, stage, self._lease_ms, *names)
+            claimed += [wire.decode_claim(stage, row) for row in rows]
+        return claimed
+
+    async def wait(self, stage: Stage, timeout: timedelta) -> bool:
+        """Wait for the bell of the first shard; the other shards are polled, by the timeout."""
+        return await bell_wait(self._client, [f"{self._keys.shard(0)}:{stage}:bell"], timeout)
+
+    async def extend(self, leases: Sequence[Lease]) -> list[Lease]:
+        """Prolong the leases that still hold and return those that do not, in one call a stage and shard."""
+        lost: list[Lease] = []
+        place = lambda lease: (lease.stage, self._shard(lease.goal_id))  # noqa: E731
+        for (stage, shard), group in groupby(sorted(leases, key=place), key=place):
+            held = list(group)
+            pairs = canonical_json([[lease.task_id, lease.generation] for lease in held])
+            positions = await self._on_shard("extend", shard, stage, self._lease_ms, pairs)
+            lost += [held[position - 1] for position in positions]
+        return lost
+
+    async def complete(self, lease: Lease, result: TaskResult, *, digest: str = "") -> None:
+        """End the phase of a running task and commit its changes."""
+        changes = wire.encode_changes(result.changes)
+        output, usage = canonical_json(result.output), result.usage.model_dump_json()
+        await self._answer("complete", lease, output, changes, digest, usage)
+
+    async def hand_over(self, lease: Lease, result: TaskResult) -> None:
+        """Give a proposal to the judges, its changes held."""
+        flags = [int(flag) for flag in (result.executes, result.mergeable, result.review_always)]
+        changes = wire.encode_changes(result.changes)
+        await self._answer(
+            "hand_over", lease, canonical_json(result.output), changes, result.usage.model_dump_json(), *flags
+        )
+
+    async def retry(self, lease: Lease, delay: timedelta, error: str, *, costs_attempt: bool = True) -> None:
+        """Put a task or a result back until its delay has passed."""
+        await self._answer("retry", lease, lease.stage, _ms(delay), error, int(costs_attempt))
+
+    async def park(self, lease: Lease, delay: timedelta) -> None:
+        """Stop claims of the lease's kind at its stage for a while."""
+        await self._on_shard("park", self._shard(lease.goal_id), lease.task_id, lease.stage, _ms(delay))
+
+    async def fail(self, lease: Lease, error: str) -> None:
+        """End a task as FAILED."""
+        await self._answer("fail", lease, lease.stage, error)
+
+    async def give_back(self, lease: Lease) -> None:
+        """Put a claimed task back where it was."""
+        await self._answer("give_back", lease, lease.stage)
+
+    async def rerun(self, lease: Lease, error: str) -> None:
+        """Have a task make its result again from fresh state."""
+        await self._answer("rerun", lease, error)
+
+    async def approve(self, lease: Lease, judgement: Judgement) -> None:
+        """Let a judged result take effect."""
+        await self._judge(lease, Route.APPROVE, judgement)
+
+    async def hold(self, lease: Lease, judgement: Judgement) -> None:
+        """Keep a judged result for a person."""
+        await self._judge(lease, Route.REVIEW, judgement)
+
+    async def revise(self, lease: Lease, judgement: Judgement) -> None:
+        """Send a judged result back with the reasons."""
+        await self._judge(lease, Route.REJECT, judgement)
+
+    async def _judge(self, lease: Lease, route: Route, judgement: Judgement) -> None:
+        policy, rubric = judgement.decision.policy_version, judgement.verdict.rubric_version
+        bound = judgement.model_dump_json(), judgement.digest, policy, rubric
+        await self._answer("judge", lease, route, *bound, "; ".join(judgement.decision.reasons))
+
+    async def resume(self, card: ReviewCard) -> bool:
+        """Carry out a person's decision on a held task."""
+        decision = "approve" if card.status is CardStatus.APPROVED else "reject"
+        operator = card.decided_by or ""
+        held = card.task_id, card.generation, card.judgement.digest
+        reply = await self._on_shard("resume", self._shard(card.goal_id), *held, decision, operator, card.reason)
+        return bool(reply[0] == "ok")
+
+    async def promote(self, limit: int = 100) -> int:
+        """Queue what was delayed and is due."""
+        return await self._everywhere("promote", limit)
+
+    async def reap(self, abandon_cap: int, limit: int = 100) -> int:
+        """Take back what abandoned leases held."""
+        return await self._everywhere("reap", abandon_cap, limit)
+
+    async def expire(self, limit: int = 100) -> int:
+        """Fail tasks whose deadline has passed."""
+        return await self._everywhere("expire", limit)
+
+    async def settle(self, limit: int = 100) -> int:
+        """Go on telling children that their parent has ended."""
+        return await self._everywhere("settle", limit)
+
+    async def cancel(self, goal_id: str, task_id: str, reason: str) -> bool:
+        """End a live task as CANCELLED."""
+        reply = await self._on_shard("cancel", self._shard(goal_id), task_id, reason)
+        return bool(reply[0] == "ok")
+
+    async def forget(self, tasks: Sequence[tuple[str, str]], goals: Sequence[str]) -> None:
+        """Drop what is still held of ended tasks and goals."""
+        for shard in range(self._keys.shards):
+            task_ids = [task for goal, task in tasks if self._shard(goal) == shard]
+            goal_ids = [goal for goal in goals if self._shard(goal) == shard]
+            if task_ids or goal_ids:
+                await self._on_shard("forget", shard, canonical_json(task_ids), canonical_json(goal_ids))
+
+    async def counts(self) -> QueueCounts:
+        """Count what stands in the queues, over all shards."""
+        rows = [await self._on_shard("counts", shard) for shard in range(self._keys.shards)]
+        waiting, running, delayed, to_judge, judging, deferred = (sum(row[i] for row in rows) for i in range(6))
+        oldest = max(row[6] for row in rows)
+        return QueueCounts(
+            waiting=waiting,
+            running=running,
+            delayed=delayed,
+            to_judge=to_judge,
+            judging=judging,
+            deferred=deferred,
+            oldest_waiting=timedelta(milliseconds=oldest) if oldest >= 0 else None,
+        )
+
+    def _shard(self, goal_id: str) -> int:
+        return shard_of(goal_id, self._keys.shards)
+
+    async def _on_shard(self, script: str, shard: int, *args: str | int) -> Any:
+        with redis_errors():
+            return await self._scripts.call(script, self._keys.shard(shard), *args)
+
+    async def _everywhere(self, script: str, *args: str | int) -> int:
+        return sum([int(await self._on_shard(script, shard, *args)) for shard in range(self._keys.shards)])
+
+    async def _answer(self, script: str, lease: Lease, *args: str | int) -> None:
+        who = lease.task_id, lease.generation, lease.agent
+        reply = await self._on_shard(script, self._shard(lease.goal_id), *who, *args)
+        if reply[0] == "stale":
+            raise StaleLease(lease.task_id, lease.generation)
+        if reply[0] == "conflict":
+            raise OCCConflict(str(reply[1]), int(reply[2]), int(reply[3]))
+
+
+def _ms(span: timedelta) -> int:
+    return int(span.total_seconds() * 1000)

@@ -1,0 +1,64 @@
+"""The fleet, as Redis sees it: a beat a process, however many agents it holds."""
+
+from datetime import timedelta
+
+from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.redis_client import RedisClient
+from chimera_cli.adapters.redis_errors import redis_errors
+from chimera_cli.adapters.scripts import Scripts
+from chimera_cli.models.agent import FleetMember, ProcessBeat, liveness
+
+#: Processes dropped by one call, so that a sweep after a long silence does not hold the server up.
+SWEEP_LIMIT = 1000
+
+
+class RedisAgentRegistry:
+    """Implements AgentRegistryPort."""
+
+    def __init__(self, client: RedisClient, keys: Keys) -> None:
+        self._client = client
+        self._scripts = Scripts(client)
+        self._tag = keys.fleet
+
+    async def beat(self, beat: ProcessBeat) -> None:
+        """Replace the process's sign of life in one call."""
+        with redis_errors():
+            await self._scripts.call("beat", self._tag, beat.process, beat.model_dump_json())
+
+    async def leave(self, process: str) -> None:
+        """Take the process off the list."""
+        with redis_errors():
+            await self._client.zrem(f"{self._tag}:beats", process)
+            await self._client.hdel(f"{self._tag}:fleet", process)
+
+    async def fleet(self) -> list[FleetMember]:
+        """List all agents, by role, process and id."""
+        with redis_errors():
+            rows = await self._scripts.call("fleet", self._tag)
+        members = [
+            member
+            for _, age_ms, text in rows
+            for member in _members(ProcessBeat.model_validate_json(text), timedelta(milliseconds=age_ms))
+        ]
+        return sorted(members, key=lambda member: (member.role, member.process, member.id))
+
+    async def sweep(self, keep: timedelta) -> int:
+        """Drop processes whose last beat is older than `keep`."""
+        keep_ms = int(keep.total_seconds() * 1000)
+        with redis_errors():
+            return int(await self._scripts.call("sweep", self._tag, keep_ms, SWEEP_LIMIT))
+
+
+def _members(beat: ProcessBeat, age: timedelta) -> list[FleetMember]:
+    return [
+        FleetMember(
+            id=agent.id,
+            process=beat.process,
+            role=agent.role,
+            state=agent.status,
+            liveness=liveness(age, beat.period),
+            task_id=agent.task_id,
+            beat_age=age,
+        )
+        for agent in beat.agents
+    ]

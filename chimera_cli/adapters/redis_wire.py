@@ -1,0 +1,171 @@
+"""How nouns travel to and from the Redis scripts.
+
+What handlers made stays a JSON text inside JSON, so Lua never reads it, and no number or character is lost there.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from pydantic import ValidationError
+
+from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, Stage
+from chimera_cli.models.event import TaskEvent
+from chimera_cli.models.identity import canonical_json
+from chimera_cli.models.result import StateChange
+
+EVENT_FIELDS = {
+    "name",
+    "task",
+    "goal",
+    "status",
+    "phase",
+    "version",
+    "generation",
+    "attempts",
+    "agent",
+    "output",
+    "changes",
+    "error",
+}
+"""Fields of an event entry that have a place of their own in TaskEvent; the others go to its `data`."""
+
+
+def encode_push(dispatches: Sequence[Dispatch]) -> tuple[str, str]:
+    """Write tasks and their goals as the two arguments of push.lua."""
+    tasks = [_push_fields(dispatch) for dispatch in dispatches]
+    goals = {
+        dispatch.task.goal_id: {
+            "text": dispatch.goal,
+            "persona": dispatch.persona.model_dump_json() if dispatch.persona else "null",
+        }
+        for dispatch in dispatches
+    }
+    return canonical_json(tasks), canonical_json(goals)
+
+
+def _push_fields(dispatch: Dispatch) -> dict[str, Any]:
+    task = dispatch.task
+    return {
+        "id": task.id,
+        "goal": task.goal_id,
+        "key": task.key,
+        "kind": task.kind,
+        "title": task.title,
+        "prio": task.priority,
+        "payload": canonical_json(task.payload),
+        "max_retries": task.max_retries,
+        "deadline": to_ms(task.deadline),
+        "deps": [
+            {"id": dep.id, "key": dep.key, "status": dep.status, "output": canonical_json(dep.output)}
+            for dep in dispatch.dependencies
+        ],
+    }
+
+
+def encode_changes(changes: Sequence[StateChange]) -> str:
+    """Write changes as [[key, expected, JSON text of the value], ...]."""
+    return canonical_json([[change.key, change.expected, canonical_json(change.value)] for change in changes])
+
+
+def decode_changes(text: str) -> tuple[StateChange, ...]:
+    """Read what `encode_changes` wrote."""
+    return tuple(
+        StateChange(key=key, expected=int(expected), value=json.loads(value))
+        for key, expected, value in json.loads(text)
+    )
+
+
+def decode_claim(stage: Stage, row: Sequence[Any]) -> Delivery | Malformed:
+    """Read one row of claim.lua's reply; fields that were written by hand and make no sense give a Malformed."""
+    task_id, agent, generation, goal, persona, flat = row
+    fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    lease = Lease(task_id=task_id, goal_id=fields.get("goal", ""), generation=generation, agent=agent, stage=stage)
+    try:
+        return _delivery(lease, goal, persona, fields)
+    except (ValidationError, ValueError, KeyError, TypeError) as exc:
+        return Malformed(lease=lease, reason=f"its fields in Redis cannot be read: {type(exc).__name__}: {exc}"[:500])
+
+
+def _delivery(lease: Lease, goal: str, persona: str, fields: Mapping[str, str]) -> Delivery:
+    def number(name: str) -> int:
+        return int(fields.get(name) or 0)
+
+    return Delivery(
+        lease=lease,
+        key=fields["key"],
+        kind=fields["kind"],
+        title=fields["title"],
+        goal=goal,
+        persona=json.loads(persona),
+        payload=json.loads(fields["payload"]),
+        inputs={name[3:]: json.loads(value) for name, value in fields.items() if name.startswith("in:")},
+        phase=fields["phase"],
+        attempt=number(f"fail:{lease.stage}") + 1,
+        max_retries=number("max_retries"),
+        conflicts=number("conflicts"),
+        revisions=number("revisions"),
+        abandoned=number(f"lost:{lease.stage}"),
+        feedback=fields.get("feedback", ""),
+        deadline=from_ms(number("deadline")),
+        output=json.loads(fields.get("output", "null")),
+        changes=decode_changes(fields.get("changes", "[]")),
+        usage=json.loads(fields.get("usage", "{}")),
+        executes=fields.get("executes") == "1",
+        review_always=fields.get("always") == "1",
+        digest=fields.get("approved", ""),
+        policy_version=fields.get("policy", ""),
+        rubric_version=fields.get("rubric", ""),
+    )
+
+
+def decode_event(shard: int, entry_id: str, fields: Mapping[str, str]) -> TaskEvent:
+    """Read one entry of the event stream.
+
+    Raises:
+        ValueError: Somebody wrote it by hand, and it makes no sense.
+        KeyError: A field is missing.
+    """
+    data: dict[str, Any] = {name: json.loads(value) for name, value in fields.items() if name not in EVENT_FIELDS}
+    return TaskEvent(
+        shard=shard,
+        entry_id=entry_id,
+        at=datetime.fromtimestamp(int(entry_id.split("-")[0]) / 1000, tz=UTC),
+        name=fields["name"],
+        task_id=fields["task"],
+        goal_id=fields["goal"],
+        status=fields["status"],
+        phase=fields["phase"],
+        version=int(fields["version"]),
+        generation=int(fields["generation"]),
+        attempts=int(fields["attempts"] or 0),
+        agent=fields.get("agent", ""),
+        output=json.loads(fields.get("output") or "null"),
+        changes=decode_changes(fields.get("changes") or "[]"),
+        error=fields.get("error", ""),
+        data=data,
+    )
+
+
+def to_ms(at: datetime | None) -> int:
+    """Write a time as ms since 1970, 0 for none."""
+    return int(at.timestamp() * 1000) if at else 0
+
+
+def from_ms(ms: int) -> datetime | None:
+    """Read a time written by `to_ms`."""
+    return datetime.fromtimestamp(ms / 1000, tz=UTC) if ms else None
+
+
+def after(entry_id: str) -> str:
+    """Return the smallest stream id above the given one: what XTRIM MINID keeps when all up to the id goes."""
+    ms, seq = entry_id.split("-")
+    return f"{ms}-{int(seq) + 1}"
+
+
+def chunks(texts: Sequence[Dispatch], size: int) -> list[Sequence[Dispatch]]:
+    """Cut a sequence into parts of at most `size`."""
+    edges = [*range(0, len(texts), size), len(texts)]
+    return [texts[start:end] for start, end in pairwise(edges)]

@@ -1,0 +1,25 @@
+"""The events on their way from the queue to the record."""
+
+from typing import Protocol
+
+from chimera_cli.models.event import TaskEvent
+
+
+class EventStreamPort(Protocol):
+    """At-least-once: events stay until they are trimmed, so a reader that dies repeats them. All may raise BackendUnavailable."""
+
+    @property
+    def shards(self) -> int:
+        """Number of streams, counted from 0."""
+        ...
+
+    async def read(self, shard: int, limit: int = 1000) -> tuple[list[TaskEvent], str]:
+        """Return the oldest events of a shard in order, and the place up to which was read ("" when there was nothing).
+
+        Entries that somebody wrote by hand and that make no sense are left out, and trimmed with the rest.
+        """
+        ...
+
+    async def trim(self, shard: int, last: str) -> None:
+        """Drop all events up to and including the place `last`; call it only after they are recorded."""
+        ...

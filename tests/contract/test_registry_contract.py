@@ -1,0 +1,58 @@
+"""What AgentRegistryPort promises, on every Redis."""
+
+from datetime import timedelta
+
+import pytest
+
+from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.redis_client import RedisClient
+from chimera_cli.adapters.redis_registry import RedisAgentRegistry
+from chimera_cli.models.agent import AgentHeartbeat, AgentStatus, Liveness, ProcessBeat, Role
+
+
+@pytest.fixture
+def registry(client: RedisClient, keys: Keys) -> RedisAgentRegistry:
+    return RedisAgentRegistry(client, keys)
+
+
+def a_beat(process: str = "host:1", agents: int = 1, status: AgentStatus = AgentStatus.IDLE) -> ProcessBeat:
+    members = tuple(AgentHeartbeat(id=f"{process}-{n}", role=Role.WORKER, status=status) for n in range(agents))
+    return ProcessBeat(process=process, period=timedelta(seconds=5), agents=members)
+
+
+async def test_all_agents_of_a_beat_are_in_the_fleet_and_alive(registry: RedisAgentRegistry) -> None:
+    await registry.beat(a_beat("host:1", 3))
+    await registry.beat(a_beat("host:2", 2))
+    fleet = await registry.fleet()
+    assert [member.id for member in fleet] == ["host:1-0", "host:1-1", "host:1-2", "host:2-0", "host:2-1"]
+    assert {member.liveness for member in fleet} == {Liveness.ALIVE}
+
+
+async def test_a_beat_replaces_the_one_before(registry: RedisAgentRegistry) -> None:
+    await registry.beat(a_beat(agents=3))
+    await registry.beat(a_beat(agents=1, status=AgentStatus.BUSY))
+    assert [member.state for member in await registry.fleet()] == [AgentStatus.BUSY]
+
+
+async def test_a_process_that_leaves_is_off_the_list(registry: RedisAgentRegistry) -> None:
+    await registry.beat(a_beat())
+    await registry.leave("host:1")
+    await registry.leave("host:1")
+    assert await registry.fleet() == []
+
+
+async def test_silent_processes_are_swept_and_others_are_not(registry: RedisAgentRegistry) -> None:
+    await registry.beat(a_beat())
+    assert await registry.sweep(timedelta(minutes=1)) == 0
+    assert await registry.sweep(timedelta(seconds=-1)) == 1
+    assert await registry.fleet() == []
+
+
+async def test_an_agent_that_missed_three_beats_is_listed_as_dead(
+    registry: RedisAgentRegistry, client: RedisClient, keys: Keys
+) -> None:
+    await registry.beat(a_beat())
+    await client.zincrby(f"{keys.fleet}:beats", -20_000, "host:1")
+    [member] = await registry.fleet()
+    assert member.liveness is Liveness.DEAD
+    assert member.beat_age >= timedelta(seconds=20)
