@@ -1,0 +1,68 @@
+"""What Postgres and its driver may raise, put into the swarm's words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from chimera_cli.adapters.migrations import HEAD
+from chimera_cli.exceptions import BackendUnavailable, ConfigError, SchemaOutdated, SwarmError
+
+BACKEND = "Postgres"
+HINT = "check DATABASE_URL"
+
+UNAVAILABLE = ("08", "53", "57", "58", "XX", "40", "25", "55P03")
+"""SQLSTATEs after which the same statement may succeed: connection, resources, an operator's or a time limit's interruption,
+system and internal errors, lost races, a session that became read-only or was ended."""
+REFUSED = ("28", "3D", "42501", "0P", "3F")
+"""SQLSTATEs that no retry mends: authentication, no such database, no permission."""
+SCHEMA = ("42P01", "42703", "42883", "42704", "42P10")
+"""SQLSTATEs of a statement that names what the database does not have: a table, a column, a function, a type, an index."""
+
+REFUSED_WORDS = ("authentication failed", "no password supplied", "does not exist", "pg_hba.conf", "ssl", "invalid")
+"""A failed log-in has no SQLSTATE in libpq; these words of its message tell that another try will fail as well."""
+
+
+@contextmanager
+def postgres_errors() -> Iterator[None]:
+    """Raise the swarm's errors instead of the driver's; errors of anyone else pass through."""
+    try:
+        yield
+    except (SQLAlchemyError, psycopg.Error) as error:
+        raise mapped(error) from error
+
+
+def mapped(error: SQLAlchemyError | psycopg.Error) -> SwarmError:
+    """Tell what an error of SQLAlchemy or psycopg means for the swarm."""
+    if isinstance(error, PoolTimeout):
+        return BackendUnavailable(BACKEND, "all its connections are in use")
+    if isinstance(error, ArgumentError):
+        return ConfigError(
+            "DATABASE_URL cannot be understood", hint="DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME"
+        )
+    driver = error.orig if isinstance(error, DBAPIError) else error
+    state = getattr(driver, "sqlstate", None) or ""
+    reason = first_line(driver)
+    if state.startswith(SCHEMA):
+        return SchemaOutdated(None, HEAD)
+    if state.startswith(REFUSED) or (not state and _is_refusal(driver, reason)):
+        return ConfigError(f"Postgres refuses the connection: {reason}", hint=HINT)
+    if state.startswith(UNAVAILABLE) or (
+        not state and isinstance(driver, psycopg.OperationalError | psycopg.InterfaceError)
+    ):
+        return BackendUnavailable(BACKEND, reason)
+    return SwarmError(f"Postgres refused a statement: {reason}")
+
+
+def first_line(error: BaseException | None) -> str:
+    """Return the first line of an error's own words; those below it quote the statement and its values."""
+    lines = str(error).strip().splitlines() if error else []
+    return lines[0] if lines else type(error).__name__
+
+
+def _is_refusal(driver: BaseException | None, reason: str) -> bool:
+    """Tell a log-in that was answered with no from one that was not answered."""
+    words = reason.lower()
+    return isinstance(driver, psycopg.OperationalError) and any(word in words for word in REFUSED_WORDS)
