@@ -62,4 +62,4 @@ def _named(criteria: object) -> str:
 
 
 def _error(name: str, what: str) -> ConfigError:
-    return ConfigError(f"rubric {name}: {what}", hint="mend the file, or unset CHIMERA_GATE__RUBRIC_FILE")
+    return ConfigError(f"rubric {name}: {what}", hint="mend the file, or unset CHIMERA_JUDGE__RUBRIC_FILE")

@@ -1,0 +1,212 @@
+"""A stand-in for a language model: a small OpenAI-compatible server with canned answers and no intelligence, loopback only.
+
+    python -m chimera_cli.simulation.stand_in_model --port 8089 --seed 7 --throttle draft=1 --malformed verdict=1
+
+It makes `chimera simulate` and `chimera up` take the same wire as production: the openai client, HTTP, JSON schema or tool
+calls, usage figures, rate limits and broken answers. GET /journal tells what it served.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from chimera_cli.models.noun import Noun
+from chimera_cli.simulation.stand_in_answers import answer, purpose
+from chimera_cli.simulation.stand_in_faults import Fault, Faults, Journal
+
+HOST = "127.0.0.1"
+MODEL = "stand-in"
+
+
+class StandInPlan(Noun):
+    """How one stand-in model behaves."""
+
+    seed: int = 0
+    """Same seed and question, same answer."""
+    latency_s: tuple[float, float] = (0.0, 0.0)
+    """Shortest and longest time before an answer."""
+    retry_after_s: float = 0.2
+    """Pause told with a rate limit."""
+    faults: dict[Fault, dict[str, int]] = Field(default_factory=dict)
+    """How many first requests go wrong, by fault and purpose (plan, draft, verdict, other, all)."""
+    key: str = ""
+    """Bearer token that requests must carry; empty accepts any."""
+
+
+class StandIn:
+    """One stand-in model: its behaviour, its journal, and one answer a request."""
+
+    def __init__(self, plan: StandInPlan) -> None:
+        self.plan = plan
+        self.journal = Journal()
+        self._faults = Faults(plan.faults)
+
+    async def complete(self, request: dict[str, Any]) -> JSONResponse:
+        """Answer one chat completion request."""
+        shape, schema = _asked(request)
+        prompt = "\n".join(str(message.get("content") or "") for message in request["messages"])
+        why = purpose(shape)
+        fault = self._faults.next(why)
+        await asyncio.sleep(self._latency(prompt))
+        if fault is Fault.THROTTLE:
+            self.journal.note(why, 429, fault)
+            return _error(429, "stand-in rate limit", headers={"Retry-After": f"{self.plan.retry_after_s:g}"})
+        if fault is Fault.ERROR:
+            self.journal.note(why, 500, fault)
+            return _error(500, "stand-in failure")
+        content = json.dumps(answer(shape, schema, prompt, self.plan.seed), ensure_ascii=False)
+        if fault in {Fault.MALFORMED, Fault.TRUNCATE}:
+            content = content[: len(content) // 2]
+        usage = {"prompt_tokens": len(prompt) // 4 + 1, "completion_tokens": len(content) // 4 + 1}
+        self.journal.note(
+            why, 200, fault, input_tokens=usage["prompt_tokens"], output_tokens=usage["completion_tokens"]
+        )
+        return JSONResponse(_completion(request, content, fault, usage))
+
+    def _latency(self, prompt: str) -> float:
+        shortest, longest = self.plan.latency_s
+        return Random(hashlib.sha256(f"{self.plan.seed}\n{prompt}".encode()).digest()).uniform(shortest, longest)
+
+
+def create_app(stand_in: StandIn) -> FastAPI:
+    """Make the HTTP application around a stand-in model."""
+    app = FastAPI(
+        title="chimera stand-in model", description="Canned answers, no intelligence.", docs_url=None, redoc_url=None
+    )
+
+    @app.post("/v1/chat/completions")
+    async def complete(request: Request) -> JSONResponse:
+        refused = _refusal(request, stand_in.plan.key)
+        if refused:
+            return refused
+        try:
+            asked = await request.json()
+            known = asked["model"] == MODEL
+            messages_fit = all(isinstance(message, dict) for message in asked["messages"])
+        except (ValueError, KeyError, TypeError):
+            return _error(400, "not a chat completion request")
+        if not known:
+            return _error(404, f"this stand-in serves the model {MODEL!r} only")
+        if asked.get("stream") or not messages_fit:
+            return _error(400, "the stand-in does not stream")
+        return await stand_in.complete(asked)
+
+    @app.get("/v1/models")
+    async def models(request: Request) -> JSONResponse:
+        refused = _refusal(request, stand_in.plan.key)
+        listed = {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "chimera"}]}
+        return refused or JSONResponse(listed)
+
+    @app.get("/health")
+    async def health() -> dict[str, Any]:
+        return {"ok": True, "model": MODEL}
+
+    @app.get("/journal")
+    async def journal() -> dict[str, Any]:
+        return {"model": MODEL, "seed": stand_in.plan.seed, **stand_in.journal.as_dict()}
+
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until told to stop."""
+    options = _parser().parse_args(arguments)
+    wanted = {fault: dict(getattr(options, fault) or ()) for fault in Fault}
+    low, high = options.latency_ms
+    plan = StandInPlan(
+        seed=options.seed,
+        latency_s=(low / 1000, high / 1000),
+        retry_after_s=options.retry_after_s,
+        faults={fault: numbers for fault, numbers in wanted.items() if numbers},
+    )
+    uvicorn.run(create_app(StandIn(plan)), host=HOST, port=options.port, log_level="warning", access_log=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stand_in_model", description="A stand-in for a language model, on loopback only."
+    )
+    parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
+    parser.add_argument("--seed", type=int, default=0, help="same seed and question, same answer")
+    parser.add_argument("--latency-ms", type=_span, default=(0.0, 0.0), metavar="A-B", help="time before an answer")
+    parser.add_argument("--retry-after-s", type=float, default=0.2, help="pause told with a rate limit")
+    for fault in Fault:
+        parser.add_argument(
+            f"--{fault}",
+            type=_count,
+            action="append",
+            metavar="[PURPOSE=]N",
+            help=f"first N requests of plan, draft, verdict or other (of each without a purpose) that end as: {fault}",
+        )
+    return parser
+
+
+def _span(text: str) -> tuple[float, float]:
+    low, _, high = text.partition("-")
+    shortest, longest = float(low), float(high or low)
+    if not 0 <= shortest <= longest:
+        raise ValueError(text)
+    return shortest, longest
+
+
+def _count(text: str) -> tuple[str, int]:
+    name, _, number = text.rpartition("=")
+    if name not in {"", "plan", "draft", "verdict", "other"}:
+        raise ValueError(text)
+    return name or "all", int(number)
+
+
+def _asked(request: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return title and schema of the shape asked for, from the response format or the tool to call."""
+    wanted = (request.get("response_format") or {}).get("json_schema")
+    if wanted:
+        return str(wanted.get("name", "")), wanted.get("schema") or {}
+    if request.get("tools"):
+        function = request["tools"][0]["function"]
+        return str(function.get("name", "")), function.get("parameters") or {}
+    return "", {}
+
+
+def _refusal(request: Request, key: str) -> JSONResponse | None:
+    if key and request.headers.get("authorization") != f"Bearer {key}":
+        return _error(401, "wrong key")
+    return None
+
+
+def _error(status: int, message: str, *, headers: dict[str, str] | None = None) -> JSONResponse:
+    body = {"error": {"message": message, "type": "stand_in", "param": None, "code": None}}
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+def _completion(request: dict[str, Any], content: str, fault: Fault | None, usage: dict[str, int]) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
+    reason = "length" if fault is Fault.TRUNCATE else "stop"
+    if fault is Fault.REFUSE:
+        message.update(content=None, refusal="the stand-in was told to refuse")
+    elif request.get("tools"):
+        call = {"name": request["tools"][0]["function"]["name"], "arguments": content}
+        message.update(content=None, tool_calls=[{"id": "call_stand_in", "type": "function", "function": call}])
+        reason = "tool_calls" if reason == "stop" else reason
+    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+    return {
+        "id": f"chatcmpl-stand-in-{digest}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": MODEL,
+        "choices": [{"index": 0, "finish_reason": reason, "logprobs": None, "message": message}],
+        "usage": {**usage, "total_tokens": usage["prompt_tokens"] + usage["completion_tokens"]},
+    }
+
+
+if __name__ == "__main__":
+    main()
