@@ -11,6 +11,7 @@ from psycopg import sql
 
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.local import binaries, privileges, process
+from chimera_cli.local.private_file import write_private
 from chimera_cli.local.server import LocalServer
 
 SUPERUSER = "chimera"
@@ -53,7 +54,7 @@ class PostgresServer(LocalServer):
 
     @property
     def marks(self) -> Sequence[str]:
-        """The data folder, the only argument."""
+        """The data folder."""
         return (str(self.data),)
 
     def system_user(self) -> str | None:
@@ -78,17 +79,17 @@ class PostgresServer(LocalServer):
     def prepare(self) -> Sequence[str | Path]:
         """Make the cluster if there is none, and write its settings."""
         programs = binaries.postgres_binaries(self._data_release())
+        if not self.data.exists():
+            self._initialise(programs)
         user = self.system_user()
         if user:
-            privileges.let_in(user, self.folder, programs.installation)
-        if not self.data.exists():
-            self._initialise(programs, user)
+            privileges.let_in(user, self.data, programs.installation)
         self._drop_stolen_pidfile()
-        settings = self.data / "chimera.conf"
+        # Beside the data, not in it: what root writes must not lie where another user could put a link.
+        settings = self.folder / "chimera.conf"
         settings.write_text("".join(f"{line}\n" for line in self._configuration()))
-        if user:
-            shutil.chown(settings, user)
-        return (programs.postgres, "-D", self.data)
+        settings.chmod(0o644)
+        return (programs.postgres, "-D", self.data, f"--config-file={settings}")
 
     def answers(self) -> bool:
         """Log in with the password."""
@@ -104,14 +105,14 @@ class PostgresServer(LocalServer):
         except (OSError, ValueError):
             return None
 
-    def _initialise(self, programs: binaries.PostgresBinaries, user: str | None) -> None:
+    def _initialise(self, programs: binaries.PostgresBinaries) -> None:
         """Run initdb beside the final place: what an interrupted run leaves is never taken for a whole cluster."""
-        draft, password_file = self.folder / "data.draft", self.folder / "password"
+        draft, password_file, user = self.folder / "data.draft", self.folder / "password", self.system_user()
         shutil.rmtree(draft, ignore_errors=True)
-        password_file.unlink(missing_ok=True)
-        password_file.touch(mode=0o600)
-        password_file.write_text(self._password)
+        draft.mkdir(mode=0o700)
+        write_private(password_file, self._password)
         if user:
+            privileges.let_in(user, draft, programs.installation)
             shutil.chown(password_file, user)
         options = ["--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-instructions"]
         options += [] if self._durable else ["--no-sync"]
@@ -120,8 +121,6 @@ class PostgresServer(LocalServer):
             self._run(argv, user)
         finally:
             password_file.unlink()
-        with (draft / "postgresql.conf").open("a") as file:
-            file.write("include 'chimera.conf'\n")
         draft.rename(self.data)
 
     def _run(self, argv: Sequence[str], user: str | None) -> None:
@@ -149,6 +148,7 @@ class PostgresServer(LocalServer):
 
     def _configuration(self) -> list[str]:
         lines = [
+            "include 'data/postgresql.conf'",
             "listen_addresses = '127.0.0.1'",
             f"port = {self.port}",
             # A socket's path may have 107 characters, a data folder's more.

@@ -31,7 +31,7 @@ def plain_user() -> str | None:
 
 
 def let_in(user: str, folder: Path, installation: Path) -> None:
-    """Give a user the server's folder, and let him pass through the folders above it and above the programs.
+    """Give a user the data folder, and let him pass through the folders above it and above the programs.
 
     Passing needs the search bit only: the folders above stay unreadable, nobody can list them.
     """

@@ -1,11 +1,11 @@
 """A real Redis on loopback, configured as production must be: password, AOF, and never evicting."""
 
-import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 
 from chimera_cli.local import binaries
+from chimera_cli.local.private_file import write_private
 from chimera_cli.local.server import LocalServer
 
 ANSWER_WITHIN_S = 2.0
@@ -38,9 +38,7 @@ class RedisServer(LocalServer):
 
     def prepare(self) -> Sequence[str | Path]:
         """Write the configuration file, readable by us alone: the password is in it and never on the command line."""
-        descriptor = os.open(self._configuration_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.writelines(f"{line}\n" for line in self._configuration())
+        write_private(self._configuration_file, "".join(f"{line}\n" for line in self._configuration()))
         return (binaries.redis_server(), self._configuration_file)
 
     def answers(self) -> bool:

@@ -10,9 +10,10 @@ from types import TracebackType
 
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.local.postgres_server import PostgresServer
+from chimera_cli.local.private_file import write_private
 from chimera_cli.local.redis_server import RedisServer
 from chimera_cli.local.server import LocalServer
-from chimera_cli.local.stack_state import StackState, write_private
+from chimera_cli.local.stack_state import StackState
 from chimera_cli.local.stand_in import API_KEY, StandInServer
 
 DEFAULT_SEED = 7

@@ -1,12 +1,12 @@
 """What a local stack remembers between two commands: ports, passwords and the seed."""
 
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from chimera_cli.exceptions import ConfigError
+from chimera_cli.local.private_file import write_private
 from chimera_cli.local.process import free_port
 
 
@@ -53,15 +53,3 @@ class StackState:
         draft = file.with_suffix(".draft")
         write_private(draft, json.dumps(asdict(self), indent=2) + "\n")
         draft.replace(file)
-
-
-def write_private(file: Path, text: str, *, exclusive: bool = False) -> None:
-    """Write a file that nobody else may read, not even for the moment between making and protecting it.
-
-    Raises:
-        FileExistsError: `exclusive` was asked for and the file is there.
-    """
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_EXCL if exclusive else os.O_TRUNC)
-    with os.fdopen(os.open(file, flags, 0o600), "w") as stream:
-        os.fchmod(stream.fileno(), 0o600)
-        stream.write(text)

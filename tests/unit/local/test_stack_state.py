@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from chimera_cli.exceptions import ConfigError
-from chimera_cli.local.stack_state import StackState, write_private
+from chimera_cli.local.stack_state import StackState
 
 
 def test_the_state_survives_writing_and_reading(tmp_path: Path) -> None:
@@ -29,10 +29,3 @@ def test_a_damaged_state_is_a_clear_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=r"stack\.json cannot be read") as caught:
         StackState.read(tmp_path / "stack.json")
     assert "start over" in caught.value.hint
-
-
-def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
-    file = tmp_path / "secret"
-    file.touch(mode=0o644)
-    write_private(file, "x")
-    assert file.stat().st_mode & 0o777 == 0o600
