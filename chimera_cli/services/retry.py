@@ -31,8 +31,10 @@ from chimera_cli.ports.clock import Chance
 
 PERMANENT = (HandlerError, ConfigError)
 """Errors that another attempt cannot mend."""
-OWN_BACKENDS = frozenset({"redis", "postgres"})
+OWN_BACKENDS = frozenset({"redis", "postgres", "postgresql"})
 """The swarm's own servers, as BackendUnavailable names them, in lower case."""
+LONGEST_REASON = 2000
+"""Characters of an error that are kept."""
 
 
 class RetryDecision(Noun):
@@ -88,8 +90,9 @@ def jitter(delay: timedelta, policy: RetryPolicy, chance: Chance) -> timedelta:
 
 
 def describe(error: BaseException) -> str:
-    """Write an error as one sentence: ours as it is, others with their type, which often says more."""
-    if isinstance(error, SwarmError):
-        return error.message
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    """Write an error as one line that any store takes: ours as it is, others with their type, which often says more."""
+    said = error.message if isinstance(error, SwarmError) else str(error)
+    line = "".join(ch if ch.isprintable() else "?" for ch in " ".join(said.split()))
+    if not isinstance(error, SwarmError):
+        line = f"{type(error).__name__}: {line}" if line else type(error).__name__
+    return line if len(line) <= LONGEST_REASON else line[:LONGEST_REASON] + "..."

@@ -94,6 +94,8 @@ def test_a_throttled_task_waits_at_least_as_long_as_the_provider_asks() -> None:
         (TimeoutError(), "TimeoutError"),
         (ValueError("two\nlines"), "ValueError: two lines"),
         (HandlerError("it returned a set"), "it returned a set"),
+        (ValueError("nul \0 and \ud800 here"), "ValueError: nul ? and ? here"),
+        (HandlerError("x" * 3000), "x" * 2000 + "..."),
     ],
 )
 def test_an_error_is_described_in_one_line(error: Exception, said: str) -> None:

@@ -1,0 +1,85 @@
+"""An agent that answers deliveries of one queue: what workers and judges share."""
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import ClassVar
+
+from chimera_cli.agents.base import BaseAgent
+from chimera_cli.exceptions import BackendUnavailable, StaleLease
+from chimera_cli.models.delivery import Delivery, Lease, Malformed, Stage
+from chimera_cli.models.policy import RetryPolicy
+from chimera_cli.models.telemetry import Level
+from chimera_cli.ports.clock import Chance, ClockPort
+from chimera_cli.ports.queue import TaskQueuePort
+from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.retry import backoff, jitter
+
+ANSWER_AGAIN = RetryPolicy(base=timedelta(seconds=0.1), longest=timedelta(seconds=2), jitter=1.0)
+"""How an answer is repeated while the queue is away."""
+
+
+class CrewAgent(BaseAgent):
+    """Takes one delivery at a time and gives the queue one answer for it."""
+
+    __slots__ = ("answering", "chance", "queue")
+
+    stage: ClassVar[Stage]
+    """The queue it takes deliveries from."""
+
+    def __init__(
+        self, queue: TaskQueuePort, telemetry: TelemetryPort, *, clock: ClockPort, chance: Chance, id: str = ""
+    ) -> None:
+        super().__init__(telemetry, clock, id=id)
+        self.queue = queue
+        self.chance = chance
+        self.answering = False
+        """Whether an answer is on its way, so that the queue itself will tell whether the lease holds."""
+
+    async def run(self, delivery: Delivery | Malformed) -> None:
+        """See one delivery through, to exactly one answer; whatever the task does, nothing is raised for it."""
+        self.take(delivery.lease.task_id)
+        try:
+            if isinstance(delivery, Malformed):
+                await self._refuse(delivery)
+            else:
+                await self.see_through(delivery)
+        finally:
+            self.release()
+
+    @abstractmethod
+    async def see_through(self, delivery: Delivery) -> None:
+        """Do what the delivery asks for and answer it."""
+
+    async def answer(self, lease: Lease, give: Callable[[], Awaitable[None]]) -> bool:
+        """Give the queue an answer and tell whether it was accepted.
+
+        While the queue is away the answer is kept and given again: the work behind it was paid for. There is no need to
+        guess when the lease ends, for a stale answer is refused by its generation.
+        """
+        self.answering = True
+        failures = 0
+        try:
+            while True:
+                try:
+                    await give()
+                    return True
+                except BackendUnavailable:
+                    failures += 1
+                    delay = backoff(ANSWER_AGAIN, failures)
+                    await self.clock.sleep(delay + jitter(delay, ANSWER_AGAIN, self.chance))
+        except StaleLease:
+            self._stale(lease, after_outage=failures > 0)
+            return False
+        finally:
+            self.answering = False
+
+    async def _refuse(self, delivery: Malformed) -> None:
+        if await self.answer(delivery.lease, lambda: self.queue.fail(delivery.lease, delivery.reason)):
+            task = delivery.lease.task_id
+            self.log_event("task.failed", delivery.reason, level=Level.ERROR, task=task, error=delivery.reason)
+
+    def _stale(self, lease: Lease, *, after_outage: bool) -> None:
+        # A reply that got lost in an outage may have been a yes, so the refusal may be of our own second saying.
+        said = "the answer came too late, or had arrived before" if after_outage else "the answer came too late"
+        self.log_event("task.stale", said, level=Level.WARN, task=lease.task_id, generation=lease.generation)

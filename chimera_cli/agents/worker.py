@@ -1,0 +1,190 @@
+"""The agent that does tasks. One delivery walks down a straight pipe: invoke, decide the outcome, commit, announce."""
+
+import asyncio
+import traceback
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import Any
+
+from chimera_cli.agents.crew import CrewAgent
+from chimera_cli.agents.outcome import Move, Outcome, commit
+from chimera_cli.exceptions import HandlerError, OCCConflict
+from chimera_cli.handlers.context import MeteredLLM, StateView, TaskContext
+from chimera_cli.handlers.invoke import RunLimits, execute, merge, payload_for, propose, run_limits
+from chimera_cli.handlers.registry import Handler, HandlerRegistry
+from chimera_cli.models.agent import Role
+from chimera_cli.models.delivery import Delivery, Stage
+from chimera_cli.models.identity import content_digest
+from chimera_cli.models.policy import RetryPolicy, WorkerPolicy
+from chimera_cli.models.task import Phase
+from chimera_cli.models.telemetry import Level
+from chimera_cli.ports.clock import Chance, ClockPort
+from chimera_cli.ports.llm import LLMPort
+from chimera_cli.ports.outbox import OutboxPort
+from chimera_cli.ports.queue import TaskQueuePort
+from chimera_cli.ports.state import GlobalStatePort
+from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.retry import decide_retry
+
+LONGEST_TRACE = 8000
+"""Characters of a stack trace that are told; the end says most."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerTools:
+    """What all workers of a process share."""
+
+    queue: TaskQueuePort
+    state: GlobalStatePort
+    llm: LLMPort
+    outbox: OutboxPort
+    handlers: HandlerRegistry
+    telemetry: TelemetryPort
+    clock: ClockPort
+    chance: Chance
+    policy: WorkerPolicy = field(default_factory=WorkerPolicy)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+class WorkerAgent(CrewAgent):
+    """Runs one delivery at a time; keeps nothing between two."""
+
+    __slots__ = ("tools",)
+    role = Role.WORKER
+    stage = Stage.WORK
+
+    def __init__(self, tools: WorkerTools, *, id: str = "") -> None:
+        super().__init__(tools.queue, tools.telemetry, clock=tools.clock, chance=tools.chance, id=id)
+        self.tools = tools
+
+    async def see_through(self, delivery: Delivery) -> None:
+        """Run the task's phase and answer; a commit that lost a race is tried again on fresh state."""
+        self._say(delivery, "task.started")
+        for tries in count(1):
+            outcome = await self._outcome(delivery)
+            conflict = await self._settle(delivery, outcome)
+            if conflict is None:
+                return
+            if delivery.phase is Phase.PROPOSE:
+                await self._settle(delivery, self._run_again(delivery, conflict.message))
+                return
+            if tries > self.tools.policy.max_conflicts:
+                await self._settle(delivery, self._failure(delivery, conflict))
+                return
+
+    async def _outcome(self, delivery: Delivery) -> Outcome:
+        """Run the handler and decide how that ended."""
+        try:
+            return await self._invoke(delivery)
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:  # a handler may raise anything, and none of it may end the agent
+            return self._failure(delivery, error)
+
+    async def _invoke(self, delivery: Delivery) -> Outcome:
+        handler = self._handler(delivery.kind)
+        if delivery.phase is Phase.MERGE and handler.merge_with is None:
+            return self._run_again(delivery, f"kind {delivery.kind!r} cannot merge, so the result is made again")
+        if delivery.phase is Phase.EXECUTE:
+            check_approval(delivery)
+        context, limits = self._context(handler, delivery), self._limits(handler, delivery)
+        match delivery.phase:
+            case Phase.PROPOSE:
+                move = Move.HAND_OVER if handler.judged else Move.COMPLETE
+                return Outcome(move=move, result=await propose(handler, context, limits))
+            case Phase.MERGE:
+                return Outcome(move=Move.COMPLETE, result=await merge(handler, context, delivery.output, limits))
+            case Phase.EXECUTE:
+                result = await execute(handler, context, delivery.output, limits)
+                return Outcome(move=Move.COMPLETE, result=result, digest=delivery.digest)
+
+    def _handler(self, kind: str) -> Handler:
+        handler = self.tools.handlers.get(kind)
+        if handler is None:
+            raise HandlerError(f"no handler for the kind {kind!r}", hint="start the worker with --handlers")
+        return handler
+
+    def _context(self, handler: Handler, delivery: Delivery) -> TaskContext:
+        task_id = delivery.lease.task_id
+        return TaskContext(
+            task=delivery,
+            payload=payload_for(handler, delivery.payload),
+            inputs=delivery.inputs,
+            state=StateView(self.tools.state, delivery.lease.goal_id),
+            llm=MeteredLLM(self.tools.llm),
+            outbox=self.tools.outbox,
+            deadline=delivery.deadline,
+            idempotency_key=f"{task_id}:{delivery.phase}",
+            log_event=partial(self.log_event, task=task_id),
+            loop=asyncio.get_running_loop(),
+        )
+
+    def _limits(self, handler: Handler, delivery: Delivery) -> RunLimits:
+        now, deadline = self.clock.now(), delivery.deadline
+        # The queue judges deadlines by its own clock. One that has passed by ours alone means that ours is wrong.
+        ahead = deadline if deadline is not None and deadline > now else None
+        return run_limits(handler, self.tools.policy, ahead, now)
+
+    def _run_again(self, delivery: Delivery, reason: str) -> Outcome:
+        """Have the result made again from fresh state, but not for ever."""
+        if delivery.conflicts < self.tools.policy.max_conflicts:
+            return Outcome(move=Move.RERUN, error=reason)
+        return Outcome(move=Move.FAIL, error=f"gave up after {delivery.conflicts + 1} conflicts, at last: {reason}")
+
+    def _failure(self, delivery: Delivery, error: BaseException) -> Outcome:
+        decision = decide_retry(
+            error,
+            self.tools.retry,
+            task_id=delivery.lease.task_id,
+            attempt=delivery.attempt,
+            max_retries=delivery.max_retries,
+            chance=self.chance,
+        )
+        return Outcome.of(decision, trace="".join(traceback.format_exception(error))[-LONGEST_TRACE:])
+
+    async def _settle(self, delivery: Delivery, outcome: Outcome) -> OCCConflict | None:
+        """Commit and announce; a conflict changed nothing and is handed back."""
+        lease = delivery.lease
+        try:
+            accepted = await self.answer(lease, lambda: commit(self.queue, lease, outcome))
+        except OCCConflict as conflict:
+            versions: dict[str, Any] = {"expected": conflict.expected, "actual": conflict.actual}
+            self._say(delivery, "task.conflict", key=conflict.key, **versions)
+            return conflict
+        if accepted:
+            self._announce(delivery, outcome)
+        return None
+
+    def _announce(self, delivery: Delivery, outcome: Outcome) -> None:
+        told: dict[str, Any] = {"error": outcome.error, "trace": outcome.trace}
+        match outcome.move:
+            case Move.RETRY:
+                delay_s = round(outcome.delay.total_seconds(), 3)
+                self._say(delivery, "task.retried", level=Level.WARN, delay_s=delay_s, **told)
+            case Move.FAIL:
+                self._say(delivery, "task.failed", level=Level.ERROR, **told)
+            case _:
+                self._say(delivery, "task.finished", outcome=outcome.move)
+
+    def _say(self, delivery: Delivery, name: str, *, level: Level = Level.INFO, **fields: Any) -> None:
+        where: dict[str, Any] = {
+            "task": delivery.lease.task_id,
+            "goal": delivery.lease.goal_id,
+            "task_key": delivery.key,
+        }
+        what: dict[str, Any] = {"kind": delivery.kind, "phase": delivery.phase, "attempt": delivery.attempt}
+        self.log_event(name, level=level, **where, **what, **fields)
+
+
+def check_approval(delivery: Delivery) -> None:
+    """Make sure that what is about to be executed is what was approved.
+
+    Raises:
+        HandlerError: It is not.
+    """
+    made = content_digest(
+        delivery.lease.task_id, delivery.payload, delivery.output, delivery.policy_version, delivery.rubric_version
+    )
+    if made != delivery.digest:
+        raise HandlerError("refused to execute: the content is not what was approved (its digest differs)")

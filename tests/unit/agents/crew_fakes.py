@@ -1,0 +1,217 @@
+"""What agents are tested with: a queue that writes down its answers, a clock that a test moves, and deliveries."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from chimera_cli.models.agent import ProcessBeat
+from chimera_cli.models.delivery import Delivery, Lease, Malformed, QueueCounts, Stage
+from chimera_cli.models.result import VersionedValue
+from chimera_cli.models.task import Phase
+from chimera_cli.models.telemetry import TelemetryEvent
+
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+class Ears(list[TelemetryEvent]):
+    """Telemetry that is kept."""
+
+    def emit(self, event: TelemetryEvent) -> None:
+        self.append(event)
+
+    def names(self) -> list[str]:
+        return [event.name for event in self]
+
+    def one(self, name: str) -> TelemetryEvent:
+        found = [event for event in self if event.name == name]
+        assert len(found) == 1, f"{name} was said {len(found)} times, among {self.names()}"
+        return found[0]
+
+
+class HastyClock:
+    """Sleeps no time at all, and remembers how long it should have slept."""
+
+    def __init__(self) -> None:
+        self.slept: list[timedelta] = []
+
+    def now(self) -> datetime:
+        return NOON
+
+    async def sleep(self, delay: timedelta) -> None:
+        self.slept.append(delay)
+        await asyncio.sleep(0)
+
+
+class HandClock:
+    """Time stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.time = NOON
+        self._alarms: list[tuple[datetime, asyncio.Future[None]]] = []
+
+    def now(self) -> datetime:
+        return self.time
+
+    async def sleep(self, delay: timedelta) -> None:
+        alarm = asyncio.get_running_loop().create_future()
+        self._alarms.append((self.time + delay, alarm))
+        await alarm
+
+    async def pass_by(self, seconds: float) -> None:
+        """Move time on, and let everything run that this wakes."""
+        await quiet()
+        goal = self.time + timedelta(seconds=seconds)
+        while due := [alarm for alarm in self._alarms if alarm[0] <= goal]:
+            first = min(due, key=lambda alarm: alarm[0])
+            self._alarms.remove(first)
+            self.time = max(self.time, first[0])
+            if not first[1].done():
+                first[1].set_result(None)
+            await quiet()
+        self.time = goal
+        await quiet()
+
+
+async def quiet() -> None:
+    """Let everything run that can run without time passing."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+class FakeQueue:
+    """Hands out what a test put in, and writes down every answer. `errors[method]` are raised first, one a call."""
+
+    def __init__(self) -> None:
+        self.stock: list[Delivery | Malformed] = []
+        self.answers: list[tuple[Any, ...]] = []
+        self.claims: list[tuple[int, int]] = []
+        """For each claim how many agents asked and how many got something."""
+        self.kinds: list[Sequence[str]] = []
+        self.waits = 0
+        self.extended: list[list[Lease]] = []
+        self.lost: list[Lease] = []
+        self.errors: dict[str, list[BaseException]] = {}
+        self.bell = asyncio.Event()
+        self.busy = QueueCounts()
+        """What counts() adds to the stock, for others' work."""
+        self.on_claim: Callable[[], None] = lambda: None
+
+    def put(self, *deliveries: Delivery | Malformed) -> None:
+        self.stock.extend(deliveries)
+        self.bell.set()
+
+    def told(self, name: str) -> list[tuple[Any, ...]]:
+        return [answer for answer in self.answers if answer[0] == name]
+
+    def _trip(self, name: str) -> None:
+        if self.errors.get(name):
+            raise self.errors[name].pop(0)
+
+    def _note(self, name: str, *said: Any) -> None:
+        self._trip(name)
+        self.answers.append((name, *said))
+
+    async def pop_tasks(
+        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = ()
+    ) -> list[Delivery | Malformed]:
+        self._trip("pop_tasks")
+        self.kinds.append(kinds)
+        taken, self.stock = self.stock[: len(agents)], self.stock[len(agents) :]
+        self.claims.append((len(agents), len(taken)))
+        self.on_claim()
+        return taken
+
+    async def wait(self, stage: Stage, timeout: timedelta) -> bool:
+        self.waits += 1
+        self._trip("wait")
+        await self.bell.wait()
+        self.bell.clear()
+        return True
+
+    async def extend(self, leases: Sequence[Lease]) -> list[Lease]:
+        self._trip("extend")
+        self.extended.append(list(leases))
+        return [lease for lease in leases if lease in self.lost]
+
+    async def counts(self) -> QueueCounts:
+        self._trip("counts")
+        return self.busy.model_copy(update={"waiting": self.busy.waiting + len(self.stock)})
+
+    async def complete(self, lease: Lease, result: Any, *, digest: str = "") -> None:
+        self._note("complete", lease, result, digest)
+
+    async def hand_over(self, lease: Lease, result: Any) -> None:
+        self._note("hand_over", lease, result)
+
+    async def retry(self, lease: Lease, delay: timedelta, error: str, *, costs_attempt: bool = True) -> None:
+        self._note("retry", lease, delay, error, costs_attempt)
+
+    async def park(self, lease: Lease, delay: timedelta) -> None:
+        self._note("park", lease, delay)
+
+    async def fail(self, lease: Lease, error: str) -> None:
+        self._note("fail", lease, error)
+
+    async def give_back(self, lease: Lease) -> None:
+        self._note("give_back", lease)
+
+    async def rerun(self, lease: Lease, error: str) -> None:
+        self._note("rerun", lease, error)
+
+    async def approve(self, lease: Lease, judgement: Any) -> None:
+        self._note("approve", lease, judgement)
+
+    async def hold(self, lease: Lease, judgement: Any) -> None:
+        self._note("hold", lease, judgement)
+
+    async def revise(self, lease: Lease, judgement: Any) -> None:
+        self._note("revise", lease, judgement)
+
+
+class FakeRegistry:
+    """Keeps the beats."""
+
+    def __init__(self) -> None:
+        self.beats: list[ProcessBeat] = []
+        self.left: list[str] = []
+        self.errors: list[BaseException] = []
+
+    async def beat(self, beat: ProcessBeat) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.beats.append(beat)
+
+    async def leave(self, process: str) -> None:
+        self.left.append(process)
+
+
+class FakeState:
+    """Versioned values in a mapping."""
+
+    def __init__(self, **values: VersionedValue) -> None:
+        self.values = values
+
+    async def read(self, goal_id: str, key: str) -> VersionedValue:
+        return self.values.get(key, VersionedValue())
+
+
+def lease(task_id: str = "t1", *, stage: Stage = Stage.WORK, agent: str = "a1") -> Lease:
+    return Lease(task_id=task_id, goal_id="g1", generation=1, agent=agent, stage=stage)
+
+
+def delivery(task_id: str = "t1", *, stage: Stage = Stage.WORK, **fields: Any) -> Delivery:
+    """A first attempt of an ordinary task."""
+    given = {
+        "key": f"key-{task_id}",
+        "kind": "noop",
+        "title": "do it",
+        "goal": "a better world",
+        "payload": {},
+        "phase": Phase.PROPOSE,
+        "attempt": 1,
+        "max_retries": 3,
+        "conflicts": 0,
+        "revisions": 0,
+    }
+    return Delivery(lease=lease(task_id, stage=stage), **{**given, **fields})

@@ -1,0 +1,397 @@
+"""A worker sees every delivery through to exactly one answer, whatever its handler does."""
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from chimera_cli.agents.worker import WorkerAgent, WorkerTools
+from chimera_cli.exceptions import BackendUnavailable, ConfigError, ModelThrottled, OCCConflict, StaleLease
+from chimera_cli.handlers.context import TaskContext
+from chimera_cli.handlers.registry import Handler, HandlerRegistry, handler
+from chimera_cli.models.agent import AgentStatus
+from chimera_cli.models.delivery import Delivery, Malformed
+from chimera_cli.models.identity import content_digest
+from chimera_cli.models.policy import WorkerPolicy
+from chimera_cli.models.result import StateChange, TaskOutcome, VersionedValue
+from chimera_cli.models.task import Phase
+from chimera_cli.models.telemetry import Level
+from tests.unit.agents.crew_fakes import NOON, Ears, FakeQueue, FakeState, HastyClock, delivery, lease, quiet
+
+
+class Bench:
+    """A worker with everything around it."""
+
+    def __init__(self, *handlers: Handler, state: FakeState | None = None, policy: WorkerPolicy | None = None) -> None:
+        self.queue, self.ears, self.clock = FakeQueue(), Ears(), HastyClock()
+        tools = WorkerTools(
+            queue=self.queue,
+            state=state or FakeState(),
+            llm=object(),
+            outbox=object(),
+            handlers=HandlerRegistry(handlers),
+            telemetry=self.ears,
+            clock=self.clock,
+            chance=lambda: 0.0,
+            policy=policy or WorkerPolicy(),
+        )
+        self.agent = WorkerAgent(tools, id="a1")
+
+    async def answers(self, task: Delivery | Malformed) -> list[tuple[Any, ...]]:
+        """Run one delivery and return what the queue was told."""
+        async with asyncio.timeout(5):
+            await self.agent.run(task)
+        return self.queue.answers
+
+
+@handler("noop", judged=False)
+async def noop(ctx: TaskContext) -> TaskOutcome:
+    return TaskOutcome(output={"said": ctx.payload.get("say", "hello")})
+
+
+def raising(error: BaseException) -> Handler:
+    @handler("noop", judged=False)
+    async def raiser(ctx: TaskContext) -> TaskOutcome:
+        raise error
+
+    return raiser
+
+
+def returning(value: object) -> Handler:
+    @handler("noop", judged=False)
+    async def returner(ctx: TaskContext) -> Any:
+        return value
+
+    return returner
+
+
+def approved(**fields: Any) -> Delivery:
+    """A task on its way into the execute phase, rightly approved unless a field says otherwise."""
+    task = delivery(
+        phase=Phase.EXECUTE, payload={"to": "all"}, output={"post": "hi"}, policy_version="p1", rubric_version="r1"
+    )
+    digest = content_digest("t1", task.payload, task.output, "p1", "r1")
+    return task.model_copy(update={"digest": digest, **fields})
+
+
+async def test_an_unjudged_task_is_completed_with_its_output() -> None:
+    bench = Bench(noop)
+    [(name, held, result, digest)] = await bench.answers(delivery(payload={"say": "hi"}))
+    assert (name, held, result.output, digest) == ("complete", lease(), {"said": "hi"}, "")
+    assert bench.ears.names() == ["task.started", "task.finished"]
+    assert bench.ears[1].fields["outcome"] == "completed"
+
+
+async def test_a_judged_proposal_is_handed_over_and_never_completed() -> None:
+    @handler("noop")
+    async def judged(ctx: TaskContext) -> TaskOutcome:
+        return TaskOutcome(output="a draft")
+
+    [(name, _, result)] = await Bench(judged).answers(delivery())
+    assert (name, result.output) == ("hand_over", "a draft")
+
+
+async def test_changes_are_bound_to_the_versions_that_the_handler_read() -> None:
+    @handler("noop", judged=False)
+    async def counter(ctx: TaskContext) -> TaskOutcome:
+        return TaskOutcome(changes={"calendar": (await ctx.state.read("calendar")) + 1})
+
+    bench = Bench(counter, state=FakeState(calendar=VersionedValue(value=6, version=4)))
+    [(_, _, result, _)] = await bench.answers(delivery())
+    assert result.changes == (StateChange(key="calendar", expected=4, value=7),)
+
+
+async def test_a_plain_function_is_a_handler_too() -> None:
+    @handler("noop", judged=False)
+    def plain(ctx: TaskContext) -> TaskOutcome:
+        return TaskOutcome(output=ctx.idempotency_key)
+
+    [(_, _, result, _)] = await Bench(plain).answers(delivery())
+    assert result.output == "t1:propose"
+
+
+@pytest.mark.parametrize(("attempt", "delay"), [(1, 2), (2, 4), (3, 8)])
+async def test_a_handler_that_raises_is_tried_again_after_2_4_and_8_seconds(attempt: int, delay: int) -> None:
+    answers = await Bench(raising(ValueError("no luck"))).answers(delivery(attempt=attempt))
+    assert answers == [("retry", lease(), timedelta(seconds=delay), "ValueError: no luck", True)]
+
+
+async def test_the_log_of_a_failure_has_the_whole_trace_and_the_task_as_fields_of_one_line() -> None:
+    bench = Bench(raising(ValueError("no luck")))
+    await bench.answers(delivery(attempt=2))
+    told = bench.ears.one("task.retried")
+    assert told.level is Level.WARN
+    assert "raise error\nValueError: no luck" in str(told.fields["trace"])
+    assert (told.fields["task"], told.fields["kind"], told.fields["attempt"]) == ("t1", "noop", 2)
+    assert (told.fields["delay_s"], told.fields["error"]) == (4.0, "ValueError: no luck")
+    assert "\n" not in json.dumps(told.model_dump(mode="json"))
+
+
+async def test_after_the_last_attempt_the_task_is_failed_and_says_how_often_it_was_tried() -> None:
+    bench = Bench(raising(ValueError("no luck")))
+    answers = await bench.answers(delivery(attempt=4))
+    assert answers == [("fail", lease(), "task t1 failed 4 times, at last with: ValueError: no luck")]
+    assert "ValueError: no luck" in str(bench.ears.one("task.failed").fields["trace"])
+
+
+async def test_a_handler_that_hangs_is_ended_by_its_timeout_and_tried_again() -> None:
+    cancelled = asyncio.Event()
+
+    @handler("noop", judged=False, timeout=timedelta(milliseconds=10))
+    async def hang(ctx: TaskContext) -> TaskOutcome:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        return TaskOutcome()
+
+    [(name, _, _, error, costs)] = await Bench(hang).answers(delivery())
+    assert (name, costs) == ("retry", True)
+    assert "ran longer than 0.01 s" in error
+    assert cancelled.is_set()
+
+
+@pytest.mark.parametrize("value", [None, "text", TaskOutcome(output={1, 2}), TaskOutcome(output=float("nan"))])
+async def test_a_handler_that_returns_no_json_is_failed_at_once(value: object) -> None:
+    [(name, _, error)] = await Bench(returning(value)).answers(delivery())
+    assert name == "fail"
+    assert "'noop'" in error
+
+
+async def test_an_unknown_kind_is_failed_at_once_with_the_reason() -> None:
+    answers = await Bench().answers(delivery(kind="no.such"))
+    assert answers == [("fail", lease(), "no handler for the kind 'no.such'")]
+
+
+async def test_a_payload_that_does_not_fit_is_failed_at_once_and_names_the_field() -> None:
+    class Wanted(BaseModel):
+        topic: str
+
+    @handler("noop", judged=False, payload=Wanted)
+    async def picky(ctx: TaskContext) -> TaskOutcome:
+        raise AssertionError("must not run")
+
+    [(name, _, error)] = await Bench(picky).answers(delivery(payload={"subject": "x"}))
+    assert name == "fail"
+    assert "topic" in error
+
+
+async def test_a_malformed_task_is_failed_with_what_is_wrong_with_it() -> None:
+    bench = Bench()
+    assert await bench.answers(Malformed(lease=lease(), reason="payload is no JSON")) == [
+        ("fail", lease(), "payload is no JSON")
+    ]
+    assert bench.ears.one("task.failed").level is Level.ERROR
+
+
+async def test_a_refused_key_is_failed_at_once() -> None:
+    [(name, _, error)] = await Bench(raising(ConfigError("the key is refused"))).answers(delivery())
+    assert (name, error) == ("fail", "the key is refused")
+
+
+async def test_a_throttled_task_parks_its_lane_first_and_costs_no_attempt() -> None:
+    answers = await Bench(raising(ModelThrottled(timedelta(seconds=30)))).answers(delivery(attempt=4))
+    half_a_minute = timedelta(seconds=30)
+    assert answers == [
+        ("park", lease(), half_a_minute),
+        ("retry", lease(), half_a_minute, "the model is unreachable: rate limit, try again in 30 s", False),
+    ]
+
+
+class Odd(BaseException):
+    """An exception that no `except Exception` catches."""
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError(), Odd("odd")], ids=repr)
+async def test_nothing_that_a_handler_raises_ends_the_agent(error: BaseException) -> None:
+    bench = Bench(raising(error))
+    [(name, *_)] = await bench.answers(delivery())
+    assert name == "retry"
+    assert bench.agent.status is AgentStatus.IDLE
+
+
+async def test_execution_gets_exactly_the_approved_output_and_names_its_digest() -> None:
+    seen: list[Any] = []
+
+    @handler("noop")
+    async def post(ctx: TaskContext) -> TaskOutcome:
+        raise AssertionError("an approved task is never proposed again")
+
+    @post.execute
+    async def send(ctx: TaskContext, output: Any) -> TaskOutcome:
+        seen.append((output, ctx.idempotency_key))
+        return TaskOutcome(output="sent")
+
+    task = approved()
+    [(name, _, result, digest)] = await Bench(post).answers(task)
+    assert (name, result.output, digest) == ("complete", "sent", task.digest)
+    assert seen == [({"post": "hi"}, "t1:execute")]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"output": {"post": "hi!"}},
+        {"payload": {"to": "some"}},
+        {"policy_version": "p2"},
+        {"rubric_version": "r2"},
+        {"digest": ""},
+        {"lease": lease("t2")},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+async def test_execution_of_anything_but_the_approved_content_is_refused(changed: dict[str, Any]) -> None:
+    @handler("noop")
+    async def post(ctx: TaskContext) -> TaskOutcome:
+        raise AssertionError("must not run")
+
+    @post.execute
+    async def send(ctx: TaskContext, output: Any) -> TaskOutcome:
+        raise AssertionError("must not run")
+
+    bench = Bench(post)
+    [(name, _, error)] = await bench.answers(approved(**changed))
+    assert name == "fail"
+    assert "refused to execute" in error
+    assert bench.ears.one("task.failed").level is Level.ERROR
+
+
+async def test_an_approved_kind_that_has_lost_its_execute_phase_is_failed() -> None:
+    [(name, _, error)] = await Bench(noop).answers(approved())
+    assert (name, error) == ("fail", "kind 'noop' has no execute phase")
+
+
+@pytest.mark.parametrize(("conflicts", "answer"), [(0, "rerun"), (9, "rerun"), (10, "fail")])
+async def test_a_conflict_at_the_end_makes_the_task_run_again_up_to_max_conflicts(conflicts: int, answer: str) -> None:
+    bench = Bench(noop)
+    bench.queue.errors["complete"] = [OCCConflict("calendar", 3, 4)]
+    [(name, _, error)] = await bench.answers(delivery(conflicts=conflicts))
+    assert name == answer
+    assert "'calendar' is at version 4" in error
+    told = bench.ears.one("task.conflict")
+    assert (told.fields["key"], told.fields["expected"], told.fields["actual"]) == ("calendar", 3, 4)
+
+
+def merging(state: FakeState, log: list[Any]) -> Handler:
+    @handler("noop")
+    async def draft(ctx: TaskContext) -> TaskOutcome:
+        raise AssertionError("a merge asks no model")
+
+    @draft.merge
+    def add(current: Any, output: Any) -> Any:
+        log.append(current["calendar"])
+        version = state.values["calendar"].version
+        state.values["calendar"] = VersionedValue(value=current["calendar"] + 10, version=version + 1)
+        return {"calendar": current["calendar"] + output}
+
+    return draft
+
+
+def to_merge(**fields: Any) -> Delivery:
+    held = (StateChange(key="calendar", expected=1, value=0),)
+    return delivery(phase=Phase.MERGE, output=1, changes=held, digest="d", **fields)
+
+
+async def test_a_merge_that_loses_the_race_is_made_again_on_fresh_state() -> None:
+    state, log = FakeState(calendar=VersionedValue(value=5, version=2)), []
+    bench = Bench(merging(state, log), state=state)
+    bench.queue.errors["complete"] = [OCCConflict("calendar", 2, 3)]
+    [(name, _, result, _)] = await bench.answers(to_merge())
+    assert log == [5, 15]
+    assert name == "complete"
+    assert result.changes == (StateChange(key="calendar", expected=3, value=16),)
+
+
+async def test_a_merge_that_loses_every_race_waits_for_a_retry() -> None:
+    state, log = FakeState(calendar=VersionedValue(value=5, version=2)), []
+    bench = Bench(merging(state, log), state=state, policy=WorkerPolicy(max_conflicts=2))
+    bench.queue.errors["complete"] = [OCCConflict("calendar", n, n + 1) for n in range(9)]
+    [(name, _, delay, _, costs)] = await bench.answers(to_merge())
+    assert (name, delay, costs) == ("retry", timedelta(seconds=2), True)
+    assert len(log) == 3
+
+
+@pytest.mark.parametrize(("conflicts", "answer"), [(0, "rerun"), (10, "fail")])
+async def test_a_kind_that_cannot_merge_runs_again(conflicts: int, answer: str) -> None:
+    [(name, *_)] = await Bench(noop).answers(to_merge(conflicts=conflicts))
+    assert name == answer
+
+
+async def test_a_stale_answer_is_told_and_dropped() -> None:
+    bench = Bench(noop)
+    bench.queue.errors["complete"] = [StaleLease("t1", 1)]
+    assert await bench.answers(delivery()) == []
+    assert bench.ears.names() == ["task.started", "task.stale"]
+    assert bench.ears[1].fields["generation"] == 1
+
+
+async def test_a_result_outlives_an_outage_of_the_queue() -> None:
+    bench = Bench(noop)
+    bench.queue.errors["complete"] = [BackendUnavailable("Redis", "gone")] * 7
+    [(name, *_)] = await bench.answers(delivery())
+    assert name == "complete"
+    assert [round(pause.total_seconds(), 1) for pause in bench.clock.slept] == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
+
+
+async def test_a_result_whose_lease_ended_in_an_outage_is_dropped() -> None:
+    bench = Bench(noop)
+    bench.queue.errors["complete"] = [BackendUnavailable("Redis", "gone"), StaleLease("t1", 1)]
+    assert await bench.answers(delivery()) == []
+    assert "had arrived before" in bench.ears.one("task.stale").message
+
+
+async def test_a_cancelled_run_answers_nothing_and_leaves_the_agent_free() -> None:
+    begun = asyncio.Event()
+
+    @handler("noop", judged=False)
+    async def hang(ctx: TaskContext) -> TaskOutcome:
+        begun.set()
+        await asyncio.Event().wait()
+        return TaskOutcome()
+
+    bench = Bench(hang)
+    run = asyncio.create_task(bench.agent.run(delivery()))
+    async with asyncio.timeout(5):
+        await begun.wait()
+    assert bench.agent.heartbeat().task_id == "t1"
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert bench.queue.answers == []
+    assert bench.agent.status is AgentStatus.IDLE
+
+
+async def test_a_deadline_that_only_our_own_clock_has_passed_does_not_stop_the_run() -> None:
+    [(name, *_)] = await Bench(noop).answers(delivery(deadline=NOON - timedelta(hours=1)))
+    assert name == "complete"
+
+
+async def test_a_near_deadline_shortens_the_run() -> None:
+    @handler("noop", judged=False)
+    async def hang(ctx: TaskContext) -> TaskOutcome:
+        await asyncio.Event().wait()
+        return TaskOutcome()
+
+    [(name, _, _, error, _)] = await Bench(hang).answers(delivery(deadline=NOON + timedelta(milliseconds=20)))
+    assert name == "retry"
+    assert "0.02 s" in error
+
+
+async def test_an_agent_says_when_its_answer_is_on_its_way() -> None:
+    bench = Bench(noop)
+    gate, seen = asyncio.Event(), []
+
+    async def slow(*_: Any, **__: Any) -> None:
+        seen.append(bench.agent.answering)
+        await gate.wait()
+
+    bench.queue.complete = slow  # type: ignore[method-assign]
+    run = asyncio.create_task(bench.agent.run(delivery()))
+    await quiet()
+    gate.set()
+    await run
+    assert seen == [True]
+    assert not bench.agent.answering
