@@ -122,7 +122,7 @@ class TaskQueuePort(Protocol):
         ...
 
     async def resume(self, card: ReviewCard) -> bool:
-        """Carry out a person's decision on a held task, as `approve` or as REJECTED.
+        """Carry out a person's decision on a held task, as `approve` or as REJECTED, once however often it is called.
 
         Returns False, and changes nothing, when the task no longer waits for this very result.
         """

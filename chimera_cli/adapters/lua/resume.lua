@@ -5,11 +5,14 @@
   ARGV[4]  decision: approve or reject
   ARGV[5]  operator
   ARGV[6]  the operator's reason
-  Returns  {'ok'}, or {'stale'} when the task no longer waits for this very result. ]]
+  Returns  {'ok'}, also when it was carried out before, or {'stale'} when the task no longer waits for this very result. ]]
 
 local id, generation, digest, decision, operator, reason = unpack(ARGV)
 local task = load(id)
+local claim = generation .. ':' .. digest
+if task and redis.call('HGET', task_key(id), 'resumed') == claim then return {'ok'} end
 if not task or task.status ~= 'NEEDS_REVIEW' or task.gen ~= generation or task.digest ~= digest then return {'stale'} end
+set(task, 'resumed', claim)
 if decision == 'approve' then
   approve(task, operator)
 else

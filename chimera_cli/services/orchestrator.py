@@ -1,0 +1,118 @@
+"""Housekeeping: what must happen although nobody is working. Every long-running process does it on a timer of its own.
+
+There is no master. Each step is atomic and bounded, so any number of processes may run it at any time.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.models.policy import LeasePolicy
+from chimera_cli.models.telemetry import Level, TelemetryEvent
+from chimera_cli.ports.event_stream import EventStreamPort
+from chimera_cli.ports.queue import TaskQueuePort
+from chimera_cli.ports.record import RecordPort
+from chimera_cli.ports.registry import AgentRegistryPort
+from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.review_service import ReviewService
+
+ROUNDS = 50
+"""Batches that one step may take in one tick, so that a long backlog does not keep the other steps waiting."""
+BATCH = 500
+"""Tasks or events in one batch."""
+KEEP_SILENT = timedelta(minutes=5)
+"""How long a silent process stays on the board, as dead, before it is swept."""
+
+Step = Callable[[], Awaitable[int]]
+
+
+class Orchestrator:
+    """Keeps the swarm moving: retries, takeovers, deadlines, dispatch, decisions, the record."""
+
+    def __init__(
+        self,
+        queue: TaskQueuePort,
+        events: EventStreamPort,
+        record: RecordPort,
+        *,
+        registry: AgentRegistryPort,
+        reviews: ReviewService,
+        telemetry: TelemetryPort,
+        policy: LeasePolicy,
+    ) -> None:
+        self._queue = queue
+        self._events = events
+        self._record = record
+        self._registry = registry
+        self._reviews = reviews
+        self._telemetry = telemetry
+        self._policy = policy
+        self._lost: set[str] = set()
+
+    async def tick(self) -> None:
+        """Run every step once. A step whose server is away is said once and skipped; the others go on."""
+        steps: dict[str, Step] = {
+            "promote": self._queue.promote,
+            "reap": lambda: self._queue.reap(self._policy.abandon_cap),
+            "expire": self._queue.expire,
+            "settle": self._queue.settle,
+            "dispatch": self.dispatch,
+            "resume": self._reviews.resume_decided,
+            "record": self.record,
+            "sweep": lambda: self._registry.sweep(KEEP_SILENT),
+        }
+        away: set[str] = set()
+        for name, step in steps.items():
+            try:
+                done = await step()
+            except BackendUnavailable as exc:
+                away.add(exc.backend)
+                self._say_lost(exc)
+            else:
+                self._say_done(name, done)
+        self._say_back(away)
+
+    async def dispatch(self) -> int:
+        """Put what is persisted but not queued into the queue; returns how many tasks were new there."""
+        new = 0
+        for _ in range(ROUNDS):
+            async with self._record.dispatching(BATCH) as waiting:
+                new += await self._queue.push_tasks(waiting)
+            if len(waiting) < BATCH:
+                break
+        return new
+
+    async def record(self) -> int:
+        """Bring the record up to the queue's events, then drop those and what they ended; returns how many were new."""
+        return sum([await self._record_shard(shard) for shard in range(self._events.shards)])
+
+    async def _record_shard(self, shard: int) -> int:
+        new = 0
+        for _ in range(ROUNDS):
+            events, last = await self._events.read(shard, BATCH)
+            if not last:
+                break
+            recorded = await self._record.record(events)
+            await self._queue.forget(recorded.ended_tasks, [goal.id for goal in recorded.ended_goals])
+            await self._events.trim(shard, last)
+            for goal in recorded.ended_goals:
+                self._say("goal.finished", goal=goal.id, status=goal.status)
+            new += recorded.new
+        return new
+
+    def _say_lost(self, exc: BackendUnavailable) -> None:
+        if exc.backend not in self._lost:
+            self._lost.add(exc.backend)
+            self._say("backend.lost", level=Level.WARN, backend=exc.backend, error=exc.reason)
+
+    def _say_back(self, away: set[str]) -> None:
+        for backend in sorted(self._lost - away):
+            self._lost.discard(backend)
+            self._say("backend.back", backend=backend)
+
+    def _say_done(self, step: str, count: int) -> None:
+        if count and step in {"reap", "expire", "sweep"}:
+            self._say("housekeeping.done", step=step, count=count)
+
+    def _say(self, name: str, *, level: Level = Level.INFO, **fields: str | int) -> None:
+        self._telemetry.emit(TelemetryEvent(name=name, level=level, source="orchestrator", fields=fields))

@@ -1,0 +1,150 @@
+"""The face of a running swarm for commands and for programs: submit work, add to it, wait for it, decide, look."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import uuid4
+
+from chimera_cli.exceptions import BackendUnavailable, InvalidPlan, WaitTimeout
+from chimera_cli.models.agent import Liveness, Role
+from chimera_cli.models.goal import Goal, GoalStatus
+from chimera_cli.models.identity import goal_id_for, new_id
+from chimera_cli.models.persona import Persona
+from chimera_cli.models.plan import Kinds, PlanChecker
+from chimera_cli.models.review import Decision, ReviewCard
+from chimera_cli.models.snapshot import Snapshot
+from chimera_cli.models.task import TaskSpec
+from chimera_cli.models.telemetry import Level, TelemetryEvent
+from chimera_cli.ports.clock import ClockPort
+from chimera_cli.ports.outbox import OutboxPort
+from chimera_cli.ports.queue import TaskQueuePort
+from chimera_cli.ports.record import RecordPort
+from chimera_cli.ports.registry import AgentRegistryPort
+from chimera_cli.ports.review import ReviewPort
+from chimera_cli.ports.state import GlobalStatePort
+from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.monitor import Monitor
+from chimera_cli.services.orchestrator import Orchestrator
+from chimera_cli.services.review_service import ReviewService
+
+POLL = timedelta(seconds=0.25)
+"""Time between two looks at a goal that is waited for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swarm:
+    """An open connection to one swarm."""
+
+    queue: TaskQueuePort
+    state: GlobalStatePort
+    registry: AgentRegistryPort
+    record: RecordPort
+    reviews: ReviewPort
+    outbox: OutboxPort
+    orchestrator: Orchestrator
+    review_service: ReviewService
+    telemetry: TelemetryPort
+    clock: ClockPort
+
+    async def submit(
+        self,
+        goal: str,
+        tasks: Iterable[TaskSpec],
+        *,
+        persona: Persona | None = None,
+        max_replans: int = 0,
+        idempotency_key: str | None = None,
+        kinds: Kinds | None = None,
+    ) -> str:
+        """Store a goal with its tasks, then dispatch them; returns the goal's id.
+
+        Args:
+            goal: The wish in words.
+            tasks: Its tasks; a long iterable is streamed when `kinds` is not given.
+            persona: Whose voice the tasks use.
+            max_replans: How often a planner may replace failed tasks.
+            idempotency_key: A second goal with the same key is not stored; the first one's id is returned.
+            kinds: When given, the plan is checked as a whole before anything is stored.
+
+        Raises:
+            InvalidPlan: The plan breaks its rules; carries every problem.
+            BackendUnavailable: The record is away, and nothing was stored. Redis being away is no error: what is stored
+                is dispatched when it is back.
+        """
+        checked = tasks if kinds is None else self._checked(list(tasks), kinds)
+        goal_id = goal_id_for(idempotency_key) if idempotency_key else new_id(uuid4)
+        made = Goal(id=goal_id, text=goal, persona=persona, max_replans=max_replans, created_at=await self.record.now())
+        if await self.record.submit(made, checked):
+            await self._dispatch()
+        return goal_id
+
+    async def add(self, goal_id: str, tasks: Sequence[TaskSpec], *, kinds: Kinds | None = None) -> list[str]:
+        """Add tasks to a live goal and dispatch them; returns the ids of all given. A known key is left as it is.
+
+        Raises:
+            NotFound: No such goal.
+            WrongState: The goal takes no more tasks.
+            InvalidPlan: The tasks break the rules of a plan.
+            BackendUnavailable: The record is away, and nothing was stored.
+        """
+        if kinds is not None:
+            self._checked(tasks, kinds, await self.record.keys(goal_id))
+        ids = await self.record.add_tasks(goal_id, tasks)
+        await self._dispatch()
+        return ids
+
+    async def wait(self, goal_id: str, *, timeout: timedelta | None = None) -> Goal:
+        """Wait until a goal is over: terminal, or REPLANNING while no planner is alive to do it.
+
+        Raises:
+            NotFound: No such goal.
+            WaitTimeout: It was not over in time.
+        """
+        waited = timedelta(0)
+        while True:
+            goal = await self.record.goal(goal_id)
+            if goal.status.terminal or (goal.status is GoalStatus.REPLANNING and not await self._planner_lives()):
+                return goal
+            if timeout is not None and waited >= timeout:
+                raise WaitTimeout(
+                    f"goal {goal_id} is still {goal.status} after {timeout.total_seconds():g} s",
+                    hint=f"chimera goals show {goal_id}",
+                )
+            await self.clock.sleep(POLL)
+            waited += POLL
+
+    async def decide(self, card_id: str, decision: Decision, operator: str, reason: str = "") -> ReviewCard:
+        """Decide a review card; see `ReviewService.submit_decision`."""
+        return await self.review_service.submit_decision(card_id, decision, operator, reason)
+
+    async def snapshot(self) -> Snapshot:
+        """Take a look at everything; see `Monitor.snapshot`."""
+        return await Monitor(self.queue, self.registry, self.record, self.reviews).snapshot()
+
+    async def _planner_lives(self) -> bool:
+        fleet = await self.registry.fleet()
+        return any(member.role is Role.PLANNER and member.liveness is not Liveness.DEAD for member in fleet)
+
+    def _checked(self, tasks: Sequence[TaskSpec], kinds: Kinds, known: Sequence[str] = ()) -> Sequence[TaskSpec]:
+        checker = PlanChecker(kinds, self.clock.now(), known)
+        for spec in tasks:
+            checker.add(spec)
+        problems = checker.finish()
+        if problems:
+            raise InvalidPlan(problems)
+        return tasks
+
+    async def _dispatch(self) -> None:
+        try:
+            while await self.orchestrator.dispatch():
+                pass
+        except BackendUnavailable as exc:
+            self.telemetry.emit(
+                TelemetryEvent(
+                    name="backend.lost",
+                    level=Level.WARN,
+                    source="submit",
+                    message="the tasks are stored and will be dispatched when the server is back",
+                    fields={"backend": exc.backend, "error": exc.reason},
+                )
+            )
