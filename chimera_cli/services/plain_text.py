@@ -2,8 +2,7 @@
 
 import re
 
-# C0, DEL and C1 controls; line and paragraph separators; marks that reorder or hide text; lone surrogates (no stream takes
-# them).
+# C0, DEL and C1 controls; line and paragraph separators; marks that reorder or hide text; lone surrogates.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 

@@ -1,0 +1,81 @@
+"""The edge between the program and its user: every way a command can end becomes an exit code and at most three lines."""
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+
+from chimera_cli.cli.terminal import Terminal
+from chimera_cli.exceptions import EXIT_FAILED, EXIT_USAGE, SwarmError
+
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+"""Ctrl-C ended a command that had nothing to finish."""
+
+
+def guarded(call: Callable[[], Any], terminal: Terminal, arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; says on stderr what went wrong."""
+    try:
+        code = call()
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except BrokenPipeError:
+        # The reader has what it wanted; Python must not complain about it again while it shuts down.
+        _mute(sys.stdout)
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        return EXIT_INTERRUPTED
+    except SwarmError as error:
+        _debug(terminal)
+        return _say(terminal, error.code, error.message, error.hint, error.exit_code, error.retryable)
+    except typer.Exit as leave:
+        return leave.exit_code
+    except Exception as error:
+        if usage := _usage(error):
+            terminal.options.json = terminal.options.json or "--json" in _before_dashes(arguments)
+            return _say(terminal, "usage", *usage, EXIT_USAGE, False)
+        _debug(terminal)
+        message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        hint = "" if terminal.options.debug else "run the same command with --debug and report what it shows"
+        return _say(terminal, "internal", message, hint, EXIT_FAILED, False)
+
+
+def _say(terminal: Terminal, code: str, message: str, hint: str, exit_code: int, retryable: bool) -> int:
+    from chimera_cli.services.plain_text import one_line
+
+    said, help = one_line(terminal.redact(message)), one_line(terminal.redact(hint))
+    if terminal.options.json:
+        failure = {"code": code, "message": said, "hint": help, "exit_code": exit_code, "retryable": retryable}
+        terminal.complain(json.dumps({"error": failure}))
+    else:
+        terminal.complain(f"error: {said}" + (f"\n\nhint: {help}" if help else ""))
+    return exit_code
+
+
+def _debug(terminal: Terminal) -> None:
+    if terminal.options.debug:
+        terminal.complain(terminal.redact(traceback.format_exc()))
+
+
+def _usage(error: Exception) -> tuple[str, str] | None:
+    """Read the parser's complaint; Typer ships its parser privately, so it is known by its shape."""
+    if getattr(error, "exit_code", None) != EXIT_USAGE or not hasattr(error, "format_message"):
+        return None
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "chimera"
+    return error.format_message().replace("\n", " "), f"{path} --help"
+
+
+def _before_dashes(arguments: Sequence[str]) -> Sequence[str]:
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
+
+
+def _mute(stream: Any) -> None:
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError):
+        return

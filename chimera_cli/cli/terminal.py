@@ -1,0 +1,92 @@
+"""The user's side of a command: where data and words go, the settings it runs with, and the swarm it opens."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from chimera_cli.cli.backend import Backend
+from chimera_cli.cli.options import Colour, Options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from chimera_cli.config import Settings
+    from chimera_cli.ports.telemetry import TelemetryPort
+    from chimera_cli.views.shown import Shown
+
+T = TypeVar("T")
+
+
+class Terminal:
+    """Made once a run of the program; tests give it another backend."""
+
+    def __init__(self, backend: Backend | None = None) -> None:
+        self.options = Options()
+        self.backend = backend or Backend()
+        self._settings: Settings | None = None
+
+    def settings(self) -> "Settings":
+        """Return the settings, read once. Raises ConfigError."""
+        if self._settings is None:
+            self._settings = self.backend.settings(self.options.env_file)
+        return self._settings
+
+    def telemetry(self, *, role: bool = False) -> "TelemetryPort":
+        """Return where `[MCP-LOG]` lines go: all of them for a long-running role, else from warnings on; -q and -v shift it."""
+        from chimera_cli.adapters.logging import open_log
+        from chimera_cli.models.telemetry import Level
+
+        talkative = (role and not self.options.quiet) or self.options.verbose
+        return open_log(secrets=self.settings().secret_values(), least=Level.INFO if talkative else Level.WARN)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run the command's asynchronous part."""
+        return asyncio.run(work)
+
+    def show(self, document: object, view: "Shown") -> None:
+        """Print a value: as one JSON document, as a drawing on a terminal, or as tab-separated lines into a pipe."""
+        if self.options.json:
+            self.write([json.dumps(document, indent=2)])
+        elif self.drawing:
+            self.console().print(view.drawn())
+        else:
+            self.write(view.lines())
+
+    @property
+    def drawing(self) -> bool:
+        """Whether a person looks at stdout."""
+        return sys.stdout.isatty() or self.options.colour is Colour.ALWAYS
+
+    def console(self) -> "Console":
+        """Return what draws on stdout; it obeys NO_COLOR and TERM=dumb by itself."""
+        from rich.console import Console
+
+        always, never = (self.options.colour is choice for choice in (Colour.ALWAYS, Colour.NEVER))
+        return Console(force_terminal=True if always else None, no_color=True if never else None, highlight=False)
+
+    def write(self, lines: Iterable[str]) -> None:
+        """Write lines to stdout at once."""
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    def note(self, text: str) -> None:
+        """Say something to the person, on stderr."""
+        if not self.options.quiet:
+            self.complain(self.redact(text))
+
+    def complain(self, text: str) -> None:
+        """Write to stderr, or nowhere when it is gone."""
+        try:
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            return
+
+    def redact(self, text: str) -> str:
+        """Take secrets out of words for stderr."""
+        from chimera_cli.services.redaction import Redactor
+
+        return Redactor(self._settings.secret_values() if self._settings else ()).text(text)

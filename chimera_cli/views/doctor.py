@@ -1,0 +1,34 @@
+"""The doctor's list: each check with a line that says how to mend it."""
+
+from collections.abc import Sequence
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from chimera_cli.models.check import Check
+from chimera_cli.services.plain_text import one_line
+from chimera_cli.views.theme import BAD, GOOD
+
+
+class CheckList:
+    """Both faces of the checks."""
+
+    def __init__(self, checks: Sequence[Check]) -> None:
+        self._checks = checks
+
+    def drawn(self) -> RenderableType:
+        """Draw a line a check, and below a failed one its cure."""
+        text = Text()
+        for check in self._checks:
+            text.append("ok    " if check.ok else "FAIL  ", style=GOOD if check.ok else BAD)
+            text.append(one_line(check.name), style="bold")
+            text.append(f"  {one_line(check.detail)}\n")
+            if not check.ok:
+                text.append(f"      mend: {one_line(check.mend)}\n", style="yellow")
+        text.rstrip()
+        return text
+
+    def lines(self) -> list[str]:
+        """Write ok or fail, name, detail and cure."""
+        fields = (("ok" if c.ok else "fail", c.name, c.detail, c.mend) for c in self._checks)
+        return ["\t".join(map(one_line, each)) for each in fields]

@@ -1,0 +1,116 @@
+"""The status board: who runs, what stands where, and whether the count adds up."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from rich.console import RenderableType
+
+from chimera_cli.models.agent import AgentStatus, FleetMember, Liveness
+from chimera_cli.models.snapshot import Snapshot
+from chimera_cli.views.documents import queue_counts
+from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, age
+from chimera_cli.views.theme import BAD, GOOD, STATUS, WAITING
+
+SHOWN_AGENTS = 15
+"""Agents on the board; more are counted, and the plain face lists them all."""
+
+_FLEET = (
+    Column("agent", whole=True),
+    Column("role", whole=True, spare=2),
+    Column("state", whole=True),
+    Column("life", whole=True, spare=1),
+    Column("task", whole=True, spare=3),
+    Column("beat", whole=True, number=True),
+)
+
+
+def board(snapshot: Snapshot, limit: int = SHOWN_AGENTS) -> Shown:
+    """Draw the whole board."""
+    return _Board(snapshot, limit)
+
+
+class _Board:
+    """Both faces of a snapshot; the drawn one sums up a large fleet."""
+
+    def __init__(self, snapshot: Snapshot, limit: int) -> None:
+        self._snapshot = snapshot
+        self._limit = limit
+
+    def drawn(self) -> RenderableType:
+        """Draw fleet, queues and ledger."""
+        shot = self._snapshot
+        noteworthy = sorted(shot.fleet, key=_interest)[: self._limit]
+        parts: list[Shown] = [
+            fleet_summary(shot),
+            fleet_grid(noteworthy, len(shot.fleet)),
+            queues_grid(shot),
+            ledger_facts(shot),
+        ]
+        return Stack(parts).drawn()
+
+    def lines(self) -> Iterator[str]:
+        """Write agents, queues and ledger, each line marked with its kind."""
+        shot = self._snapshot
+        yield from fleet_grid(shot.fleet, len(shot.fleet)).lines()
+        yield from queues_grid(shot).lines()
+        for name, count in shot.ledger.model_dump().items():
+            yield f"ledger\t{name}\t{count}"
+
+
+def _interest(member: FleetMember) -> tuple[bool, bool, str]:
+    """Sort what an operator should see first: the late and dead, then the busy."""
+    return (member.liveness is Liveness.ALIVE, member.state is not AgentStatus.BUSY, member.id)
+
+
+def fleet_summary(snapshot: Snapshot) -> Facts:
+    """Count agents by role: how many, how many free, how many not alive."""
+    pairs: list[tuple[str, Cell | str]] = []
+    for role, count in sorted(Counter(member.role for member in snapshot.fleet).items()):
+        members = [member for member in snapshot.fleet if member.role is role]
+        free = sum(m.state is AgentStatus.IDLE and m.liveness is Liveness.ALIVE for m in members)
+        life = Counter(member.liveness for member in members)
+        troubled = life[Liveness.LATE] + life[Liveness.DEAD]
+        text = f"{count} ({free} free, {life[Liveness.LATE]} late, {life[Liveness.DEAD]} dead)"
+        pairs.append((f"{role}s", Cell(text, WAITING if troubled else "")))
+    return Facts(pairs or [("fleet", Cell("nobody is running", WAITING))])
+
+
+def fleet_grid(members: Sequence[FleetMember], total: int) -> Grid:
+    """List agents with their sign of life."""
+    rows = [
+        (
+            m.id,
+            m.role,
+            m.state,
+            Cell(m.liveness, STATUS.get(m.liveness, "")),
+            m.task_id or "-",
+            age(m.beat_age),
+        )
+        for m in members
+    ]
+    more = f" ({len(rows)} of {total})" if total > len(rows) else ""
+    return Grid(f"Fleet{more}", _FLEET, rows, empty="start one with: chimera worker", mark="agent")
+
+
+def queues_grid(snapshot: Snapshot) -> Grid:
+    """Count what stands where."""
+    alarming = {"to_review": WAITING, "failed": BAD, "undispatched": WAITING, "delayed": WAITING}
+    ages = {"waiting": snapshot.queues.oldest_waiting}
+    if snapshot.oldest_card_at is not None:
+        ages["to_review"] = snapshot.at - snapshot.oldest_card_at
+    rows = [
+        (name, Cell(str(count), alarming.get(name, "") if count else ""), age(ages.get(name)))
+        for name, count in queue_counts(snapshot).items()
+    ]
+    columns = (Column("queue", whole=True), Column("count", whole=True, number=True), Column("oldest", number=True))
+    return Grid("Queues", columns, rows, mark="queue")
+
+
+def ledger_facts(snapshot: Snapshot) -> Facts:
+    """Show the count that must add up."""
+    book = snapshot.ledger
+    sum_line = (
+        f"{book.submitted} submitted = {book.finished} finished + {book.failed} failed"
+        f" + {book.cancelled} cancelled + {book.live} live"
+    )
+    return Facts([("ledger", Cell(sum_line, GOOD) if book.balanced else Cell(f"{sum_line}  DOES NOT ADD UP", BAD))])

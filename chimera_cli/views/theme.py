@@ -1,0 +1,49 @@
+"""Which colour says what."""
+
+from collections.abc import Mapping
+
+from chimera_cli.models.agent import Liveness
+from chimera_cli.models.goal import GoalStatus
+from chimera_cli.models.review import CardStatus
+from chimera_cli.models.task import TaskStatus
+
+HIGH_ABOVE = 0.9
+"""Confidence strictly above this is green."""
+LOW_BELOW = 0.7
+"""Confidence below this is red; yellow lies between, both ends included."""
+
+GOOD, WAITING, BAD, QUIET = "green", "yellow", "red", "dim"
+
+STATUS: Mapping[str, str] = {
+    TaskStatus.RUNNING: "cyan",
+    TaskStatus.JUDGING: "cyan",
+    TaskStatus.DELAYED: WAITING,
+    TaskStatus.NEEDS_REVIEW: "bold yellow",
+    TaskStatus.APPROVED: "cyan",
+    TaskStatus.COMPLETED: GOOD,
+    TaskStatus.REJECTED: BAD,
+    TaskStatus.FAILED: BAD,
+    TaskStatus.CANCELLED: QUIET,
+    GoalStatus.ACTIVE: "cyan",
+    GoalStatus.REPLANNING: WAITING,
+    CardStatus.PENDING: "bold yellow",
+    CardStatus.EXPIRED: QUIET,
+    Liveness.ALIVE: GOOD,
+    Liveness.LATE: WAITING,
+    Liveness.DEAD: BAD,
+}
+"""Style of a status word; others are plain."""
+
+
+def confidence_style(confidence: float | None) -> str:
+    """Return green above 0.9, yellow from 0.7 to 0.9, red below, dim when unscored."""
+    if confidence is None:
+        return QUIET
+    if confidence > HIGH_ABOVE:
+        return GOOD
+    return WAITING if confidence >= LOW_BELOW else BAD
+
+
+def confidence_text(confidence: float | None) -> str:
+    """Write a confidence so that rounding never moves it across a border: cut, not rounded, to three digits."""
+    return "unscored" if confidence is None else f"{int(confidence * 1000 + 1e-9) / 1000:.3f}"
