@@ -122,8 +122,8 @@ def _replacements(ended: Sequence[Answer]) -> list[Answer]:
     # Of a task that was replaced before only the latest replacement is repeated.
     latest = {_stem(task["key"]): task for task in ended}
     bad = [task for task in latest.values() if task["status"] != "COMPLETED"]
-    new = {task["key"]: _fresh(_stem(task["key"]), taken) for task in bad}
-    now = {stem: new.get(task["key"], task["key"]) for stem, task in latest.items()}
+    new: dict[str, str] = {task["key"]: _fresh(_stem(task["key"]), taken) for task in bad}
+    now = {stem: new.get(task["key"]) or str(task["key"]) for stem, task in latest.items()}
     return [
         {
             "key": new[task["key"]],

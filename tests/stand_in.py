@@ -1,0 +1,48 @@
+"""The stand-in model on a real loopback socket, inside the test's own event loop."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from chimera_cli.simulation.stand_in_model import StandIn, StandInPlan, create_app
+
+
+@dataclass(frozen=True)
+class Served:
+    """A stand-in model that listens."""
+
+    stand_in: StandIn
+    url: str
+
+    @property
+    def journal(self) -> dict:
+        """What it served."""
+        return self.stand_in.journal.as_dict()
+
+
+@asynccontextmanager
+async def serving(plan: StandInPlan) -> AsyncIterator[Served]:
+    """Serve on a free port."""
+    stand_in = StandIn(plan)
+    async with listening(create_app(stand_in)) as url:
+        yield Served(stand_in, f"{url}/v1")
+
+
+@asynccontextmanager
+async def listening(app) -> AsyncIterator[str]:
+    """Run any ASGI application on a free loopback port."""
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off"))
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        task = asyncio.create_task(server.serve(sockets=[sock]))
+        try:
+            async with asyncio.timeout(5):
+                while not server.started:
+                    await asyncio.sleep(0.005)
+            yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await asyncio.wait_for(task, 5)
