@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 
+from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_errors import redis_errors
-from chimera_cli.exceptions import ConfigError
+from chimera_cli.exceptions import BackendUnavailable, ConfigError
 
 RedisClient = Redis | RedisCluster
 """Either kind of client; both know the few commands that chimera uses."""
@@ -23,14 +24,23 @@ OLDEST_VERSION = (6, 2)
 
 
 @asynccontextmanager
-async def open_redis(url: str) -> AsyncIterator[RedisClient]:
+async def open_redis(url: str, *, required: bool = True) -> AsyncIterator[RedisClient]:
     """Connect, check that the server fits, and close at the end.
+
+    Args:
+        url: redis://, rediss:// or unix://.
+        required: Whether a server that is away is an error now; else it is one when it is first used.
 
     Raises:
         BackendUnavailable: Nobody answers.
         ConfigError: Wrong password, or a server that may lose or evict work.
     """
-    client = await connect(url)
+    try:
+        client = await connect(url)
+    except BackendUnavailable:
+        if required:
+            raise
+        client = _single(url)
     try:
         yield client
     finally:
@@ -94,6 +104,23 @@ def _single(url: str) -> Redis:
     except ValueError as exc:
         raise ConfigError("REDIS_URL is not a Redis URL", hint="redis://:password@host:6379/0") from exc
     return Redis.from_pool(pool)
+
+
+async def check_shards(client: RedisClient, keys: Keys) -> None:
+    """Make sure that all processes of a swarm cut it into the same number of shards; the first one to come sets it.
+
+    Raises:
+        ConfigError: Another number is in use.
+    """
+    name = f"{keys.fleet}:shards"
+    with redis_errors():
+        await client.set(name, keys.shards, nx=True)
+        in_use = int(await client.get(name) or keys.shards)
+    if in_use != keys.shards:
+        raise ConfigError(
+            f"CHIMERA_SHARDS is {keys.shards}, but this swarm was started with {in_use}",
+            hint=f"set CHIMERA_SHARDS={in_use}, or use another CHIMERA_NAMESPACE",
+        )
 
 
 async def bell_wait(client: RedisClient, keys: list[str], timeout: timedelta) -> bool:

@@ -1,0 +1,184 @@
+"""Settings become a running swarm. The one room that knows users and adapters alike."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from chimera_cli.adapters.instructor_llm import InstructorLLM, ModelEndpoint
+from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.logging import open_log
+from chimera_cli.adapters.postgres_engine import check_schema, open_engine
+from chimera_cli.adapters.postgres_outbox import PostgresOutbox
+from chimera_cli.adapters.postgres_record import PostgresRecord
+from chimera_cli.adapters.postgres_review import PostgresReview
+from chimera_cli.adapters.redis_client import RedisClient, check_shards, open_redis
+from chimera_cli.adapters.redis_events import RedisEventStream
+from chimera_cli.adapters.redis_queue import RedisTaskQueue
+from chimera_cli.adapters.redis_registry import RedisAgentRegistry
+from chimera_cli.adapters.redis_state import RedisGlobalState
+from chimera_cli.adapters.system_clock import SystemClock
+from chimera_cli.agents.planner import PlannerAgent
+from chimera_cli.config import Settings, load_settings
+from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.handlers.loader import load_handlers
+from chimera_cli.handlers.registry import HandlerRegistry
+from chimera_cli.models.persona import Persona
+from chimera_cli.models.plan import Plan
+from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.orchestrator import Orchestrator
+from chimera_cli.services.persona_file import load_persona as read_persona
+from chimera_cli.services.planning import PlanningService
+from chimera_cli.services.review_service import ReviewService
+from chimera_cli.services.swarm import Swarm
+
+READY_WITHIN_S = 3.0
+"""Longest time that start-up checks may take, in s."""
+
+
+@asynccontextmanager
+async def open_swarm(settings: Settings, *, telemetry: TelemetryPort, need_redis: bool = False) -> AsyncIterator[Swarm]:
+    """Open both stores and close them at the end.
+
+    Args:
+        settings: Where they are.
+        telemetry: Who listens.
+        need_redis: Whether Redis being away is an error now. Commands that decide or read the record work without it.
+
+    Raises:
+        ConfigError: A server refuses us, or does not fit.
+        BackendUnavailable: A server is away.
+        SchemaOutdated: The database has another release's schema.
+    """
+    keys = Keys(settings.namespace, settings.shards)
+    engine = open_engine(settings.database_url.get_secret_value())
+    try:
+        await _within(check_schema(engine), "Postgres")
+        async with open_redis(settings.redis_url.get_secret_value(), required=need_redis) as client:
+            if need_redis:
+                await check_shards(client, keys)
+            record, reviews = PostgresRecord(engine), PostgresReview(engine)
+            yield _swarm(settings, telemetry, client, keys, record, reviews, PostgresOutbox(engine))
+    finally:
+        await engine.dispose()
+
+
+def _swarm(
+    settings: Settings,
+    telemetry: TelemetryPort,
+    client: RedisClient,
+    keys: Keys,
+    record: PostgresRecord,
+    reviews: PostgresReview,
+    outbox: PostgresOutbox,
+) -> Swarm:
+    policy = settings.lease_policy()
+    queue = RedisTaskQueue(client, keys, policy)
+    registry = RedisAgentRegistry(client, keys)
+    review_service = ReviewService(reviews, queue, telemetry)
+    orchestrator = Orchestrator(
+        queue,
+        RedisEventStream(client, keys),
+        record,
+        registry=registry,
+        reviews=review_service,
+        telemetry=telemetry,
+        policy=policy,
+    )
+    return Swarm(
+        queue=queue,
+        state=RedisGlobalState(client, keys),
+        registry=registry,
+        record=record,
+        reviews=reviews,
+        outbox=outbox,
+        orchestrator=orchestrator,
+        review_service=review_service,
+        telemetry=telemetry,
+        clock=SystemClock(),
+    )
+
+
+@asynccontextmanager
+async def connect(settings: Settings | None = None) -> AsyncIterator[Swarm]:
+    """Open a swarm from a program: `async with chimera_cli.connect() as swarm: ...`.
+
+    Args:
+        settings: None reads the environment and `.env`, as the commands do.
+
+    Raises:
+        ConfigError, BackendUnavailable: As `open_swarm`.
+    """
+    chosen = settings or load_settings()
+    async with open_swarm(chosen, telemetry=open_log(secrets=chosen.secret_values())) as swarm:
+        yield swarm
+
+
+async def check_ready(settings: Settings, *, need_model: bool) -> None:
+    """Fail within 3 s when something that a role needs is missing.
+
+    Raises:
+        ConfigError: A server refuses us or does not fit, or there is no key for the model.
+        BackendUnavailable: A server is away.
+    """
+    if need_model:
+        settings.model_key()
+    engine = open_engine(settings.database_url.get_secret_value())
+    try:
+        await _within(check_schema(engine), "Postgres")
+    finally:
+        await engine.dispose()
+    async with open_redis(settings.redis_url.get_secret_value()) as client:
+        await check_shards(client, Keys(settings.namespace, settings.shards))
+
+
+async def _within(check: "asyncio._CoroutineLike[None]", backend: str) -> None:
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            await check
+    except TimeoutError:
+        raise BackendUnavailable(backend, f"no answer within {READY_WITHIN_S:g} s") from None
+
+
+def open_model(settings: Settings, telemetry: TelemetryPort) -> AbstractAsyncContextManager[InstructorLLM]:
+    """Make the connection to the model; nothing connects before the first question.
+
+    Raises:
+        ConfigError: There is no key.
+    """
+    settings.model_key()
+    assert settings.openai_api_key is not None
+    endpoint = ModelEndpoint(
+        base_url=settings.openai_base_url, api_key=settings.openai_api_key, model=settings.model.name
+    )
+    return InstructorLLM(endpoint, telemetry)
+
+
+def load_registry(settings: Settings, handlers: Sequence[str] = ()) -> HandlerRegistry:
+    """Load the known kinds: built-in ones, those of the settings, and those named here.
+
+    Raises:
+        ConfigError: A module cannot be loaded or holds no handler.
+    """
+    return load_handlers([*settings.handlers, *handlers])
+
+
+def load_persona(path: Path) -> Persona:
+    """Read a persona file. Raises InvalidInput."""
+    return read_persona(path)
+
+
+async def draft_plan(
+    settings: Settings, goal: str, *, persona: Persona | None, handlers: Sequence[str], telemetry: TelemetryPort
+) -> Plan:
+    """Have the model plan a goal; writes nothing.
+
+    Raises:
+        InvalidPlan, LLMError: The model gave no valid plan.
+        BackendUnavailable, ConfigError: The model is away, or refuses the key.
+    """
+    kinds = load_registry(settings, handlers).kinds()
+    async with open_model(settings, telemetry) as llm:
+        planning = PlanningService(llm, kinds, timeout=timedelta(seconds=2 * settings.model.timeout_s))
+        return await PlannerAgent(planning, telemetry, SystemClock()).plan(goal, persona)
