@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,13 @@ def stop(pid: int | None, marks: Sequence[str], *, with_signal: signal.Signals, 
             return
         with suppress(ProcessLookupError):
             os.kill(pid, number)
-        if wait_until(lambda: not is_running(pid, marks), timeout_s=grace_s):
+        # Until it is gone altogether it may still hold its port and its files.
+        if wait_until(partial(_is_gone, pid), timeout_s=grace_s):
             return
+
+
+def _is_gone(pid: int) -> bool:
+    return not lives(pid)
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float) -> bool:
