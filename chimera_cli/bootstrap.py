@@ -1,7 +1,7 @@
 """Settings become a running swarm. The one room that knows users and adapters alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +32,17 @@ from chimera_cli.services.persona_file import load_persona as read_persona
 from chimera_cli.services.planning import PlanningService
 from chimera_cli.services.review_service import ReviewService
 from chimera_cli.services.swarm import Swarm
+
+__all__ = [
+    "Swarm",
+    "check_ready",
+    "connect",
+    "draft_plan",
+    "load_persona",
+    "load_registry",
+    "open_model",
+    "open_swarm",
+]
 
 READY_WITHIN_S = 3.0
 """Longest time that start-up checks may take, in s."""
@@ -133,7 +144,7 @@ async def check_ready(settings: Settings, *, need_model: bool) -> None:
         await check_shards(client, Keys(settings.namespace, settings.shards))
 
 
-async def _within(check: "asyncio._CoroutineLike[None]", backend: str) -> None:
+async def _within(check: Coroutine[None, None, None], backend: str) -> None:
     try:
         async with asyncio.timeout(READY_WITHIN_S):
             await check

@@ -10,7 +10,7 @@ from chimera_cli.exceptions import ConfigError
 from chimera_cli.handlers.context import TaskContext
 from chimera_cli.models.plan import Kinds
 from chimera_cli.models.result import TaskOutcome
-from chimera_cli.models.task import Key
+from chimera_cli.models.words import Key
 
 Run = Callable[[TaskContext], TaskOutcome | Awaitable[TaskOutcome]]
 """Makes the result."""

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from chimera_cli.exceptions import HandlerError
-from chimera_cli.models.task import Key
+from chimera_cli.models.words import Key
 
 MAX_DEPTH = 100
 """Levels of nesting that are accepted; pydantic, Python's json and Lua's cjson each give up somewhere beyond 200."""

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from chimera_cli.models.noun import Noun
+from chimera_cli.models.sensitive import SensitiveLists
 from chimera_cli.models.verdict import Verdict
 
 
@@ -28,7 +29,7 @@ class Finding(Noun):
     where: Literal["payload", "output"]
     """In which text it stands."""
     span: tuple[int, int] | None = None
-    """Start and end, in characters of that text as `SafetyService.text_of` writes it; None when it concerns the whole."""
+    """Start and end, in characters of that text as `models.text.text_of` writes it; None when it concerns the whole."""
     excerpt: str = ""
     """The words found, masked where they may be secret."""
     message: str = ""
@@ -48,6 +49,8 @@ class GatePolicy(Noun):
     """What happens below `review_from`: review or reject."""
     max_revisions: int = Field(default=2, ge=0)
     """How often a rejected result is made again before a person sees it."""
+    lists: SensitiveLists = SensitiveLists()
+    """The words that send a result to a person whatever its confidence."""
 
     @model_validator(mode="after")
     def _bands_in_order(self) -> "GatePolicy":

@@ -9,6 +9,7 @@ from pydantic import Field
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.task import TaskStatus
+from chimera_cli.models.words import Text
 
 
 class GoalStatus(StrEnum):
@@ -56,7 +57,7 @@ class Goal(Noun):
 
     id: str
     """20 hex characters."""
-    text: str = Field(min_length=1, max_length=4000)
+    text: Text
     """The wish."""
     status: GoalStatus = GoalStatus.ACTIVE
     """Where it stands."""

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.task import TaskSpec
+from chimera_cli.models.words import Text
 
 MAX_PLANNED_TASKS = 200
 """Tasks that a model may put into one plan; a ready plan from a file has no such bound."""
@@ -19,7 +20,7 @@ Kinds = Mapping[str, type[BaseModel] | None]
 class Plan(Noun):
     """A goal in words with the tasks that reach it."""
 
-    goal: str = Field(min_length=1, max_length=4000)
+    goal: Text
     """The wish."""
     tasks: tuple[TaskSpec, ...]
     """The tasks, in any order."""

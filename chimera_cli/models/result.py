@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field, JsonValue
 
 from chimera_cli.models.noun import Noun
-from chimera_cli.models.task import Key
+from chimera_cli.models.words import Key
 
 
 class Usage(Noun):

@@ -3,26 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints
+from pydantic import Field, JsonValue
 
 from chimera_cli.exceptions import IllegalTransition
 from chimera_cli.models.noun import Noun
-
-KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
-"""A task key, a kind or a state key: letters, digits, dot, dash and underscore, 100 at most."""
-
-
-def _printable(text: str) -> str:
-    """Refuse control characters (they forge log lines and terminals) and lone surrogates (no store takes them)."""
-    if any(ord(ch) < 32 or 0x7F <= ord(ch) < 0xA0 or 0xD800 <= ord(ch) < 0xE000 for ch in text):
-        raise ValueError("control characters are not allowed")
-    return text
-
-
-Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True), AfterValidator(_printable)]
+from chimera_cli.models.words import Key, Line
 
 
 class Priority(StrEnum):
