@@ -1,0 +1,78 @@
+"""All the ways one text is read, each once: the views of `views`, stacked in the orders in which disguises are combined."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from chimera_cli.services import views
+from chimera_cli.services.views import SAME, Offsets, Rewritten
+
+View = Callable[[str], Rewritten]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as one stack of views shows it."""
+
+    name: str
+    """The views, such as `base64` or `plain, leet`; for people."""
+    text: str
+    """What they show."""
+    original: str = field(repr=False)
+    """What they look at."""
+    chain: tuple[Offsets, ...] = ()
+    """How to come back, first view first."""
+    folded: bool = False
+    """Whether it is in lower case and meant for words; else case is kept, for patterns."""
+    leet: bool = False
+    """Whether signs were read as letters, and l as i."""
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return where these characters stand in the original text."""
+        for offsets in reversed(self.chain):
+            if offsets is not SAME:
+                start, end = offsets.span(start, end)
+        return start, end
+
+    def through(self, view: View, name: str = "", *, folded: bool = False, leet: bool = False) -> "Reading":
+        """Look at this reading through one more view."""
+        text, offsets = view(self.text)
+        if text == self.text and folded == self.folded:
+            return self
+        label = ", ".join(part for part in (self.name, name) if part)
+        return Reading(label, text, self.original, (*self.chain, offsets), folded or self.folded, leet or self.leet)
+
+
+def readings(text: str) -> Iterator[Reading]:
+    """Give every distinct reading of a text: a handful for ordinary texts, twenty-eight at most."""
+    seen: set[tuple[str, bool]] = set()
+    for source in _sources(text):
+        for reading in _stack(source):
+            if (reading.text, reading.folded) not in seen:
+                seen.add((reading.text, reading.folded))
+                yield reading
+
+
+def _sources(text: str) -> Iterator[Reading]:
+    raw = Reading("", text, text)
+    yield raw.through(views.normalised)
+    # Encodings are nested at times (`%2570`); three layers are more than any reader would undo by accident.
+    clear = raw
+    for _ in range(3):
+        clear = clear.through(views.decoded, "decoded" if clear is raw else "")
+    clear = clear.through(views.normalised)
+    yield clear
+    unpacked = clear.through(views.unpacked, "base64").through(views.unpacked)
+    yield unpacked.through(views.normalised)
+    yield clear.through(views.unhexed, "hex").through(views.normalised)
+
+
+def _stack(source: Reading) -> Iterator[Reading]:
+    yield source
+    plain = source.through(views.casefolded, folded=True)
+    yield plain
+    spelt = plain.through(views.joined, "joined letters")
+    unbroken = plain.through(views.unbroken, "joined words")
+    for reading in (spelt, unbroken):
+        yield reading
+    for reading in (plain, spelt, unbroken):
+        yield reading.through(views.deleeted, "leet", leet=True)
