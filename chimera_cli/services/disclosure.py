@@ -15,7 +15,13 @@ _SAID = re.compile(
 
 def disclosed(text: str) -> bool:
     """Whether the text says that it was made by AI."""
-    return _SAID.search(text) is not None
+    return disclosure_in(text) is not None
+
+
+def disclosure_in(text: str) -> str | None:
+    """Return the words by which the text says so."""
+    found = _SAID.search(text)
+    return found.group() if found else None
 
 
 def with_disclosure(platform: str, text: str) -> str | None:
