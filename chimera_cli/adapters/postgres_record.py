@@ -1,0 +1,87 @@
+"""The record on Postgres: RecordPort."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from chimera_cli.adapters import postgres_dispatching as dispatching
+from chimera_cli.adapters import postgres_recording as recording
+from chimera_cli.adapters import postgres_sql as sql
+from chimera_cli.adapters import postgres_submitting as submitting
+from chimera_cli.adapters.postgres_errors import postgres_errors
+from chimera_cli.adapters.postgres_reads import PostgresReads, with_counts
+from chimera_cli.adapters.rows import GoalRow
+from chimera_cli.models.delivery import Dispatch
+from chimera_cli.models.event import TaskEvent
+from chimera_cli.models.goal import Goal, GoalStatus
+from chimera_cli.models.task import TaskSpec
+from chimera_cli.ports.record import Recorded
+
+TERMINAL_GOALS = tuple(status.value for status in GoalStatus if status.terminal)
+
+
+class PostgresRecord(PostgresReads):
+    """Goals, tasks and their events. Each write is one transaction; the engine belongs to whoever made it."""
+
+    async def submit(self, goal: Goal, tasks: Iterable[TaskSpec]) -> bool:
+        """Store a goal with all its tasks in one transaction, streaming; False, and nothing stored, when its id is known."""
+        with postgres_errors():
+            async with self._engine.begin() as connection:
+                return await submitting.submit(connection, goal, tasks)
+
+    async def add_tasks(self, goal_id: str, tasks: Sequence[TaskSpec]) -> list[str]:
+        """Store more tasks for a live goal and return the ids of all given; a known key is left as it is.
+
+        Raises:
+            NotFound: No such goal.
+            WrongState: The goal takes no more tasks.
+        """
+        with postgres_errors():
+            async with self._engine.begin() as connection:
+                return await submitting.add(connection, goal_id, tasks)
+
+    async def replan(self, goal_id: str, replans: int, tasks: Sequence[TaskSpec]) -> bool:
+        """Replace the failed tasks of a REPLANNING goal, if nobody was first; without new tasks the goal becomes FAILED."""
+        with postgres_errors():
+            async with self._engine.begin() as connection:
+                return await submitting.replan(connection, goal_id, replans, tasks)
+
+    @asynccontextmanager
+    async def dispatching(self, limit: int = 500) -> AsyncIterator[list[Dispatch]]:
+        """Hand out persisted tasks that are not in the queue yet, oldest first, and mark them dispatched on a clean exit.
+
+        The lock that it shares with `record` keeps the dependencies' statuses true: no parent ends unseen between being read
+        here and its children's arrival in the queue.
+        """
+        with postgres_errors():
+            async with AsyncSession(self._engine) as session, session.begin():
+                await (await session.connection()).execute(sql.LOCK, {"lock": sql.RECORD_LOCK})
+                dispatches = await dispatching.undispatched(session, limit)
+                yield dispatches
+                if dispatches:
+                    await dispatching.mark(session, dispatches)
+
+    async def record(self, events: Sequence[TaskEvent]) -> Recorded:
+        """Store events of one shard exactly once, in order, and bring goals, tasks, state and review cards up to them."""
+        if not events:
+            return Recorded(new=0)
+        ended = dict.fromkeys((event.goal_id, event.task_id) for event in events if event.status.terminal)
+        with postgres_errors():
+            async with AsyncSession(self._engine) as session, session.begin():
+                connection = await session.connection()
+                await connection.execute(sql.LOCK, {"lock": sql.RECORD_LOCK})
+                new = await recording.record(connection, events)
+                goals = await _terminal(session, {goal_id for goal_id, _ in ended})
+        return Recorded(new=new, ended_tasks=tuple(ended), ended_goals=tuple(goals))
+
+
+async def _terminal(session: AsyncSession, goal_ids: set[str]) -> list[Goal]:
+    """Return those of the goals that have reached their end."""
+    if not goal_ids:
+        return []
+    asked = select(GoalRow).where(
+        col(GoalRow.id) == sql.any_of(sorted(goal_ids)), col(GoalRow.status).in_(TERMINAL_GOALS)
+    )
+    return await with_counts(session, (await session.exec(asked)).all())

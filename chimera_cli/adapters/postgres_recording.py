@@ -1,0 +1,75 @@
+"""Events into the record: stored once, then goals, tasks, state and cards brought up to them, all in one transaction."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from chimera_cli.adapters import postgres_cards as cards
+from chimera_cli.adapters import postgres_sql as sql
+from chimera_cli.adapters.event_rows import event_values
+from chimera_cli.adapters.postgres_batches import batches
+from chimera_cli.adapters.postgres_projection import Projection, TaskMark, project
+from chimera_cli.adapters.row import json_text
+from chimera_cli.adapters.rows import TaskRow
+from chimera_cli.models.event import TaskEvent
+from chimera_cli.models.task import TaskStatus
+
+
+async def record(connection: AsyncConnection, events: Sequence[TaskEvent]) -> int:
+    """Record events of one shard, and return how many were new. The connection's transaction holds the record's lock."""
+    new = await _store(connection, events)
+    if new:
+        await _write(connection, project(await _marks(connection, new), new))
+    return len(new)
+
+
+async def _store(connection: AsyncConnection, events: Sequence[TaskEvent]) -> list[TaskEvent]:
+    """Store events and return the new ones in order."""
+    storable = {(event.shard, event.entry_id): (event, values) for event in events if (values := event_values(event))}
+    stored: set[tuple[int, str]] = set()
+    for arrays in batches(values for _, values in storable.values()):
+        stored.update(map(tuple, await connection.execute(sql.INSERT_EVENTS, arrays)))
+    return [event for key, (event, _) in storable.items() if key in stored]
+
+
+async def _marks(connection: AsyncConnection, events: Iterable[TaskEvent]) -> dict[str, TaskMark]:
+    """Tell where the events' tasks stand; an unknown one is absent."""
+    columns = TaskRow.metadata.tables["tasks"].c
+    asked = select(columns.id, columns.goal_id, columns.status, columns.version)
+    ids = list({event.task_id for event in events})
+    rows = await connection.execute(asked.where(columns.id == sql.any_of(ids)))
+    return {row.id: TaskMark(row.goal_id, TaskStatus(row.status), row.version) for row in rows}
+
+
+async def _write(connection: AsyncConnection, projection: Projection) -> None:
+    for arrays in batches(move.values() for move in projection.moves.values()):
+        await connection.execute(sql.UPDATE_TASKS, arrays)
+    await _write_state(connection, projection)
+    await cards.make(connection, projection.held)
+    await cards.expire(connection, projection.ended)
+    await _end_goals(connection, projection)
+    # Last, because it takes the audit's lock: whoever holds that must not wait for anything else.
+    await cards.note_reruns(connection, projection.conflicted)
+
+
+async def _write_state(connection: AsyncConnection, projection: Projection) -> None:
+    rows = (
+        {
+            "goal_id": goal_id,
+            "key": key,
+            "value": json_text(change.value),
+            "version": change.expected + 1,
+            "at": event.at,
+        }
+        for (goal_id, key), (event, change) in projection.commits.items()
+    )
+    for arrays in batches(rows):
+        await connection.execute(sql.UPSERT_STATE, arrays)
+
+
+async def _end_goals(connection: AsyncConnection, projection: Projection) -> None:
+    rows = ({"goal_id": goal_id, **vars(ends)} for goal_id, ends in sorted(projection.ends.items()))
+    for arrays in batches(rows):
+        await connection.execute(sql.ADD_ENDS, arrays)
+        await connection.execute(sql.END_GOALS, {"ids": arrays["goal_id"]})

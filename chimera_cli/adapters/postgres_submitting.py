@@ -1,0 +1,80 @@
+"""Plans into the record: a goal with its tasks, more tasks for a live one, tasks in place of failed ones."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from chimera_cli.adapters import postgres_sql as sql
+from chimera_cli.adapters.postgres_batches import batches
+from chimera_cli.adapters.row import json_text, plain
+from chimera_cli.adapters.rows import task_values
+from chimera_cli.exceptions import InvalidPlan, NotFound, WrongState
+from chimera_cli.models.goal import Goal, GoalStatus
+from chimera_cli.models.identity import task_id
+from chimera_cli.models.task import TaskSpec
+
+
+async def submit(connection: AsyncConnection, goal: Goal, tasks: Iterable[TaskSpec]) -> bool:
+    """Store a goal with its tasks as they come; False when its id is known.
+
+    Raises:
+        InvalidPlan: Two tasks have the same key.
+    """
+    values = {
+        "id": goal.id,
+        "text": plain(goal.text),
+        "status": goal.status.value,
+        "persona": json_text(goal.persona.model_dump(mode="json")) if goal.persona else None,
+        "max_replans": goal.max_replans,
+        "replans": goal.replans,
+        "created_at": goal.created_at,
+    }
+    if (await connection.execute(sql.INSERT_GOAL, values)).one_or_none() is None:
+        return False
+    given, added = await _insert(connection, goal.id, tasks, goal.created_at)
+    if added != given:
+        raise InvalidPlan(["a task key is used twice"])
+    return True
+
+
+async def add(connection: AsyncConnection, goal_id: str, tasks: Sequence[TaskSpec]) -> list[str]:
+    """Store more tasks for a live goal and return the ids of all given.
+
+    Raises:
+        NotFound: No such goal.
+        WrongState: The goal takes no more tasks.
+    """
+    goal = (await connection.execute(sql.LOCK_GOAL, {"id": goal_id})).one_or_none()
+    if goal is None:
+        raise NotFound("goal", goal_id)
+    if GoalStatus(goal.status).terminal:
+        raise WrongState("goal", goal_id, goal.status, "given more tasks")
+    now = (await connection.execute(sql.NOW)).scalar_one()
+    _, added = await _insert(connection, goal_id, tasks, now)
+    if added:
+        await connection.execute(sql.REVIVE_GOAL, {"id": goal_id})
+    return [task_id(goal_id, spec.key) for spec in tasks]
+
+
+async def replan(connection: AsyncConnection, goal_id: str, replans: int, tasks: Sequence[TaskSpec]) -> bool:
+    """Add tasks to a REPLANNING goal if it was replanned as often as the caller saw; give the goal up when none is new."""
+    goal = (await connection.execute(sql.LOCK_GOAL, {"id": goal_id})).one_or_none()
+    if goal is None or goal.status != GoalStatus.REPLANNING or goal.replans != replans:
+        return False
+    now = (await connection.execute(sql.NOW)).scalar_one()
+    _, added = await _insert(connection, goal_id, tasks, now)
+    await connection.execute(sql.REPLAN_GOAL if added else sql.GIVE_UP_GOAL, {"id": goal_id})
+    return True
+
+
+async def _insert(
+    connection: AsyncConnection, goal_id: str, tasks: Iterable[TaskSpec], now: datetime
+) -> tuple[int, int]:
+    """Insert tasks in bounded batches; returns how many were given and how many of them were new."""
+    given = added = 0
+    for arrays in batches(task_values(spec, goal_id, now) for spec in tasks):
+        given += len(arrays["id"])
+        added += (await connection.execute(sql.INSERT_TASKS, arrays)).rowcount
+    await connection.execute(sql.COUNT_SUBMITTED, {"id": goal_id, "added": added})
+    return given, added
