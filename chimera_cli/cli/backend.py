@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chimera_cli.bootstrap import JudgeOptions, PlannerOptions, Swarm, WorkerOptions
+    from chimera_cli.bootstrap import JudgeOptions, PlannerOptions, WorkerOptions
     from chimera_cli.config import Settings
     from chimera_cli.handlers.registry import HandlerRegistry
     from chimera_cli.models.persona import Persona
     from chimera_cli.models.plan import Plan
     from chimera_cli.ports.telemetry import TelemetryPort
+    from chimera_cli.services.swarm import Swarm
 
 
 class Backend:
@@ -38,7 +39,7 @@ class Backend:
 
     def persona(self, path: Path) -> "Persona":
         """Read a persona file. Raises InvalidInput."""
-        from chimera_cli.bootstrap import load_persona
+        from chimera_cli.services.persona_file import load_persona
 
         return load_persona(path)
 

@@ -56,7 +56,7 @@ def _with_globals(function: Callable[..., int | None]) -> Callable[..., int | No
     wants_context = any(parameter.annotation is typer.Context for parameter in own)
 
     @functools.wraps(function)
-    def run(ctx: typer.Context, /, **given: Any) -> int | None:
+    def run(ctx: typer.Context, **given: Any) -> int | None:
         terminal = ctx.find_object(Terminal) or Terminal()
         terminal.options.merge({name: given.pop(name) for name in _GLOBAL if name != "version"})
         given.pop("version")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-PANEL = "Global options"
+from chimera_cli import __version__
 
 
 class Colour(StrEnum):
@@ -46,12 +46,7 @@ class Options:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            typer.echo(f"chimera {version('chimera-swarm')}")
-        except PackageNotFoundError:
-            typer.echo("chimera (not installed)")
+        typer.echo(f"chimera {__version__}")
         raise typer.Exit
 
 

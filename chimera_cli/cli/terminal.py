@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chimera_cli.cli.backend import Backend
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from chimera_cli.config import Settings
     from chimera_cli.ports.telemetry import TelemetryPort
+    from chimera_cli.services.swarm import Swarm
     from chimera_cli.views.shown import Shown
 
 T = TypeVar("T")
@@ -40,6 +42,16 @@ class Terminal:
 
         talkative = (role and not self.options.quiet) or self.options.verbose
         return open_log(secrets=self.settings().secret_values(), least=Level.INFO if talkative else Level.WARN)
+
+    def swarm(self) -> "AbstractAsyncContextManager[Swarm]":
+        """Open the swarm that the settings name."""
+        return self.backend.open_swarm(self.settings(), telemetry=self.telemetry())
+
+    def plain(self, lines: Iterable[str]) -> "Shown":
+        """Make something to show of a few lines."""
+        from chimera_cli.views.shown import Stack, Words
+
+        return Stack([Words(line) for line in lines], gap=False)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run the command's asynchronous part."""

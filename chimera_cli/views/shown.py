@@ -124,12 +124,14 @@ class Stack:
     """Several shown things, one below the other."""
 
     parts: Sequence[Shown]
+    gap: bool = True
+    """Whether an empty line stands between them when drawn."""
 
     def drawn(self) -> RenderableType:
-        """Draw them with an empty line between."""
+        """Draw them."""
         faces: list[RenderableType] = []
         for part in self.parts:
-            faces += [Text(""), part.drawn()] if faces else [part.drawn()]
+            faces += [Text(""), part.drawn()] if faces and self.gap else [part.drawn()]
         return Group(*faces)
 
     def lines(self) -> Iterator[str]:

@@ -1,0 +1,134 @@
+"""What `chimera doctor` asks of the servers: every question is asked, whatever the answers before."""
+
+import socket
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from chimera_cli.adapters.migrations import HEAD
+from chimera_cli.adapters.postgres_errors import postgres_errors
+from chimera_cli.adapters.redis_errors import redis_errors
+from chimera_cli.exceptions import SwarmError
+from chimera_cli.models.check import Check
+
+PATIENCE_S = 3.0
+"""Longest wait for a server, in s."""
+OLDEST_REDIS = (6, 2)
+MOST_SKEW = timedelta(seconds=5)
+"""Clocks further apart than this make deadlines and ages misleading."""
+
+
+async def redis_checks(url: str) -> AsyncIterator[Check]:
+    """Look at Redis: reachable, new enough, never evicting, writing its log, telling the same time."""
+    from redis.asyncio import Redis
+
+    names = ("redis version", "redis eviction", "redis persistence", "redis clock")
+    try:
+        with redis_errors():
+            async with Redis.from_url(
+                url, decode_responses=True, socket_timeout=PATIENCE_S, socket_connect_timeout=PATIENCE_S
+            ) as client:
+                info: dict[str, Any] = await client.info()
+                seconds, micros = await client.time()
+                policy = str((await client.config_get("maxmemory-policy")).get("maxmemory-policy", "unknown"))
+    except (SwarmError, ValueError) as error:
+        yield _down("redis", error, "chimera up, or correct REDIS_URL")
+        for name in names:
+            yield _unknown(name, "redis")
+        return
+    yield Check(name="redis", ok=True, detail="reachable")
+    for check in judge_redis(info, policy):
+        yield check
+    yield clock_check("redis clock", datetime.fromtimestamp(seconds + micros / 1e6, UTC), datetime.now(UTC))
+
+
+def judge_redis(info: dict[str, Any], policy: str) -> list[Check]:
+    """Judge what a Redis says of itself."""
+    version = str(info.get("redis_version", "0"))
+    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    logged = int(info.get("aof_enabled", 0)) == 1
+    return [
+        Check(
+            name="redis version",
+            ok=parts >= OLDEST_REDIS,
+            detail=version,
+            mend="" if parts >= OLDEST_REDIS else "use Redis 6.2 or newer, or Valkey",
+        ),
+        Check(
+            name="redis eviction",
+            ok=policy == "noeviction",
+            detail=f"maxmemory-policy {policy}",
+            mend=""
+            if policy == "noeviction"
+            else "redis-cli CONFIG SET maxmemory-policy noeviction, and in redis.conf",
+        ),
+        Check(
+            name="redis persistence",
+            ok=logged,
+            detail="append-only file on" if logged else "append-only file off: a crash loses what was queued last",
+            mend="" if logged else "redis-cli CONFIG SET appendonly yes, and in redis.conf",
+        ),
+    ]
+
+
+async def postgres_checks(url: str) -> AsyncIterator[Check]:
+    """Look at Postgres: reachable, right schema, telling the same time."""
+    from sqlalchemy import text
+
+    from chimera_cli.adapters.postgres_engine import open_engine
+
+    try:
+        with postgres_errors():
+            engine = open_engine(url)
+            try:
+                async with engine.connect() as connection:
+                    now = (await connection.execute(text("SELECT now()"))).scalar_one()
+                    known = (await connection.execute(text("SELECT to_regclass('alembic_version')"))).scalar_one()
+                    query = text("SELECT version_num FROM alembic_version")
+                    found = (await connection.execute(query)).scalar_one_or_none() if known else None
+            finally:
+                await engine.dispose()
+    except (SwarmError, ValueError) as error:
+        yield _down("postgres", error, "chimera up, or correct DATABASE_URL")
+        for name in ("postgres schema", "postgres clock"):
+            yield _unknown(name, "postgres")
+        return
+    yield Check(name="postgres", ok=True, detail="reachable")
+    right = found == HEAD
+    detail = f"{found or 'empty'}, this release needs {HEAD}"
+    yield Check(name="postgres schema", ok=right, detail=detail, mend="" if right else "chimera db migrate")
+    yield clock_check("postgres clock", now, datetime.now(UTC))
+
+
+def clock_check(name: str, theirs: datetime, ours: datetime) -> Check:
+    """Compare a server's clock with ours."""
+    skew = abs(theirs - ours)
+    right = skew <= MOST_SKEW
+    detail = f"{skew.total_seconds():.1f} s apart from ours"
+    return Check(name=name, ok=right, detail=detail, mend="" if right else "have both machines keep time by NTP")
+
+
+def model_check(base_url: str | None, has_key: bool) -> Check:
+    """Tell whether the model's endpoint takes connections and a key is there; no question is asked, so nothing is paid."""
+    if not has_key:
+        return Check(name="model", ok=False, detail="OPENAI_API_KEY is not set", mend="set it in .env, or chimera up")
+    parts = urlsplit(base_url or "https://api.openai.com")
+    where = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    try:
+        with socket.create_connection((parts.hostname or "", int(where.rsplit(":", 1)[1])), timeout=PATIENCE_S):
+            return Check(name="model", ok=True, detail=f"{where} takes connections")
+    except OSError as error:
+        detail = f"{where}: {error.strerror or error}"
+        return Check(name="model", ok=False, detail=detail, mend="chimera up, or correct OPENAI_BASE_URL")
+
+
+def _down(name: str, error: Exception, mend: str) -> Check:
+    hint = getattr(error, "hint", "")
+    return Check(name=name, ok=False, detail=str(error), mend=mend if hint in {"", "chimera doctor"} else hint)
+
+
+def _unknown(name: str, server: str) -> Check:
+    return Check(
+        name=name, ok=False, detail=f"cannot be told while {server} does not answer", mend=f"mend {server} first"
+    )

@@ -1,0 +1,55 @@
+"""Deciding several review cards: each by itself, so that one that somebody else was first on does not stop the rest."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from chimera_cli.cli.terminal import Terminal
+from chimera_cli.cli.words import operator
+from chimera_cli.exceptions import Conflict, NotFound, SwarmError
+
+if TYPE_CHECKING:
+    from chimera_cli.models.review import ReviewCard
+    from chimera_cli.services.swarm import Swarm
+
+
+def decide_all(terminal: Terminal, cards: Sequence[str], word: str, name: str | None, reason: str) -> int:
+    """Decide cards in the order given; returns the exit code of the first that failed, 0 when none did.
+
+    Raises:
+        SwarmError: The only card given could not be decided, or a server is away.
+    """
+    from chimera_cli.models.review import Decision
+    from chimera_cli.views.documents import cards_document
+    from chimera_cli.views.shown import Grid
+
+    who = operator(name, terminal.settings().operator)
+    decided: list[ReviewCard] = []
+    failed: list[SwarmError] = []
+
+    async def work() -> None:
+        async with terminal.swarm() as swarm:
+            for card in dict.fromkeys(cards):
+                try:
+                    decided.append(await _decide(swarm, card, Decision(word), who, reason))
+                except (Conflict, NotFound) as error:
+                    failed.append(error)
+
+    terminal.run(work())
+    if failed and len(cards) == 1:
+        raise failed[0]
+    for error in failed:
+        terminal.complain(terminal.redact(f"error: {error.message}"))
+    rows = [(card.id, str(card.status), card.decided_by or "-", card.title) for card in decided]
+    terminal.show(cards_document(decided), Grid("", _columns(), rows, empty="nothing was decided"))
+    return failed[0].exit_code if failed else 0
+
+
+async def _decide(swarm: "Swarm", card: str, decision: Any, who: str, reason: str) -> "ReviewCard":
+    card_id = await swarm.record.resolve("review card", card)
+    return await swarm.decide(card_id, decision, who, reason)
+
+
+def _columns() -> Any:
+    from chimera_cli.views.shown import Column
+
+    return (Column("card", whole=True), Column("status", whole=True), Column("by"), Column("title"))

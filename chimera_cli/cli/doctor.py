@@ -1,0 +1,91 @@
+"""`chimera doctor`: every check, none left out after a failure, each with its cure."""
+
+import sys
+from collections.abc import AsyncIterator
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from chimera_cli.cli.command import command, single
+from chimera_cli.cli.terminal import Terminal
+from chimera_cli.exceptions import EXIT_FAILED, ConfigError
+
+if TYPE_CHECKING:
+    from chimera_cli.models.check import Check
+
+app = single()
+
+NEEDED = (
+    "alembic",
+    "fastapi",
+    "instructor",
+    "openai",
+    "psycopg",
+    "pydantic",
+    "pydantic_settings",
+    "redis",
+    "rich",
+    "sqlalchemy",
+    "sqlmodel",
+    "tenacity",
+    "typer",
+    "uvicorn",
+    "yaml",
+)
+"""What must be importable."""
+
+
+@command(app, example="chimera doctor --json")
+def doctor(terminal: Terminal) -> int:
+    """Check Python, packages, settings, Redis, Postgres, the schema, the model and the clocks."""
+    from chimera_cli.views.doctor import CheckList
+
+    async def look() -> "list[Check]":
+        return [python_check(), imports_check(), *[check async for check in _settings_and_servers(terminal)]]
+
+    checks = [check.model_copy(update={"detail": terminal.redact(check.detail)}) for check in terminal.run(look())]
+    ok = all(check.ok for check in checks)
+    terminal.show({"ok": ok, "checks": [check.model_dump(mode="json") for check in checks]}, CheckList(checks))
+    return 0 if ok else EXIT_FAILED
+
+
+def python_check() -> "Check":
+    """Tell whether this Python is new enough."""
+    from chimera_cli.models.check import Check
+
+    right = sys.version_info >= (3, 11)
+    found = sys.version.split()[0]
+    return Check(name="python", ok=right, detail=found, mend="" if right else "install Python 3.11 or newer")
+
+
+def imports_check(modules: tuple[str, ...] = NEEDED) -> "Check":
+    """Import every package chimera stands on."""
+    from chimera_cli.models.check import Check
+
+    broken: list[str] = []
+    for module in modules:
+        try:
+            import_module(module)
+        except ImportError as error:
+            broken.append(f"{module} ({error})")
+    if broken:
+        return Check(name="imports", ok=False, detail="; ".join(broken), mend="pip install chimera-swarm")
+    return Check(name="imports", ok=True, detail=f"{len(modules)} packages")
+
+
+async def _settings_and_servers(terminal: Terminal) -> "AsyncIterator[Check]":
+    from chimera_cli.adapters.health import model_check, postgres_checks, redis_checks
+    from chimera_cli.models.check import Check
+
+    try:
+        settings = terminal.settings()
+    except ConfigError as error:
+        yield Check(name="settings", ok=False, detail=error.message, mend=error.hint)
+        for name in ("redis", "postgres", "model"):
+            yield Check(name=name, ok=False, detail="cannot be told without settings", mend="mend settings first")
+        return
+    yield Check(name="settings", ok=True, detail="valid")
+    async for check in redis_checks(settings.redis_url.get_secret_value()):
+        yield check
+    async for check in postgres_checks(settings.database_url.get_secret_value()):
+        yield check
+    yield model_check(settings.openai_base_url, settings.openai_api_key is not None)

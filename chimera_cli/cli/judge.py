@@ -1,0 +1,35 @@
+"""`chimera judge`: scores results and decides which way they go."""
+
+from typing import Annotated
+
+import typer
+
+from chimera_cli.cli.command import command, single
+from chimera_cli.cli.terminal import Terminal
+from chimera_cli.cli.words import span
+
+app = single()
+
+
+@command(app, example="chimera judge --count 4")
+def judge(
+    terminal: Terminal,
+    count: Annotated[int, typer.Option("--count", min=1, max=10_000, help="Judges in this process.")] = 4,
+    burst: Annotated[bool, typer.Option("--burst", help="End when nothing is left to judge.")] = False,
+    drain: Annotated[
+        str | None,
+        typer.Option("--drain-timeout", help="How long results in hand may take after a signal, such as 60s."),
+    ] = None,
+) -> int:
+    """Score results by the rubric, screen them, and approve, hold or send them back."""
+    settings, patience = terminal.settings(), span(drain, "--drain-timeout")
+
+    async def run() -> int:
+        from chimera_cli.bootstrap import JudgeOptions
+
+        telemetry = terminal.telemetry(role=True)
+        await terminal.backend.check_ready(settings, need_model=True)
+        options = JudgeOptions(count=count, burst=burst, drain=patience or settings.worker_policy().drain)
+        return await terminal.backend.run_judges(settings, options, telemetry)
+
+    return terminal.run(run())

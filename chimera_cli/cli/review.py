@@ -1,0 +1,80 @@
+"""`chimera review`: a person decides what the swarm may do."""
+
+from typing import Annotated, Any
+
+import typer
+
+from chimera_cli.cli.command import command, group
+from chimera_cli.cli.deciding import decide_all
+from chimera_cli.cli.terminal import Terminal
+from chimera_cli.cli.words import choice, utc_now
+from chimera_cli.exceptions import InvalidInput
+
+app = group("See and decide results that wait for a person.")
+
+Cards = Annotated[list[str], typer.Argument(metavar="CARD...", help="Ids, or their first 4 or more characters.")]
+As = Annotated[str | None, typer.Option("--as", help="Who decides; else CHIMERA_OPERATOR, else the system's user.")]
+
+
+@command(app, "list", example="chimera review list --json")
+def list_cards(
+    terminal: Terminal,
+    status: Annotated[str, typer.Option("--status", help="PENDING, APPROVED, REJECTED, EXPIRED or any.")] = "PENDING",
+    goal: Annotated[str | None, typer.Option("--goal", help="Only cards of this goal.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0 is all.")] = 50,
+) -> None:
+    """List review cards, oldest first."""
+    from chimera_cli.models.review import CardStatus
+    from chimera_cli.views.documents import cards_document
+    from chimera_cli.views.review import cards_grid
+
+    wanted = None if status.lower() == "any" else choice(CardStatus, status, "--status")
+
+    async def read() -> Any:
+        async with terminal.swarm() as swarm:
+            goal_id = await swarm.record.resolve("goal", goal) if goal is not None else None
+            return await swarm.reviews.cards(status=wanted, goal_id=goal_id, limit=limit)
+
+    cards = terminal.run(read())
+    terminal.show(cards_document(cards), cards_grid(cards, utc_now()))
+
+
+@command(app, "show", example="chimera review show 7d0b")
+def show_card(
+    terminal: Terminal,
+    card: Annotated[str, typer.Argument(help="Its id, or the first 4 or more characters.")],
+) -> None:
+    """Show a card: content, confidence, reasons, findings, cost and age."""
+    from chimera_cli.views.documents import card_document
+    from chimera_cli.views.review import card_page
+
+    async def read() -> Any:
+        async with terminal.swarm() as swarm:
+            return await swarm.reviews.card(await swarm.record.resolve("review card", card))
+
+    found = terminal.run(read())
+    terminal.show(card_document(found), card_page(found, utc_now()))
+
+
+@command(app, "approve", example="chimera review approve 7d0b --as ana")
+def approve(
+    terminal: Terminal,
+    cards: Cards,
+    name: As = None,
+    reason: Annotated[str, typer.Option("--reason", help="Kept in the audit.")] = "",
+) -> int:
+    """Let held results take effect, exactly as shown."""
+    return decide_all(terminal, cards, "approve", name, reason)
+
+
+@command(app, "reject", example='chimera review reject 7d0b --reason "off brand"')
+def reject(
+    terminal: Terminal,
+    cards: Cards,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the audit and told to the planner.")],
+    name: As = None,
+) -> int:
+    """Refuse held results for good."""
+    if not reason.strip():
+        raise InvalidInput("a rejection needs a reason", hint='chimera review reject CARD --reason "..."')
+    return decide_all(terminal, cards, "reject", name, reason)

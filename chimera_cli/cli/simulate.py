@@ -1,0 +1,30 @@
+"""`chimera simulate`: the whole swarm against a private stack, checking itself."""
+
+from typing import Annotated
+
+import typer
+
+from chimera_cli.cli.command import command, single
+from chimera_cli.cli.terminal import Terminal
+from chimera_cli.exceptions import EXIT_FAILED
+
+app = single()
+
+
+@command(app, example="chimera simulate --tasks 40 --workers 20 --json")
+def simulate(
+    terminal: Terminal,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same story.")] = 7,
+    tasks: Annotated[int, typer.Option("--tasks", min=1, help="Filler tasks besides the story's own.")] = 24,
+    workers: Annotated[int, typer.Option("--workers", min=2, max=500, help="Workers, over two processes.")] = 12,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack's data, and say where.")] = False,
+) -> int:
+    """Run one goal through planner, queue, workers, judge, a person and state, with faults, and check the invariants."""
+    from chimera_cli.simulation.scenario import SimulationOptions, run_simulation
+    from chimera_cli.views.report import report_view
+
+    options = SimulationOptions(seed=seed, tasks=tasks, workers=workers, keep=keep)
+    live = terminal.console() if terminal.drawing and not terminal.options.json else None
+    report = run_simulation(options, say=terminal.note, console=live)
+    terminal.show(report.model_dump(mode="json"), report_view(report))
+    return 0 if report.ok else EXIT_FAILED

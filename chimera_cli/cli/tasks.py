@@ -1,0 +1,79 @@
+"""`chimera tasks`: the units of work."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chimera_cli.cli.command import command, group
+from chimera_cli.cli.terminal import Terminal
+from chimera_cli.cli.words import choice, utc_now
+
+app = group("See tasks, and add some to a live goal.")
+
+
+@command(app, "list", example="chimera tasks list --status FAILED --json")
+def list_tasks(
+    terminal: Terminal,
+    goal: Annotated[str | None, typer.Option("--goal", help="Only tasks of this goal.")] = None,
+    status: Annotated[str | None, typer.Option("--status", help="Only tasks of this status.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0 is all.")] = 50,
+) -> None:
+    """List tasks in the order they were submitted; the failed are the dead letters."""
+    from chimera_cli.models.task import TaskStatus
+    from chimera_cli.views.documents import tasks_document
+    from chimera_cli.views.plan import tasks_grid
+
+    wanted = choice(TaskStatus, status, "--status")
+
+    async def read() -> Any:
+        async with terminal.swarm() as swarm:
+            goal_id = await swarm.record.resolve("goal", goal) if goal is not None else None
+            return await swarm.record.tasks(goal_id=goal_id, status=wanted, limit=limit)
+
+    tasks = terminal.run(read())
+    terminal.show(tasks_document(tasks), tasks_grid(tasks))
+
+
+@command(app, "show", example="chimera tasks show 9c1e")
+def show_task(
+    terminal: Terminal,
+    task: Annotated[str, typer.Argument(help="Its id, or the first 4 or more characters.")],
+) -> None:
+    """Show a task with its payload, output and history."""
+    from chimera_cli.views.documents import task_document
+    from chimera_cli.views.task import task_page
+
+    async def read() -> Any:
+        async with terminal.swarm() as swarm:
+            found = await swarm.record.task(await swarm.record.resolve("task", task))
+            return found, await swarm.record.history(goal_id=found.goal_id, task_id=found.id)
+
+    found, history = terminal.run(read())
+    document = {**task_document(found), "history": [event.model_dump(mode="json") for event in history]}
+    terminal.show(document, task_page(found, history))
+
+
+@command(app, "add", example="chimera tasks add 3f2a --file more.jsonl")
+def add_tasks(
+    terminal: Terminal,
+    goal: Annotated[str, typer.Argument(help="The live goal's id, or the first 4 or more characters.")],
+    file: Annotated[Path, typer.Option("--file", help="plan.json or tasks.jsonl.")],
+    handlers: Annotated[
+        list[str] | None, typer.Option("--handlers", help="Module or file with your own kinds.")
+    ] = None,
+) -> None:
+    """Add tasks to a live goal; a key that is there already is left as it is."""
+    from chimera_cli.cli.plan_source import FileSource
+
+    source = FileSource(file)
+    registry = terminal.backend.registry(terminal.settings(), handlers or ())
+
+    async def write() -> list[str]:
+        async with terminal.swarm() as swarm:
+            id = await swarm.record.resolve("goal", goal)
+            source.check(registry.kinds(), utc_now(), known=await swarm.record.keys(id))
+            return await swarm.add(id, list(source.tasks()))
+
+    ids = terminal.run(write())
+    terminal.show({"ids": ids}, terminal.plain(ids))

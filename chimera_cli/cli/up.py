@@ -1,0 +1,36 @@
+"""`chimera up`: real servers from wheels, for this folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chimera_cli.cli.command import command, single
+from chimera_cli.cli.terminal import Terminal
+from chimera_cli.cli.words import FOLDER
+
+app = single()
+
+
+@command(app, example="chimera up")
+def up(
+    terminal: Terminal,
+    folder: Annotated[Path, typer.Option("--folder", help="Where the data lies.")] = FOLDER,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Seed of the stand-in model, on the first start.")
+    ] = None,
+) -> None:
+    """Start Redis, PostgreSQL and the stand-in model; write a .env if there is none; create the schema."""
+    from chimera_cli.adapters.migrations import upgrade
+    from chimera_cli.local.stack import DEFAULT_SEED, LocalStack
+    from chimera_cli.views.stack import stack_document, stack_grid
+
+    stack = LocalStack(folder, seed=DEFAULT_SEED if seed is None else seed)
+    started = stack.start()
+    env = terminal.options.env_file or Path(".env")
+    written = stack.write_env(env)
+    upgrade(stack.environment()["DATABASE_URL"])
+    servers = stack.status()
+    terminal.note(f"{env} written" if written else f"{env} was there and is left as it is")
+    terminal.note("the model is a stand-in: canned answers, no intelligence")
+    terminal.show({**stack_document(servers, started), "env_written": written}, stack_grid(servers))

@@ -1,0 +1,105 @@
+"""Words of the command line turned into values: statuses, times, and who the operator is."""
+
+import os
+import pwd
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from chimera_cli.exceptions import InvalidInput
+
+E = TypeVar("E", bound=StrEnum)
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhd]?)")
+FOLDER = Path(".chimera")
+"""Where the local stack keeps its data, below the present folder."""
+LONGEST_NAME = 100
+"""Characters of an operator's name."""
+
+
+def choice(values: type[E], word: str | None, option: str) -> E | None:
+    """Read one of an enumeration's words, in any case; None stays None.
+
+    Raises:
+        InvalidInput: It is none of them; lists them.
+    """
+    if word is None:
+        return None
+    for value in values:
+        if value.value.lower() == word.lower():
+            return value
+    raise InvalidInput(f"{option} {word!r} is unknown", hint=f"one of: {', '.join(value.value for value in values)}")
+
+
+def span(word: str | None, option: str) -> timedelta | None:
+    """Read a duration such as `90`, `90s`, `15m`, `2h` or `1d`; None stays None.
+
+    Raises:
+        InvalidInput: It is none.
+    """
+    if word is None:
+        return None
+    found = _SPAN.fullmatch(word)
+    if found is None:
+        raise InvalidInput(f"{option} {word!r} is no duration", hint="write 90s, 15m, 2h or 1d")
+    return timedelta(seconds=float(found[1]) * _UNITS[found[2] or "s"])
+
+
+def moment(word: str | None, option: str, now: datetime) -> datetime | None:
+    """Read a time: ISO 8601 with a zone, or a duration from now; None stays None.
+
+    Raises:
+        InvalidInput: It is neither.
+    """
+    if word is None:
+        return None
+    if _SPAN.fullmatch(word):
+        return now + (span(word, option) or timedelta())
+    try:
+        at = datetime.fromisoformat(word)
+    except ValueError:
+        raise InvalidInput(f"{option} {word!r} is no time", hint="write 2h, or 2030-01-31T18:00:00Z") from None
+    if at.tzinfo is None:
+        raise InvalidInput(f"{option} {word!r} has no time zone", hint=f"write {word}Z for UTC")
+    return at
+
+
+def utc_now() -> datetime:
+    """Return the present."""
+    return datetime.now(UTC)
+
+
+def operator(given: str | None, configured: str | None) -> str:
+    """Return who decides: `--as`, else the setting, else the user of the operating system.
+
+    Raises:
+        InvalidInput: The name is empty, too long, or holds characters that cannot be seen.
+    """
+    name = next((candidate for candidate in (given, configured) if candidate is not None), None)
+    return checked_name(_system_user() if name is None else name)
+
+
+def checked_name(name: str) -> str:
+    """Return a name that an audit can show.
+
+    Raises:
+        InvalidInput: It is empty, too long, or holds characters that cannot be seen.
+    """
+    trimmed = name.strip()
+    hint = "give a name with --as or CHIMERA_OPERATOR"
+    if not trimmed or len(trimmed) > LONGEST_NAME:
+        raise InvalidInput(f"the operator's name must have 1 to {LONGEST_NAME} characters", hint=hint)
+    if not trimmed.isprintable():
+        raise InvalidInput("the operator's name holds characters that cannot be seen", hint=hint)
+    return trimmed
+
+
+def _system_user() -> str:
+    """Ask the operating system, not the environment: USER and LOGNAME can be set to anybody."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid-{os.getuid()}"

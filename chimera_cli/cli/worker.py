@@ -1,0 +1,52 @@
+"""`chimera worker`: pulls tasks, runs their handlers, commits what they made."""
+
+from typing import Annotated
+
+import typer
+
+from chimera_cli.cli.command import command, single
+from chimera_cli.cli.processes import run_processes
+from chimera_cli.cli.terminal import Terminal
+from chimera_cli.cli.words import span
+
+app = single()
+
+
+@command(app, example="chimera worker --count 50 --handlers my_kinds.py")
+def worker(
+    terminal: Terminal,
+    count: Annotated[int, typer.Option("--count", min=1, max=10_000, help="Workers in each process.")] = 50,
+    processes: Annotated[int, typer.Option("--processes", min=1, max=256, help="Processes to spread over.")] = 1,
+    kinds: Annotated[
+        list[str] | None, typer.Option("--kinds", help="Only tasks of this kind; may be repeated.")
+    ] = None,
+    handlers: Annotated[
+        list[str] | None, typer.Option("--handlers", help="Module or file with your own kinds.")
+    ] = None,
+    burst: Annotated[bool, typer.Option("--burst", help="End when nothing is left to do.")] = False,
+    max_tasks: Annotated[int | None, typer.Option("--max-tasks", min=1, help="End each process after so many.")] = None,
+    drain: Annotated[
+        str | None, typer.Option("--drain-timeout", help="How long running tasks may take after a signal, such as 60s.")
+    ] = None,
+) -> int:
+    """Work until a signal: the first drains, the second leaves at once."""
+    settings, patience = terminal.settings(), span(drain, "--drain-timeout")
+
+    async def run() -> int:
+        from chimera_cli.bootstrap import WorkerOptions
+
+        telemetry = terminal.telemetry(role=True)
+        await terminal.backend.check_ready(settings, need_model=True)
+        if processes > 1:
+            return await run_processes(processes, terminal.note)
+        options = WorkerOptions(
+            count=count,
+            kinds=tuple(kinds or ()),
+            handlers=tuple(handlers or ()),
+            burst=burst,
+            max_tasks=max_tasks,
+            drain=patience or settings.worker_policy().drain,
+        )
+        return await terminal.backend.run_workers(settings, options, telemetry)
+
+    return terminal.run(run())
