@@ -19,7 +19,7 @@ class FunctionLLM:
         self._function = function
         self.asked: list[tuple[str, str]] = []
 
-    async def ask(self, system: str, user: str, shape: type[T], *, timeout: timedelta) -> Answer[T]:  # noqa: ASYNC109
+    async def ask(self, system: str, user: str, shape: type[T], *, timeout: timedelta) -> Answer[T]:
         """Ask the function."""
         self.asked.append((system, user))
         value = shape.model_validate(self._function(system, user))

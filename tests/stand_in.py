@@ -24,6 +24,18 @@ class Served:
         return self.stand_in.journal.as_dict()
 
 
+class _Server(uvicorn.Server):
+    """Tells when it listens, so that nobody polls."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets=None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
 @asynccontextmanager
 async def serving(plan: StandInPlan) -> AsyncIterator[Served]:
     """Serve on a free port."""
@@ -35,13 +47,11 @@ async def serving(plan: StandInPlan) -> AsyncIterator[Served]:
 @asynccontextmanager
 async def listening(app) -> AsyncIterator[str]:
     """Run any ASGI application on a free loopback port."""
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off"))
+    server = _Server(uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off"))
     with socket.create_server(("127.0.0.1", 0)) as sock:
         task = asyncio.create_task(server.serve(sockets=[sock]))
         try:
-            async with asyncio.timeout(5):
-                while not server.started:
-                    await asyncio.sleep(0.005)
+            await asyncio.wait_for(server.ready.wait(), 5)
             yield f"http://127.0.0.1:{sock.getsockname()[1]}"
         finally:
             server.should_exit = True

@@ -70,7 +70,7 @@ class InstructorLLM:
         if client is not None:
             await client.close()
 
-    async def ask(self, system: str, user: str, shape: type[T], *, timeout: timedelta) -> Answer[T]:  # noqa: ASYNC109
+    async def ask(self, system: str, user: str, shape: type[T], *, timeout: timedelta) -> Answer[T]:
         """Ask for a value of the given shape; see `LLMPort.ask`."""
         loop = asyncio.get_running_loop()
         client = self._client or await self._open()

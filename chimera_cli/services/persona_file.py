@@ -60,6 +60,8 @@ def _mapping(front: list[str], name: str) -> dict[str, Any]:
         line = mark.line + 2 if mark else 2
         what = getattr(exc, "problem", None) or "not YAML"
         raise InvalidInput(f"persona {name}, line {line}: {what}", hint=HINT) from exc
+    except ValueError as exc:  # a date that no calendar has
+        raise InvalidInput(f"persona {name}, line 2: {exc}", hint=HINT) from exc
     if not isinstance(fields, dict):
         raise InvalidInput(f"persona {name}, line 2: the front matter is no mapping", hint=HINT)
     if isinstance(fields.get("directives"), str):

@@ -181,7 +181,7 @@ def _cut(text: str, limit: Any) -> str:
 def _verdict(prompt: str, chance: Random) -> Answer:
     """Score by what can be seen: weak words cost a point each everywhere; else one criterion, by the length, gets a 4."""
     result = blocks(prompt).get("result", "")
-    criteria = CRITERION.findall(prompt)
+    criteria = CRITERION.findall(FENCE.sub("", prompt))
     words = re.sub(r'"\w+":', " ", result).split()
     weak = [word for word in WEAK if re.search(rf"\b{word}\b", result, re.IGNORECASE)]
     lesser = len(words) % (len(criteria) + 1) if len(criteria) > 2 and not weak else None

@@ -10,6 +10,8 @@ import argparse
 import asyncio
 import hashlib
 import json
+import socket
+import sys
 import time
 from collections.abc import Sequence
 from random import Random
@@ -129,14 +131,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         retry_after_s=options.retry_after_s,
         faults={fault: numbers for fault, numbers in wanted.items() if numbers},
     )
-    uvicorn.run(create_app(StandIn(plan)), host=HOST, port=options.port, log_level="warning", access_log=False)
+    app = create_app(StandIn(plan))
+    with socket.create_server((HOST, options.port)) as listener:
+        sys.stdout.write(f"stand-in model on http://{HOST}:{listener.getsockname()[1]}\n")
+        sys.stdout.flush()
+        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="stand_in_model", description="A stand-in for a language model, on loopback only."
     )
-    parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
+    parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1; 0 picks a free one")
     parser.add_argument("--seed", type=int, default=0, help="same seed and question, same answer")
     parser.add_argument("--latency-ms", type=_span, default=(0.0, 0.0), metavar="A-B", help="time before an answer")
     parser.add_argument("--retry-after-s", type=float, default=0.2, help="pause told with a rate limit")

@@ -34,13 +34,20 @@ def _value(schema: Mapping[str, Any], defs: Mapping[str, Any], chance: Random, d
 
 
 def _plain(schema: Mapping[str, Any], kind: Any, chance: Random) -> Any:
-    if kind in {"integer", "number"}:
-        low = schema.get("minimum", schema.get("exclusiveMinimum", 0) + ("exclusiveMinimum" in schema))
-        high = schema.get("maximum", low + 5)
-        return chance.randint(int(low), int(high)) if int(low) <= int(high) else low
+    if kind == "integer":
+        low, high = _bounds(schema, step=1)
+        return chance.randint(int(low), int(high))
+    if kind == "number":
+        return chance.uniform(*_bounds(schema, step=1e-6))
     if kind == "boolean":
         return True
     if kind == "null":
         return None
     text = chance.choice(WORDS)
     return text.ljust(schema.get("minLength", 0), "-")[: schema.get("maxLength", 1000)]
+
+
+def _bounds(schema: Mapping[str, Any], *, step: float) -> tuple[float, float]:
+    low = schema["minimum"] if "minimum" in schema else schema.get("exclusiveMinimum", -step) + step
+    high = schema["maximum"] if "maximum" in schema else schema.get("exclusiveMaximum", low + 5 + step) - step
+    return low, max(low, high)
