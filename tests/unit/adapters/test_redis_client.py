@@ -1,0 +1,48 @@
+import pytest
+from fakeredis import FakeAsyncRedis
+
+from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.redis_client import check_server, check_shards, open_redis
+from chimera_cli.exceptions import BackendUnavailable, ConfigError
+
+NOBODY = "redis://127.0.0.1:1/0"
+
+
+@pytest.mark.parametrize("version", ["6.2.14", "7.0.0", "8.2.1"])
+def test_a_server_that_keeps_what_it_is_given_fits(version: str) -> None:
+    check_server(version, "noeviction")
+
+
+@pytest.mark.parametrize(
+    ("version", "policy", "word"), [("6.0.9", "noeviction", "too old"), ("7.2.0", "allkeys-lru", "evicts")]
+)
+def test_a_server_that_could_lose_work_is_refused(version: str, policy: str, word: str) -> None:
+    with pytest.raises(ConfigError, match=word):
+        check_server(version, policy)
+
+
+async def test_a_server_that_is_away_is_unavailable() -> None:
+    with pytest.raises(BackendUnavailable):
+        async with open_redis(NOBODY):
+            pass
+
+
+async def test_a_server_that_is_not_required_may_be_away_until_it_is_used() -> None:
+    async with open_redis(NOBODY, required=False) as client:
+        assert client is not None
+
+
+async def test_a_url_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigError, match="REDIS_URL"):
+        async with open_redis("http://example"):
+            pass
+
+
+async def test_a_second_number_of_shards_is_refused() -> None:
+    client = FakeAsyncRedis(decode_responses=True, protocol=2)
+    await check_shards(client, Keys("n", 2))
+    await check_shards(client, Keys("n", 2))
+    await check_shards(client, Keys("other", 3))
+    with pytest.raises(ConfigError, match="started with 2"):
+        await check_shards(client, Keys("n", 3))
+    await client.aclose()

@@ -1,0 +1,60 @@
+import inspect
+
+import pytest
+from redis import exceptions as redis_exceptions
+
+from chimera_cli.adapters.redis_errors import redis_errors, translate
+from chimera_cli.exceptions import BackendUnavailable, ConfigError, IllegalTransition, SwarmError
+
+PASSING = [
+    redis_exceptions.ConnectionError("Error 111 connecting"),
+    redis_exceptions.TimeoutError("Timeout reading from socket"),
+    redis_exceptions.BusyLoadingError("LOADING"),
+    redis_exceptions.ReadOnlyError("READONLY"),
+    redis_exceptions.OutOfMemoryError("OOM command not allowed"),
+    redis_exceptions.ClusterDownError("CLUSTERDOWN"),
+    redis_exceptions.ResponseError("MISCONF Redis is configured to save"),
+    OSError("no route to host"),
+]
+REFUSALS = [
+    redis_exceptions.AuthenticationError("WRONGPASS invalid username-password pair"),
+    redis_exceptions.AuthenticationError("Authentication required."),
+    redis_exceptions.NoPermissionError("NOPERM"),
+    redis_exceptions.ResponseError("NOAUTH Authentication required."),
+]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=repr)
+def test_a_server_that_may_come_back_is_unavailable(error: Exception) -> None:
+    with pytest.raises(BackendUnavailable) as caught, redis_errors():
+        raise error
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=repr)
+def test_a_refused_password_is_a_matter_of_configuration(error: Exception) -> None:
+    with pytest.raises(ConfigError), redis_errors():
+        raise error
+
+
+def test_a_status_change_that_a_script_refused_is_named() -> None:
+    told = translate(redis_exceptions.ResponseError("ERR user_script:60: ILLEGAL t1 QUEUED COMPLETED script: abc"))
+    assert isinstance(told, IllegalTransition)
+    assert (told.task_id, told.source, told.target) == ("t1", "QUEUED", "COMPLETED")
+
+
+def test_every_error_of_the_driver_becomes_ours() -> None:
+    classes = [
+        item
+        for _, item in inspect.getmembers(redis_exceptions, inspect.isclass)
+        if item.__module__ == "redis.exceptions" and issubclass(item, Exception)
+    ]
+    assert len(classes) > 20
+    for item in classes:
+        bare = item.__new__(item)
+        assert isinstance(translate(bare), SwarmError), item
+
+
+def test_our_own_errors_pass_through() -> None:
+    with pytest.raises(ConfigError, match="mine"), redis_errors():
+        raise ConfigError("mine")

@@ -1,0 +1,42 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from chimera_cli.adapters import redis_wire as wire
+from chimera_cli.models.delivery import Malformed, Stage
+from chimera_cli.models.result import StateChange
+from tests.builders import a_dispatch
+
+HOSTILE = {"nul": "\u0000", "half": "\ud83d", "emoji": "🐉", "big": 2**60, "small": 1e-300, "deep": [[[None]]]}
+
+
+def test_changes_survive_the_wire_whatever_they_hold() -> None:
+    changes = (StateChange(key="k", expected=2**40, value=HOSTILE), StateChange(key="j", expected=0, value=None))
+    assert wire.decode_changes(wire.encode_changes(changes)) == changes
+
+
+@pytest.mark.parametrize("at", [None, datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=7)])
+def test_times_survive_the_wire_to_the_millisecond(at: datetime | None) -> None:
+    assert wire.from_ms(wire.to_ms(at)) == at
+
+
+def test_what_is_pushed_is_ascii_so_that_lua_can_read_it() -> None:
+    tasks, goals = wire.encode_push([a_dispatch(payload=HOSTILE)])
+    assert tasks.isascii()
+    assert goals.isascii()
+
+
+def test_trimming_up_to_an_entry_keeps_the_next_one() -> None:
+    assert wire.after("17-3") == "17-4"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("payload", "[1"), ("payload", "[]"), ("phase", "dance"), ("max_retries", "x"), ("changes", "{")],
+)
+def test_a_task_whose_fields_make_no_sense_can_still_be_named(field: str, value: str) -> None:
+    good = {"goal": "g", "key": "k", "kind": "noop", "title": "t", "payload": "{}", "phase": "propose"}
+    flat = [part for pair in {**good, field: value}.items() for part in pair]
+    broken = wire.decode_claim(Stage.WORK, ["t1", "agent", 3, "goal", "null", flat])
+    assert isinstance(broken, Malformed)
+    assert (broken.lease.task_id, broken.lease.generation) == ("t1", 3)

@@ -1,0 +1,42 @@
+import re
+
+import pytest
+from fakeredis import FakeAsyncRedis
+
+from chimera_cli.adapters.scripts import Scripts, load_scripts
+from chimera_cli.models.task import TRANSITIONS
+
+STATUS_WRITE = re.compile(r"""['"]status['"]\s*,\s*(?:to|['"][A-Z_]+['"])""")
+
+
+def test_the_scripts_know_exactly_the_transitions_of_the_table() -> None:
+    legal = re.search(r"local LEGAL = \{(.*)\}", load_scripts()["complete"])
+    assert legal
+    pairs = set(re.findall(r"\['([A-Z_]+>[A-Z_]+)'\]", legal[1]))
+    assert pairs == {f"{source}>{target}" for source, targets in TRANSITIONS.items() for target in targets}
+
+
+@pytest.mark.parametrize("name", sorted(load_scripts()))
+def test_no_script_but_the_transition_and_the_first_push_writes_a_status(name: str) -> None:
+    own = load_scripts()[name].split("--[[")[-1]
+    writes = [text for text in STATUS_WRITE.findall(own) if "EVENT" not in text]
+    assert len(writes) == (1 if name == "push" else 0)
+
+
+@pytest.mark.parametrize("name", sorted(load_scripts()))
+def test_every_script_says_what_it_takes_and_returns(name: str) -> None:
+    header = load_scripts()[name].split("--[[")[-1].split("]]")[0]
+    assert "Returns" in header
+    own = load_scripts()[name].split("]]")[-1]
+    assert "KEYS" not in own, "keys come in through transition.lua only"
+    for command in ("'KEYS'", "'SCAN'", "'FLUSH"):
+        assert command not in own
+
+
+async def test_a_script_that_the_server_forgot_is_sent_again() -> None:
+    client = FakeAsyncRedis(decode_responses=True, protocol=2)
+    scripts = Scripts(client)
+    assert await scripts.call("promote", "{t}", 10) == 0
+    await client.script_flush()
+    assert await scripts.call("promote", "{t}", 10) == 0
+    await client.aclose()
