@@ -36,7 +36,10 @@ NEEDED = (
 
 @command(app, example="chimera doctor --json")
 def doctor(terminal: Terminal) -> int:
-    """Check Python, packages, settings, Redis, Postgres, the schema, the model and the clocks."""
+    """Check all that chimera stands on, and say how to mend it.
+
+    Looks at Python, packages, settings, Redis, Postgres, the schema, the model and the clocks. A failure exits 1.
+    """
     from chimera_cli.views.doctor import CheckList
 
     async def look() -> "list[Check]":

@@ -17,7 +17,7 @@ def down(
     terminal: Terminal,
     folder: Annotated[Path, typer.Option("--folder", help="Where the data lies.")] = FOLDER,
 ) -> None:
-    """Stop the local Redis, PostgreSQL and stand-in model; their data is kept."""
+    """Stop the local servers; their data is kept."""
     from chimera_cli.local.stack import LocalStack
 
     stopped = LocalStack(folder).stop()

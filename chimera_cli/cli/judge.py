@@ -21,7 +21,10 @@ def judge(
         typer.Option("--drain-timeout", help="How long results in hand may take after a signal, such as 60s."),
     ] = None,
 ) -> int:
-    """Score results by the rubric, screen them, and approve, hold or send them back."""
+    """Run judges until a signal.
+
+    Each result is scored by the rubric, screened, and approved, held for a person or sent back.
+    """
     settings, patience = terminal.settings(), span(drain, "--drain-timeout")
 
     async def run() -> int:
@@ -29,7 +32,9 @@ def judge(
 
         telemetry = terminal.telemetry(role=True)
         await terminal.backend.check_ready(settings, need_model=True)
-        options = JudgeOptions(count=count, burst=burst, drain=patience or settings.worker_policy().drain)
+        options = JudgeOptions(
+            count=count, burst=burst, drain=settings.worker_policy().drain if patience is None else patience
+        )
         return await terminal.backend.run_judges(settings, options, telemetry)
 
     return terminal.run(run())

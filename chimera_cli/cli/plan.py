@@ -30,7 +30,11 @@ def plan(
     key: Annotated[str | None, typer.Option("--idempotency-key", help="Submit at most once with this key.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Run as the planner that replans what failed.")] = False,
 ) -> int:
-    """Plan a goal and submit its tasks."""
+    """Plan a goal and submit its tasks.
+
+    The model plans, unless --file gives a ready plan. With --watch this is the long-running planner, which replans what
+    failed or was rejected.
+    """
     words = check_words(goal, goal_text, file is not None, watch)
     if watch:
         return keep_planning(terminal, handlers or ())

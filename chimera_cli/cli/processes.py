@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from chimera_cli.exceptions import EXIT_FAILED
 
-PASSED_ON = (signal.SIGINT, signal.SIGTERM)
+PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
+"""What the parent gets and what its children get: a closed terminal drains them, for they live in sessions of their own."""
 
 
 async def run_processes(count: int, say: Callable[[str], None], arguments: Sequence[str] | None = None) -> int:
@@ -16,8 +17,8 @@ async def run_processes(count: int, say: Callable[[str], None], arguments: Seque
     # Each in a session of its own: Ctrl-C in a terminal would reach them twice, by the terminal and by us, and force them.
     children = [await asyncio.create_subprocess_exec(*child, start_new_session=True) for _ in range(count)]
     loop = asyncio.get_running_loop()
-    for number in PASSED_ON:
-        loop.add_signal_handler(number, _pass_on, number, children)
+    for number, told in PASSED_ON.items():
+        loop.add_signal_handler(number, _pass_on, told, children)
     try:
         codes = await asyncio.gather(*(_ended(process, say) for process in children))
     finally:

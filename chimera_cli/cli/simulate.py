@@ -19,7 +19,11 @@ def simulate(
     workers: Annotated[int, typer.Option("--workers", min=2, max=500, help="Workers, over two processes.")] = 12,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack's data, and say where.")] = False,
 ) -> int:
-    """Run one goal through planner, queue, workers, judge, a person and state, with faults, and check the invariants."""
+    """Run the whole swarm on a private stack and check it.
+
+    One goal goes through planner, queue, workers, judge, a scripted person and state, with faults on the way; then the
+    invariants are checked from the stores. Needs no server, no key and no configuration.
+    """
     from chimera_cli.simulation.scenario import SimulationOptions, run_simulation
     from chimera_cli.views.report import report_view
 

@@ -1,6 +1,7 @@
 """`chimera status`: the whole swarm on one screen."""
 
 import asyncio
+import signal
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +44,10 @@ async def _watch(terminal: Terminal) -> None:
     async def sleep(period: timedelta) -> None:
         await asyncio.sleep(period.total_seconds())
 
+    watching = asyncio.current_task()
+    if watching is not None:
+        # The default end by SIGTERM would leave the terminal on the alternate screen.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, watching.cancel)
     async with terminal.swarm() as swarm:
         try:
             if terminal.options.json or not terminal.drawing:

@@ -20,7 +20,10 @@ def up(
         int | None, typer.Option("--seed", min=0, help="Seed of the stand-in model, on the first start.")
     ] = None,
 ) -> None:
-    """Start Redis, PostgreSQL and the stand-in model; write a .env if there is none; create the schema."""
+    """Start the local Redis, PostgreSQL and stand-in model.
+
+    Writes a .env if there is none, and creates or upgrades the schema. May be repeated.
+    """
     from chimera_cli.adapters.migrations import upgrade
     from chimera_cli.local.stack import DEFAULT_SEED, LocalStack
     from chimera_cli.views.stack import stack_document, stack_grid

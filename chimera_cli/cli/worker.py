@@ -29,7 +29,10 @@ def worker(
         str | None, typer.Option("--drain-timeout", help="How long running tasks may take after a signal, such as 60s.")
     ] = None,
 ) -> int:
-    """Work until a signal: the first drains, the second leaves at once."""
+    """Run workers until a signal.
+
+    The first signal drains: nothing new is taken and what runs may end. The second leaves at once.
+    """
     settings, patience = terminal.settings(), span(drain, "--drain-timeout")
 
     async def run() -> int:
@@ -45,7 +48,7 @@ def worker(
             handlers=tuple(handlers or ()),
             burst=burst,
             max_tasks=max_tasks,
-            drain=patience or settings.worker_policy().drain,
+            drain=settings.worker_policy().drain if patience is None else patience,
         )
         return await terminal.backend.run_workers(settings, options, telemetry)
 
