@@ -11,6 +11,7 @@ from chimera_cli.handlers.registry import handler
 from chimera_cli.models.delivery import Delivery
 from chimera_cli.models.result import TaskOutcome
 from chimera_cli.services.disclosure import DISCLOSURE
+from chimera_cli.services.drafting import PostDraft
 from chimera_cli.services.platforms import LIMITS, post_length
 from chimera_cli.services.prompts import drafter_prompt
 
@@ -34,19 +35,6 @@ class DraftOrder(BaseModel):
     """Longest text, when shorter than the platform's own limit."""
     brief: str = Field(default="", max_length=4000)
     """Anything else the writer should know."""
-
-
-class PostDraft(BaseModel):
-    """A post as the model writes it."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    text: str = Field(min_length=1)
-    """The post, ready to publish."""
-    hashtags: list[str] = Field(default_factory=list, max_length=10)
-    """Hashtags to add if they fit, without the sign; may be empty."""
-    rationale: str = ""
-    """Why this serves the goal, in a sentence."""
 
 
 @handler("content.draft", payload=DraftOrder)

@@ -17,7 +17,8 @@ class ConfidenceFilter:
         """Return the way that the confidence alone would give, with the reason in a sentence."""
         policy = self._policy
         if verdict.confidence is None:
-            return Route.REVIEW, f"The result is unscored: {verdict.unscored_reason or 'the judge gave no confidence'}."
+            why = verdict.unscored_reason.rstrip(". ") or "the judge gave no confidence"
+            return Route.REVIEW, f"The result is unscored: {why}."
         confidence = round(verdict.confidence, DIGITS)
         if confidence > policy.approve_above:
             return Route.APPROVE, f"Confidence {confidence:g} is above {policy.approve_above:g}."

@@ -2,7 +2,6 @@
 
 Compatibility forms (full width, mathematical, circled) are not here, because Unicode normalisation undoes them.
 """
-# ruff: noqa: RUF001
 
 _LOOK_ALIKES = (
     # Cyrillic

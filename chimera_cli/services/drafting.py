@@ -10,3 +10,7 @@ class PostDraft(Noun):
 
     text: str = Field(min_length=1)
     """The whole text, ready to be published."""
+    hashtags: tuple[str, ...] = Field(default=(), max_length=10)
+    """Hashtags to add while they fit, without the sign; empty for none."""
+    rationale: str = ""
+    """Why this serves the goal, in a sentence; never published."""

@@ -58,10 +58,11 @@ class SafetyService:
 
     def _by_quality(self, delivery: Delivery, verdict: Verdict, faults: tuple[Finding, ...]) -> tuple[Route, list[str]]:
         route, band = self._confidence.route(verdict)
-        reasons = [*_sentences(faults), band]
+        reasons = [band]
         if faults:
             # A fault is certain, so it counts as low confidence, also when no judge was asked.
             route = self.policy.low_confidence
+            reasons = _sentences(faults) + ([] if verdict.confidence is None else reasons)
         if route is Route.REJECT:
             reasons += [f"{s.criterion}: {s.reason}" for s in verdict.scores if s.score is not None and s.score < 4]
             if delivery.revisions >= self.policy.max_revisions:

@@ -47,19 +47,40 @@ def _strong(text: str) -> bool:
     return len(value) >= 6 and any(ch.isdigit() for ch in value)
 
 
+_SSN = rf"{_E}(?!000|666|9)\d{{3}}[- ](?!00)\d\d[- ](?!0000)\d{{4}}{_Z}"
+_EMAIL = rf"{_E}[A-Za-z0-9][A-Za-z0-9._%+-]{{0,63}}@[A-Za-z0-9-]{{1,63}}(?:\.[A-Za-z0-9-]{{1,63}}){{1,4}}"
+_PHONE = (
+    r"(?:(?<![\w+])\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}"
+    rf"|(?<![\w(])\(\d{{3}}\) ?\d{{3}}[ .-]\d{{4}}|{_E}\d{{3}}-\d{{3}}-\d{{4}}){_Z}"
+)
+_CARD = r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])"
+_IBAN = rf"{_E}[A-Z]{{2}}\d\d(?: ?[A-Z0-9]{{4}}){{2,7}}(?: ?[A-Z0-9]{{1,3}})?{_Z}"
+_PRIVATE_KEY = r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----"
+_AWS_KEY = rf"{_E}(?:AKIA|ASIA)[A-Z0-9]{{16}}{_Z}"
+_TOKEN = (
+    rf"{_E}(?:sk-[A-Za-z0-9_-]{{16,200}}|gh[pousr]_[A-Za-z0-9]{{20,255}}|github_pat_[A-Za-z0-9_]{{20,255}}"
+    r"|xox[abprs]-[A-Za-z0-9-]{10,200}|AIza[A-Za-z0-9_-]{30,60}|glpat-[A-Za-z0-9_-]{16,100})"
+)
+_JWT = rf"{_E}eyJ[A-Za-z0-9_-]{{8,2000}}\.eyJ[A-Za-z0-9_-]{{4,2000}}\.[A-Za-z0-9_-]{{4,2000}}"
+_IN_LINK = r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/@]{0,128}:[^\s/@]{1,256}@"
+_ASSIGNMENT = (
+    r"(?i)(?:passw(?:or)?d|pwd|secret|token|api[_ -]?key)"
+    r"[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?[^\s\"',;]{6,200}"
+)
+
 PATTERNS = (
-    SensitivePattern("pii.ssn", "a social security number", re.compile(rf"{_E}(?!000|666|9)\d{{3}}[- ](?!00)\d\d[- ](?!0000)\d{{4}}{_Z}")),
-    SensitivePattern("pii.email", "an e-mail address", re.compile(rf"{_E}[A-Za-z0-9][A-Za-z0-9._%+-]{{0,63}}@[A-Za-z0-9-]{{1,63}}(?:\.[A-Za-z0-9-]{{1,63}}){{1,4}}")),
-    SensitivePattern("pii.phone", "a phone number", re.compile(rf"(?:(?<![\w+])\+\d{{1,3}}[ .-]?(?:\(\d{{1,4}}\)[ .-]?)?\d{{2,4}}(?:[ .-]?\d{{2,4}}){{1,4}}|(?<![\w(])\(\d{{3}}\) ?\d{{3}}[ .-]\d{{4}}|{_E}\d{{3}}-\d{{3}}-\d{{4}}){_Z}")),
-    SensitivePattern("pii.card", "a payment card number", re.compile(rf"(?<![\w.-])\d(?:[ -]?\d){{12,18}}(?![\w-])"), luhn),
-    SensitivePattern("pii.iban", "a bank account number", re.compile(rf"{_E}[A-Z]{{2}}\d\d(?: ?[A-Z0-9]{{4}}){{2,7}}(?: ?[A-Z0-9]{{1,3}})?{_Z}"), iban),
-    SensitivePattern("secret.private_key", "a private key", re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----")),
-    SensitivePattern("secret.aws_key", "an AWS access key", re.compile(rf"{_E}(?:AKIA|ASIA)[A-Z0-9]{{16}}{_Z}")),
-    SensitivePattern("secret.token", "an access token", re.compile(rf"{_E}(?:sk-[A-Za-z0-9_-]{{16,200}}|gh[pousr]_[A-Za-z0-9]{{20,255}}|github_pat_[A-Za-z0-9_]{{20,255}}|xox[abprs]-[A-Za-z0-9-]{{10,200}}|AIza[A-Za-z0-9_-]{{30,60}}|glpat-[A-Za-z0-9_-]{{16,100}})")),
-    SensitivePattern("secret.jwt", "a signed token", re.compile(rf"{_E}eyJ[A-Za-z0-9_-]{{8,2000}}\.eyJ[A-Za-z0-9_-]{{4,2000}}\.[A-Za-z0-9_-]{{4,2000}}")),
-    SensitivePattern("secret.url", "a password in a link", re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/@]{0,128}:[^\s/@]{1,256}@")),
-    SensitivePattern("secret.assignment", "a credential", re.compile(r"(?i)(?:passw(?:or)?d|pwd|secret|token|api[_ -]?key)[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?[^\s\"',;]{6,200}"), _strong),
-)  # fmt: skip
+    SensitivePattern("pii.ssn", "a social security number", re.compile(_SSN)),
+    SensitivePattern("pii.email", "an e-mail address", re.compile(_EMAIL)),
+    SensitivePattern("pii.phone", "a phone number", re.compile(_PHONE)),
+    SensitivePattern("pii.card", "a payment card number", re.compile(_CARD), luhn),
+    SensitivePattern("pii.iban", "a bank account number", re.compile(_IBAN), iban),
+    SensitivePattern("secret.private_key", "a private key", re.compile(_PRIVATE_KEY)),
+    SensitivePattern("secret.aws_key", "an AWS access key", re.compile(_AWS_KEY)),
+    SensitivePattern("secret.token", "an access token", re.compile(_TOKEN)),
+    SensitivePattern("secret.jwt", "a signed token", re.compile(_JWT)),
+    SensitivePattern("secret.url", "a password in a link", re.compile(_IN_LINK)),
+    SensitivePattern("secret.assignment", "a credential", re.compile(_ASSIGNMENT), _strong),
+)
 """What is looked for."""
 
 
