@@ -1,0 +1,128 @@
+"""The agent that judges results: checks, score, gate, one answer. Whatever goes wrong, a person decides: it fails closed."""
+
+import traceback
+from dataclasses import dataclass, field
+
+from chimera_cli.agents.crew import CrewAgent
+from chimera_cli.agents.outcome import Outcome, commit
+from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.models.agent import Role
+from chimera_cli.models.delivery import Delivery, Stage
+from chimera_cli.models.gate import GateDecision, Judgement, Route
+from chimera_cli.models.identity import content_digest
+from chimera_cli.models.policy import RetryPolicy
+from chimera_cli.models.telemetry import Level
+from chimera_cli.models.verdict import Verdict
+from chimera_cli.ports.clock import Chance, ClockPort
+from chimera_cli.ports.queue import TaskQueuePort
+from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.retry import RetryDecision, decide_retry, describe
+from chimera_cli.services.safety import SafetyService
+from chimera_cli.services.scoring import ScoringService, unscored
+
+MAX_RETRIES = 3
+"""Failed attempts at scoring that are followed by another; then a person decides without a score."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JudgeTools:
+    """What all judges of a process share."""
+
+    queue: TaskQueuePort
+    scoring: ScoringService
+    safety: SafetyService
+    telemetry: TelemetryPort
+    clock: ClockPort
+    chance: Chance
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+class JudgeAgent(CrewAgent):
+    """Judges one result at a time; keeps nothing between two."""
+
+    __slots__ = ("tools",)
+    role = Role.JUDGE
+    stage = Stage.JUDGE
+
+    def __init__(self, tools: JudgeTools, *, id: str = "") -> None:
+        super().__init__(tools.queue, tools.telemetry, clock=tools.clock, chance=tools.chance, id=id)
+        self.tools = tools
+
+    async def see_through(self, delivery: Delivery) -> None:
+        """Score the result, have the gate route it, and answer."""
+        verdict = await self._verdict(delivery)
+        if isinstance(verdict, RetryDecision):
+            await self._put_back(delivery, verdict)
+        else:
+            await self._route(delivery, self._judge(delivery, verdict))
+
+    async def score_result(self, delivery: Delivery) -> Verdict:
+        """Score a result by the rubric; without the model where its answer could not change the route.
+
+        Raises:
+            BackendUnavailable: The model cannot be reached, or asks for a pause.
+            ConfigError: The provider refuses the key.
+        """
+        faults = self.tools.safety.check(delivery)
+        if faults and self.tools.safety.policy.low_confidence is Route.REVIEW:
+            return self._unscored(f"not scored, for a person decides in any case: {faults[0].message}")
+        return await self.tools.scoring.score(delivery)
+
+    async def _verdict(self, delivery: Delivery) -> Verdict | RetryDecision:
+        try:
+            return await self.score_result(delivery)
+        except BackendUnavailable as error:
+            decision = self._decide_retry(delivery, error)
+            return decision if decision.retry else self._unscored(decision.error)
+        except Exception as error:
+            return self._unscored(self._report(delivery, error))
+
+    def _decide_retry(self, delivery: Delivery, error: BackendUnavailable) -> RetryDecision:
+        return decide_retry(
+            error,
+            self.tools.retry,
+            task_id=delivery.lease.task_id,
+            attempt=delivery.attempt,
+            max_retries=MAX_RETRIES,
+            chance=self.chance,
+        )
+
+    def _judge(self, delivery: Delivery, verdict: Verdict) -> Judgement:
+        """Combine verdict and gate, and bind both to exactly this content."""
+        try:
+            decision = self.tools.safety.decide(delivery, verdict)
+        except Exception as error:
+            decision = self._for_a_person(f"The gate failed: {self._report(delivery, error)}")
+        if decision.route is Route.APPROVE and verdict.confidence is None:
+            decision = self._for_a_person("Nothing without a score is approved by the swarm.")
+        policy, rubric = decision.policy_version, verdict.rubric_version
+        digest = content_digest(delivery.lease.task_id, delivery.payload, delivery.output, policy, rubric)
+        return Judgement(verdict=verdict, decision=decision, digest=digest)
+
+    async def _route(self, delivery: Delivery, judgement: Judgement) -> None:
+        answers = {Route.APPROVE: self.queue.approve, Route.REVIEW: self.queue.hold, Route.REJECT: self.queue.revise}
+        give, route = answers[judgement.decision.route], judgement.decision.route
+        if await self.answer(delivery.lease, lambda: give(delivery.lease, judgement)):
+            confidence = judgement.verdict.confidence
+            self.log_event("result.judged", task=delivery.lease.task_id, confidence=confidence, route=route)
+
+    async def _put_back(self, delivery: Delivery, decision: RetryDecision) -> None:
+        lease, outcome = delivery.lease, Outcome.of(decision)
+        if await self.answer(lease, lambda: commit(self.queue, lease, outcome)):
+            delay_s = round(decision.delay.total_seconds(), 3)
+            told = {"kind": delivery.kind, "attempt": delivery.attempt, "delay_s": delay_s, "error": decision.error}
+            self.log_event(
+                "task.retried", "the result will be judged later", level=Level.WARN, task=lease.task_id, **told
+            )
+
+    def _unscored(self, reason: str) -> Verdict:
+        return unscored(self.tools.scoring.rubric, reason)
+
+    def _for_a_person(self, reason: str) -> GateDecision:
+        return GateDecision(route=Route.REVIEW, reasons=(reason,), policy_version=self.tools.safety.policy.version)
+
+    def _report(self, delivery: Delivery, error: Exception) -> str:
+        reason, trace = describe(error), "".join(traceback.format_exception(error))
+        told = {"role": self.role, "task": delivery.lease.task_id, "error": reason, "trace": trace}
+        self.log_event("agent.failed", "a result could not be judged", level=Level.ERROR, **told)
+        return reason
