@@ -13,6 +13,7 @@ FENCE = re.compile(
     r"^<<<(?P<token>[0-9a-f]+) (?P<label>[a-z]+)\n(?P<body>.*?)\n(?P=token)>>>$", re.DOTALL | re.MULTILINE
 )
 CRITERION = re.compile(r"^## criterion (\S+)$", re.MULTILINE)
+LIMIT = re.compile(r"at most (\d+) characters")
 WEAK = ("maybe", "stuff", "somehow", "whatever")
 """Each of these words in a result costs one point a criterion."""
 PLATFORMS = ("twitter", "instagram", "linkedin", "bluesky")
@@ -158,24 +159,28 @@ def _post(prompt: str, chance: Random) -> Answer:
     task: Answer = json.loads(given.get("task", "{}"))
     topic, brief = str(task.get("topic", "the topic")), str(task.get("brief", ""))
     text = _text(topic, brief, chance, revised="feedback" in given)
-    return {"text": _cut(text, task.get("max_chars"))}
+    limits = [int(found) for found in LIMIT.findall(FENCE.sub("", prompt))]
+    return {"text": _cut(text, min(limits, default=None)), "hashtags": [_tag(topic)] if brief != OPEN_BRIEF else []}
 
 
 def _text(topic: str, brief: str, chance: Random, *, revised: bool) -> str:
     if brief == OPEN_BRIEF:
         advice = "one clear note" if revised else "more stuff"
         return f"Maybe post {advice} about {topic} every day and see what happens?"
-    tag = "#" + "".join(word.capitalize() for word in re.findall(r"\w+", topic)[:3])
-    lines = [f"{chance.choice(OPENINGS).format(topic=topic)}:", *chance.sample(TIPS, 2)]
+    opening, tips = chance.choice(OPENINGS).format(topic=topic), chance.sample(TIPS, 2)
     if brief == SAFETY_BRIEF:
-        lines[2] = "And never use one password for two accounts."
-    return f"{' '.join(lines)} {tag}"
+        tips[1] = "And never use one password for two accounts."
+    return f"{opening}: {' '.join(tips)}"
 
 
-def _cut(text: str, limit: Any) -> str:
-    if not isinstance(limit, int) or len(text) <= limit:
+def _tag(topic: str) -> str:
+    return "".join(word.capitalize() for word in re.findall(r"\w+", topic)[:3])
+
+
+def _cut(text: str, limit: int | None) -> str:
+    if limit is None or len(text) <= limit:
         return text
-    return text[:limit].rsplit(" ", 1)[0] if " " in text[:limit] else text[:limit]
+    return text[:limit].rsplit(" ", 1)[0]
 
 
 def _verdict(prompt: str, chance: Random) -> Answer:

@@ -29,9 +29,9 @@ def plan(goal: str, kinds=CONTENT, *, token: str = "f00d", now: str = "2026-01-0
     return PlanDraft.model_validate(answer("PlanDraft", {}, said(prompt), 0))
 
 
-def post(seed: int = 0, **fields) -> str:
-    task = a_delivery(**fields)
-    return PostDraft.model_validate(answer("PostDraft", {}, said(drafter_prompt(task, token="f00d")), seed)).text
+def post(seed: int = 0, *, rules=(), **fields) -> str:
+    prompt = drafter_prompt(a_delivery(**fields), rules=rules, token="f00d")
+    return PostDraft.model_validate(answer("PostDraft", {}, said(prompt), seed)).text
 
 
 def verdict(output, *, token: str = "f00d"):
@@ -112,7 +112,8 @@ def test_posts_differ_by_seed_and_repeat_with_it():
 
 @pytest.mark.parametrize("limit", [10, 60, 280])
 def test_a_post_keeps_to_the_length_asked_for(limit):
-    assert 0 < len(post(payload=payload(max_chars=limit))) <= limit
+    rules = ("The post has at most 300 characters.", f"It has at most {limit} characters.")
+    assert 0 < len(post(payload=payload(), rules=rules)) <= limit
 
 
 @pytest.mark.parametrize("seed", range(20))
