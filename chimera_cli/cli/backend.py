@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chimera_cli.bootstrap import JudgeOptions, PlannerOptions, WorkerOptions
+    from chimera_cli.roles import JudgeOptions, PlannerOptions, WorkerOptions
     from chimera_cli.config import Settings
     from chimera_cli.handlers.registry import HandlerRegistry
     from chimera_cli.models.persona import Persona
@@ -65,18 +65,18 @@ class Backend:
 
     async def run_workers(self, settings: "Settings", options: "WorkerOptions", telemetry: "TelemetryPort") -> int:
         """Work until a signal, or until nothing is left; returns the exit code."""
-        from chimera_cli.bootstrap import run_workers
+        from chimera_cli.roles import run_workers
 
         return await run_workers(settings, options, telemetry)
 
     async def run_judges(self, settings: "Settings", options: "JudgeOptions", telemetry: "TelemetryPort") -> int:
         """Judge until a signal, or until nothing is left; returns the exit code."""
-        from chimera_cli.bootstrap import run_judges
+        from chimera_cli.roles import run_judges
 
         return await run_judges(settings, options, telemetry)
 
     async def run_planner(self, settings: "Settings", options: "PlannerOptions", telemetry: "TelemetryPort") -> int:
         """Replan until a signal; returns the exit code."""
-        from chimera_cli.bootstrap import run_planner
+        from chimera_cli.roles import run_planner
 
         return await run_planner(settings, options, telemetry)

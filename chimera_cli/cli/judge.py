@@ -28,7 +28,7 @@ def judge(
     settings, patience = terminal.settings(), span(drain, "--drain-timeout")
 
     async def run() -> int:
-        from chimera_cli.bootstrap import JudgeOptions
+        from chimera_cli.roles import JudgeOptions
 
         telemetry = terminal.telemetry(role=True)
         await terminal.backend.check_ready(settings, need_model=True)

@@ -36,7 +36,7 @@ def worker(
     settings, patience = terminal.settings(), span(drain, "--drain-timeout")
 
     async def run() -> int:
-        from chimera_cli.bootstrap import WorkerOptions
+        from chimera_cli.roles import WorkerOptions
 
         telemetry = terminal.telemetry(role=True)
         await terminal.backend.check_ready(settings, need_model=True)

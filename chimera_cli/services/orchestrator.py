@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.policy import LeasePolicy
-from chimera_cli.models.telemetry import Level, TelemetryEvent
+from chimera_cli.models.telemetry import TelemetryEvent
 from chimera_cli.ports.event_stream import EventStreamPort
 from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.record import RecordPort
@@ -47,10 +47,15 @@ class Orchestrator:
         self._reviews = reviews
         self._telemetry = telemetry
         self._policy = policy
-        self._lost: set[str] = set()
 
-    async def tick(self) -> None:
-        """Run every step once. A step whose server is away is said once and skipped; the others go on."""
+    async def tick(self) -> int:
+        """Run every step once and return how much was done; 0 means that there is nothing to do now.
+
+        A step whose server is away does not keep the others from running: retries and takeovers go on without Postgres.
+
+        Raises:
+            BackendUnavailable: A server was away; every step was tried all the same.
+        """
         steps: dict[str, Step] = {
             "promote": self._queue.promote,
             "reap": lambda: self._queue.reap(self._policy.abandon_cap),
@@ -61,16 +66,18 @@ class Orchestrator:
             "record": self.record,
             "sweep": lambda: self._registry.sweep(KEEP_SILENT),
         }
-        away: set[str] = set()
+        done, away = 0, None
         for name, step in steps.items():
             try:
-                done = await step()
+                count = await step()
             except BackendUnavailable as exc:
-                away.add(exc.backend)
-                self._say_lost(exc)
+                away = away or exc
             else:
-                self._say_done(name, done)
-        self._say_back(away)
+                done += count
+                self._say_done(name, count)
+        if away:
+            raise away
+        return done
 
     async def dispatch(self) -> int:
         """Put what is persisted but not queued into the queue; returns how many tasks were new there."""
@@ -100,19 +107,9 @@ class Orchestrator:
             new += recorded.new
         return new
 
-    def _say_lost(self, exc: BackendUnavailable) -> None:
-        if exc.backend not in self._lost:
-            self._lost.add(exc.backend)
-            self._say("backend.lost", level=Level.WARN, backend=exc.backend, error=exc.reason)
-
-    def _say_back(self, away: set[str]) -> None:
-        for backend in sorted(self._lost - away):
-            self._lost.discard(backend)
-            self._say("backend.back", backend=backend)
-
     def _say_done(self, step: str, count: int) -> None:
         if count and step in {"reap", "expire", "sweep"}:
             self._say("housekeeping.done", step=step, count=count)
 
-    def _say(self, name: str, *, level: Level = Level.INFO, **fields: str | int) -> None:
-        self._telemetry.emit(TelemetryEvent(name=name, level=level, source="orchestrator", fields=fields))
+    def _say(self, name: str, **fields: str | int) -> None:
+        self._telemetry.emit(TelemetryEvent(name=name, source="orchestrator", fields=fields))
