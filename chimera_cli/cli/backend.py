@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from chimera_cli.roles import JudgeOptions, PlannerOptions, WorkerOptions
     from chimera_cli.config import Settings
     from chimera_cli.handlers.registry import HandlerRegistry
     from chimera_cli.models.persona import Persona
     from chimera_cli.models.plan import Plan
     from chimera_cli.ports.telemetry import TelemetryPort
+    from chimera_cli.roles import JudgeOptions, PlannerOptions, WorkerOptions
     from chimera_cli.services.swarm import Swarm
 
 

@@ -14,7 +14,7 @@ from chimera_cli.local.private_file import write_private
 from chimera_cli.local.redis_server import RedisServer
 from chimera_cli.local.server import LocalServer
 from chimera_cli.local.stack_state import StackState
-from chimera_cli.local.stand_in import API_KEY, StandInServer
+from chimera_cli.local.stand_in import API_KEY, MODEL_NAME, StandInServer
 
 DEFAULT_SEED = 7
 
@@ -120,6 +120,7 @@ class LocalStack:
         variables = {"DATABASE_URL": urls[PostgresServer.name], "REDIS_URL": urls[RedisServer.name]}
         if self._model:
             variables |= {"OPENAI_BASE_URL": urls[StandInServer.name], "OPENAI_API_KEY": API_KEY}
+            variables["CHIMERA_MODEL__NAME"] = MODEL_NAME
         return variables
 
     def write_env(self, path: Path) -> bool:

@@ -42,7 +42,13 @@ def test_everything_runs_after_start(stack: LocalStack) -> None:
 
 def test_its_environment_leads_to_servers_that_answer(stack: LocalStack) -> None:
     variables = stack.environment()
-    assert set(variables) == {"DATABASE_URL", "REDIS_URL", "OPENAI_BASE_URL", "OPENAI_API_KEY"}
+    assert set(variables) == {
+        "DATABASE_URL",
+        "REDIS_URL",
+        "OPENAI_BASE_URL",
+        "OPENAI_API_KEY",
+        "CHIMERA_MODEL__NAME",
+    }
     with Redis.from_url(variables["REDIS_URL"]) as client:
         assert client.ping()
     with psycopg.connect(variables["DATABASE_URL"]) as connection:
