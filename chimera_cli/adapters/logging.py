@@ -55,9 +55,13 @@ class LogTelemetry:
     def line(self, event: TelemetryEvent) -> str:
         """Return the line, without its end."""
         at = self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        source = "_".join(one_line(self._redactor.text(event.source)).split()) or "chimera"
-        message = one_line(self._redactor.text(event.message or event.name))
+        source = "_".join(self._words(event.source).split()) or "chimera"
+        message = self._words(event.message or event.name)
         return f"{PREFIX} {at} {event.level} {source} {message} {self._data(event)}"
+
+    def _words(self, text: str) -> str:
+        # The first brace of a line begins its JSON, so that no message can pass for data.
+        return one_line(self._redactor.text(text)).replace("{", "\\x7b")
 
     def _data(self, event: TelemetryEvent) -> str:
         fields = self._redactor.value({**event.fields, "event": event.name})

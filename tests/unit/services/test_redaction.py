@@ -1,0 +1,37 @@
+import pytest
+
+from chimera_cli.services.redaction import MASK, Redactor
+
+
+def test_known_secrets_are_masked_wherever_they_stand() -> None:
+    redactor = Redactor(["s3cr3t-key", "s3cr3t"])
+    assert redactor.text("key=s3cr3t-key, pw=s3cr3t!") == f"key={MASK}, pw={MASK}!"
+
+
+def test_a_secret_inside_nested_values_and_keys_is_masked() -> None:
+    redactor = Redactor(["s3cr3t"])
+    assert redactor.value({"s3cr3t": ["x s3cr3t", ("s3cr3t", 1, None, True)]}) == {
+        MASK: [f"x {MASK}", [MASK, 1, None, True]]
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://:pa55@host/0", f"redis://:{MASK}@host/0"),
+        ("postgresql+psycopg://u:p@55/word@host/db", f"postgresql+psycopg://u:{MASK}@host/db"),
+        ("http://host:80/path", "http://host:80/path"),
+        ("key sk-abcdefghijklmnop", f"key {MASK}"),
+        ("Authorization: Bearer abcdefgh12345", f"Authorization: {MASK}"),
+    ],
+)
+def test_passwords_in_urls_and_api_keys_are_masked_unasked(text: str, shown: str) -> None:
+    assert Redactor().text(text) == shown
+
+
+def test_a_very_short_secret_does_not_blank_every_line() -> None:
+    assert Redactor(["a"]).text("a banana") == "a banana"
+
+
+def test_what_json_cannot_hold_becomes_text_before_it_is_masked() -> None:
+    assert Redactor(["s3cr3t"]).value(ValueError("bad s3cr3t")) == f"bad {MASK}"

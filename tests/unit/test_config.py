@@ -1,0 +1,173 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from chimera_cli.config import Settings, load_settings, variable_names
+from chimera_cli.exceptions import ConfigError
+from chimera_cli.models.gate import GatePolicy, Route
+
+DATABASE = "postgresql://chimera:pw%2Fsecret@db:5432/chimera"
+REDIS = "redis://:hunter2hunter2@cache:6379/0"
+WORKING = f"DATABASE_URL={DATABASE}\nREDIS_URL={REDIS}\n"
+EXAMPLE = Path(__file__).parents[2] / ".env.example"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def settings(folder: Path, more: str = "") -> Settings:
+    (folder / ".env").write_text(WORKING + more)
+    return load_settings()
+
+
+def refusal(folder: Path, text: str) -> ConfigError:
+    (folder / ".env").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    return caught.value
+
+
+def test_two_urls_are_enough(folder: Path) -> None:
+    found = settings(folder)
+    assert found.lease_policy().lease == timedelta(seconds=15)
+    assert found.retry_policy().base == timedelta(seconds=2)
+    assert found.worker_policy().timeout == timedelta(seconds=300)
+    assert found.model_timeout() == timedelta(seconds=60)
+    assert found.gate_policy() == GatePolicy()
+
+
+def test_missing_urls_are_all_named_with_a_cure(folder: Path) -> None:
+    error = refusal(folder, "")
+    assert error.message == "DATABASE_URL is not set; REDIS_URL is not set"
+    assert "chimera up" in error.hint
+    assert error.exit_code == 6
+
+
+def test_the_environment_takes_precedence_over_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHIMERA_NAMESPACE", "from-environment")
+    assert settings(folder, "CHIMERA_NAMESPACE=from-file\n").namespace == "from-environment"
+
+
+def test_an_empty_variable_means_the_default(folder: Path) -> None:
+    found = settings(folder, "OPENAI_API_KEY=\nCHIMERA_OPERATOR=\n")
+    assert found.openai_api_key is None
+    assert found.operator is None
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("CHIMERA_LEASE_S=soon-hunter2", "CHIMERA_LEASE_S"),
+        ("CHIMERA_LEASE_S=nan", "CHIMERA_LEASE_S"),
+        ("CHIMERA_RETRY__BASE_S=-1", "CHIMERA_RETRY__BASE_S"),
+        ("CHIMERA_GATE__LOW_CONFIDENCE=approve", "CHIMERA_GATE__LOW_CONFIDENCE"),
+        ("CHIMERA_SHARDS=0", "CHIMERA_SHARDS"),
+        ("CHIMERA_NAMESPACE=a b", "CHIMERA_NAMESPACE"),
+        ("OPENAI_BASE_URL=ftp://hunter2", "OPENAI_BASE_URL"),
+        ("CHIMERA_BEAT_S=10", "CHIMERA_LEASE_S"),
+        ("CHIMERA_GATE__REVIEW_FROM=0.95", "CHIMERA_GATE__REVIEW_FROM"),
+        ("CHIMERA_WORKER__DRAIN=5", "unknown variable CHIMERA_WORKER__DRAIN, did you mean CHIMERA_WORKER__DRAIN_S?"),
+    ],
+)
+def test_a_malformed_value_names_its_variable_and_never_itself(folder: Path, line: str, named: str) -> None:
+    error = refusal(folder, WORKING + line + "\n")
+    assert named in error.message
+    assert "hunter2" not in error.message + error.hint
+
+
+@pytest.mark.parametrize("url", ["mysql://u:hunter2@h/d", "hunter2", "postgresql://", "postgresql://h:hunter2/d"])
+def test_a_url_that_is_none_of_postgres_is_refused_without_being_shown(folder: Path, url: str) -> None:
+    error = refusal(folder, f"DATABASE_URL={url}\nREDIS_URL={REDIS}\n")
+    assert error.message.startswith("DATABASE_URL: ")
+    assert "hunter2" not in error.message
+
+
+def test_a_redis_socket_is_a_redis_url(folder: Path) -> None:
+    (folder / ".env").write_text(f"DATABASE_URL={DATABASE}\nREDIS_URL=unix:///run/redis.sock\n")
+    assert load_settings().redis_url.get_secret_value() == "unix:///run/redis.sock"
+
+
+def test_lines_that_are_no_settings_are_named_by_number(folder: Path) -> None:
+    error = refusal(folder, WORKING + "\nthis is no setting\nX='open\n")
+    assert ".env line 4 is not NAME=value" in error.message
+    assert ".env line 5 is not NAME=value" in error.message
+
+
+def test_a_file_that_is_not_text_is_refused(folder: Path) -> None:
+    (folder / ".env").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"\.env cannot be read: UnicodeDecodeError"):
+        load_settings()
+
+
+def test_a_file_that_was_asked_for_must_exist(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"other\.env is no file"):
+        load_settings(Path("other.env"))
+
+
+def test_a_group_in_one_variable_must_be_json(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHIMERA_GATE", "{hunter2")
+    error = refusal(folder, WORKING)
+    assert error.message.startswith("CHIMERA_GATE is not valid")
+    assert "hunter2" not in error.message
+
+
+def test_variables_of_others_in_the_file_are_left_alone(folder: Path) -> None:
+    assert settings(folder, "POSTGRES_PASSWORD=x\n").shards == 1
+
+
+def test_handlers_are_separated_by_commas(folder: Path) -> None:
+    assert settings(folder, "CHIMERA_HANDLERS=kinds.py, my.module,\n").handlers == ("kinds.py", "my.module")
+
+
+def test_settings_never_show_a_secret(folder: Path) -> None:
+    found = settings(folder, "OPENAI_API_KEY=sk-hunter2hunter2\n")
+    for shown in (repr(found), str(found), found.model_dump_json()):
+        assert "hunter2" not in shown
+        assert "secret" not in shown.replace("SecretStr", "")
+
+
+def test_secret_values_hold_passwords_as_written_and_as_meant(folder: Path) -> None:
+    secrets = settings(folder, "OPENAI_API_KEY=sk-1234\n").secret_values()
+    assert {"sk-1234", "pw%2Fsecret", "pw/secret", "hunter2hunter2", DATABASE, REDIS} <= set(secrets)
+
+
+def test_the_model_needs_a_key_only_when_it_is_asked(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY is not set"):
+        settings(folder).model_key()
+    assert settings(folder, "OPENAI_API_KEY=k\n").model_key() == "k"
+
+
+def test_what_was_set_overrides_a_policy_file_and_renames_the_policy(folder: Path) -> None:
+    base = GatePolicy(version="house-3", approve_above=0.95, review_from=0.5)
+    policy = settings(folder, "CHIMERA_GATE__LOW_CONFIDENCE=reject\n").gate_policy(base)
+    assert (policy.approve_above, policy.review_from, policy.low_confidence) == (0.95, 0.5, Route.REJECT)
+    assert policy.version != base.version
+    assert settings(folder).gate_policy(base) == base
+
+
+def test_every_setting_says_what_it_is() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+
+
+def test_the_example_names_every_variable_once_with_a_comment_above() -> None:
+    lines = EXAMPLE.read_text().splitlines()
+    named = [line.split("=")[0] for line in lines if line and not line.startswith("#")]
+    assert sorted(named) == sorted(variable_names())
+    for above, line in zip(lines, lines[1:], strict=False):
+        if line and not line.startswith("#"):
+            assert above.startswith("# "), line
+
+
+def test_the_example_is_valid_and_says_the_defaults(folder: Path) -> None:
+    (folder / ".env").write_text(EXAMPLE.read_text())
+    bare = settings_without_file(folder)
+    assert load_settings(EXAMPLE).model_dump(exclude={"database_url", "redis_url"}) == bare
+
+
+def settings_without_file(folder: Path) -> dict[str, object]:
+    return settings(folder).model_dump(exclude={"database_url", "redis_url"})
