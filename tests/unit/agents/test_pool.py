@@ -414,6 +414,7 @@ async def test_an_agent_that_fails_is_told_and_works_on_while_its_lease_lapses(s
     shop.queue.put(*tasks(1))
     await shop.start(1)
     assert shop.ears.one("agent.failed").fields["error"] == "LookupError: a bug"
+    shop.queue.extended.clear()
     await shop.clock.pass_by(20)
     assert shop.queue.extended == []
     assert shop.queue.answers == []
