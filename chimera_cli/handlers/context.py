@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import JsonValue
 
+from chimera_cli.exceptions import LLMError
 from chimera_cli.models.delivery import Delivery
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.result import StateChange, Usage
@@ -83,7 +84,12 @@ class MeteredLLM:
         self.usage = Usage()
 
     async def ask(self, system: str, user: str, shape: Any, *, timeout: Any) -> Any:
-        """Ask, and add the answer's usage to the account. Raises what `LLMPort.ask` raises."""
-        answer = await self._llm.ask(system, user, shape, timeout=timeout)
-        self.usage = self.usage + answer.usage
+        """Ask, and add what it consumed to the account, useless answers included. Raises what `LLMPort.ask` raises."""
+        try:
+            answer = await self._llm.ask(system, user, shape, timeout=timeout)
+        except LLMError as exc:
+            calls, read, written = exc.spent
+            self.usage += Usage(calls=calls, input_tokens=read, output_tokens=written)
+            raise
+        self.usage += answer.usage
         return answer

@@ -128,6 +128,14 @@ async def test_a_provider_that_fails_for_ever_is_unavailable_after_the_attempts(
     assert served.journal["requests"] == QUICK.attempts
 
 
+async def test_a_provider_that_throttles_for_ever_is_told_as_throttling_after_the_attempts():
+    plan = StandInPlan(faults={Fault.THROTTLE: {"all": 99}}, retry_after_s=0.01)
+    async with serving(plan) as served, llm_at(served.url) as llm:
+        with pytest.raises(ModelThrottled):
+            await llm.ask("s", "u", PostDraft, timeout=TIMEOUT)
+    assert served.journal["requests"] == QUICK.attempts
+
+
 async def test_a_malformed_answer_goes_back_to_the_model_and_every_answer_is_paid_for_once():
     plan = StandInPlan(faults={Fault.MALFORMED: {"draft": 2}})
     async with serving(plan) as served, llm_at(served.url) as llm:
