@@ -26,6 +26,7 @@ MAX_FINDINGS_A_RULE = 5
 SHORTEST_LEET = 5
 """Shorter words are not looked for in leet: "P11" is a page, not personal data."""
 _EXCERPT = 80
+_FAULT = "screen."
 
 
 class KeywordFilter:
@@ -51,7 +52,7 @@ class KeywordFilter:
             for detector in self._detectors:
                 for rule, says, low, high in _guarded(detector, reading, budget):
                     known = found.setdefault(rule, [])
-                    if len(known) < MAX_FINDINGS_A_RULE:
+                    if len(known) < (1 if rule.startswith(_FAULT) else MAX_FINDINGS_A_RULE):
                         span = reading.span(low, high)
                         if not _overlaps(known, span):
                             known.append(_finding(rule, says, where, text[slice(*span)], span, reading.name))
@@ -87,7 +88,7 @@ def _overlaps(known: list[Finding], span: tuple[int, int]) -> bool:
 
 
 def _finding(rule: str, says: str, where: Where, words: str, span: tuple[int, int], view: str) -> Finding:
-    if rule.startswith("screen."):
+    if rule.startswith(_FAULT):
         return Finding(rule=rule, where=where, message=f"The {where} could not be screened: {says}.")
     secret = rule.startswith(("secret.", "pii."))
     disguise = f", read through {view}" if view else ""
