@@ -206,7 +206,8 @@ class Pool:
 
     async def _keep_house(self) -> None:
         while True:
-            rest = max(TICK * (0.75 + self.tools.chance() / 2), self._outages.pause("housekeeping"))
+            # With one server away the chores of the other must still be done within a second.
+            rest = max(TICK * (0.75 + self.tools.chance() / 2), min(self._outages.pause("housekeeping"), WAIT))
             await self.tools.clock.sleep(rest)
             await self._tick()
 

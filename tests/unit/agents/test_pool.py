@@ -406,6 +406,14 @@ async def test_housekeeping_that_fails_in_an_unforeseen_way_is_told_once_and_goe
     assert shop.keeper.ticks > 10
 
 
+async def test_an_outage_of_the_record_slows_housekeeping_to_no_less_than_once_a_second(shop: Shop) -> None:
+    shop.keeper.errors = [BackendUnavailable("Postgres", "gone")] * 99
+    await shop.start(1)
+    await shop.clock.pass_by(30)
+    assert shop.keeper.ticks >= 30
+    shop.ears.one("backend.lost")
+
+
 async def test_an_agent_that_fails_is_told_and_works_on_while_its_lease_lapses(shop: Shop) -> None:
     async def broken(task_id: str) -> None:
         raise LookupError("a bug")
