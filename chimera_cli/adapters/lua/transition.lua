@@ -179,7 +179,7 @@ end
 -- What follows when an approved result's changes are committed: the execute phase, or the end.
 local function carry_on(task, agent, changes)
   if task.executes == '1' then
-    set(task, 'phase', 'execute', 'fail:work', 0, 'begin', 1)
+    set(task, 'phase', 'execute', 'fail:work', 0)
     move(task, 'APPROVED', 'task.approved', agent, {'changes', changes})
     enter(task, 'work')
   else
@@ -208,7 +208,7 @@ local function approve(task, agent)
   end
   local reason = 'state ' .. found[2] .. ' is at version ' .. found[4] .. ', the result was made on ' .. found[3]
   if task.mergeable == '1' then
-    set(task, 'phase', 'merge', 'begin', 1)
+    set(task, 'phase', 'merge', 'fail:work', 0)
     move(task, 'APPROVED', 'task.approved', agent, {'error', reason})
     enter(task, 'work')
   else
