@@ -1,3 +1,4 @@
+import itertools
 from datetime import timedelta
 from pathlib import Path
 
@@ -158,7 +159,7 @@ def test_the_example_names_every_variable_once_with_a_comment_above() -> None:
     lines = EXAMPLE.read_text().splitlines()
     named = [line.split("=")[0] for line in lines if line and not line.startswith("#")]
     assert sorted(named) == sorted(variable_names())
-    for above, line in zip(lines, lines[1:], strict=False):
+    for above, line in itertools.pairwise(lines):
         if line and not line.startswith("#"):
             assert above.startswith("# "), line
 

@@ -61,7 +61,7 @@ def test_a_document_that_cannot_be_read_says_where(text: str, message: str) -> N
 
 
 def test_bad_json_in_a_line_is_named_by_line_and_column() -> None:
-    with pytest.raises(InvalidInput, match="tasks.jsonl line 2, column 9"):
+    with pytest.raises(InvalidInput, match=r"tasks\.jsonl line 2, column 9"):
         list(tasks_in_lines([*lines({"key": "a", "kind": "noop"}), '{"key": }\n'], "tasks.jsonl"))
 
 

@@ -1,0 +1,70 @@
+from datetime import timedelta
+
+import pytest
+
+from chimera_cli.models.agent import AgentStatus, FleetMember, Liveness, Role
+from chimera_cli.models.delivery import QueueCounts
+from chimera_cli.models.goal import Ledger
+from chimera_cli.models.snapshot import Snapshot
+from chimera_cli.views.documents import status_document
+from chimera_cli.views.swarm import board
+from tests.builders import NOON
+from tests.unit.views.drawing import drawn
+
+UUID = "11111111-2222-3333-4444-{:012d}"
+
+
+def a_member(number: int, **fields: object) -> FleetMember:
+    own = {"process": "p", "role": Role.WORKER, "state": AgentStatus.IDLE, "liveness": Liveness.ALIVE}
+    return FleetMember(**{"id": UUID.format(number), "beat_age": timedelta(seconds=1.25), **own, **fields})
+
+
+def a_snapshot(*fleet: FleetMember, **fields: object) -> Snapshot:
+    ledger = Ledger(submitted=10, finished=5, failed=2, cancelled=1, live=2)
+    queues = QueueCounts(waiting=3, running=1, oldest_waiting=timedelta(seconds=75))
+    own = {"to_review": 1, "oldest_card_at": NOON - timedelta(hours=2), "ledger": ledger, "queues": queues}
+    return Snapshot(**{"at": NOON, "fleet": fleet, **own, **fields})
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_board_shows_fleet_queues_and_ledger_within_the_screen(width: int) -> None:
+    shown = drawn(board(a_snapshot(a_member(1, state=AgentStatus.BUSY, task_id="a" * 20))), width)
+    assert all(len(line) <= width for line in shown.splitlines())
+    assert UUID.format(1) in shown
+    for words in ("1 (0 free, 0 late, 0 dead)", "to_review", "1m15s", "2h"):
+        assert words in shown
+    assert "10 submitted = 5 finished + 2 failed + 1 cancelled + 2 live" in " ".join(shown.split())
+
+
+def test_a_ledger_that_does_not_add_up_says_so() -> None:
+    assert "DOES NOT ADD UP" in drawn(board(a_snapshot(ledger=Ledger(submitted=1))), 120)
+    assert "DOES NOT ADD UP" not in drawn(board(a_snapshot()), 120)
+
+
+def test_a_large_fleet_is_cut_to_the_noteworthy_on_a_screen_and_whole_in_a_pipe() -> None:
+    fleet = [a_member(n) for n in range(100)]
+    fleet[70] = a_member(70, liveness=Liveness.DEAD)
+    view = board(a_snapshot(*fleet), limit=5)
+    assert UUID.format(70) in drawn(view, 120)
+    assert "Fleet (5 of 100)" in drawn(view, 120)
+    assert sum(line.startswith("agent\t") for line in view.lines()) == 100
+
+
+def test_an_empty_fleet_tells_how_to_start_one() -> None:
+    assert "chimera worker" in drawn(board(a_snapshot()))
+
+
+def test_the_document_has_the_promised_fields() -> None:
+    document = status_document(a_snapshot(a_member(1)))
+    assert (
+        document["fleet"][0].items()
+        >= {
+            "id": UUID.format(1),
+            "role": "worker",
+            "state": "idle",
+            "beat_age_s": 1.25,
+        }.items()
+    )
+    assert document["queues"]["waiting"] == 3
+    assert all(isinstance(count, int) for count in document["queues"].values())
+    assert {"submitted", "finished", "failed", "cancelled", "live"} <= document["ledger"].keys()
