@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from chimera_cli.adapters.migrations import HEAD
@@ -13,6 +14,7 @@ from chimera_cli.exceptions import ConfigError, SchemaOutdated
 
 DRIVER = "postgresql+psycopg"
 SCHEMES = ("postgresql", "postgres", DRIVER)
+EXAMPLE = "DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME"
 PATIENCE = {
     "connect_timeout": 5,
     "keepalives": 1,
@@ -33,13 +35,13 @@ def driver_url(database_url: str) -> URL:
     Raises:
         ConfigError: It is not the URL of a Postgres database.
     """
-    with postgres_errors():
+    try:
         url = make_url(database_url)
+    except (ArgumentError, ValueError) as error:
+        # Neither is repeated: the text may hold a password.
+        raise ConfigError("DATABASE_URL cannot be understood", hint=EXAMPLE) from error
     if url.drivername not in SCHEMES:
-        raise ConfigError(
-            f"DATABASE_URL names {url.drivername!r}, chimera works with Postgres only",
-            hint="DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME",
-        )
+        raise ConfigError(f"DATABASE_URL names {url.drivername!r}, chimera works with Postgres only", hint=EXAMPLE)
     wanted: dict[str, str] = {"application_name": "chimera"} | {key: str(value) for key, value in PATIENCE.items()}
     given = {key: value for key, value in url.query.items() if key != "options"}
     ours = " ".join(f"-c {name}={value}" for name, value in SESSION.items())

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chimera_cli.adapters.migrations import HEAD
@@ -21,7 +21,16 @@ REFUSED = ("28", "3D", "42501", "0P", "3F")
 SCHEMA = ("42P01", "42703", "42883", "42704", "42P10")
 """SQLSTATEs of a statement that names what the database does not have: a table, a column, a function, a type, an index."""
 
-REFUSED_WORDS = ("authentication failed", "no password supplied", "does not exist", "pg_hba.conf", "ssl", "invalid")
+REFUSED_WORDS = (
+    "authentication failed",
+    "no password supplied",
+    "does not exist",
+    "pg_hba.conf",
+    "server does not support ssl",
+    "certificate",
+    "connection failed: invalid",
+    "connection option",
+)
 """A failed log-in has no SQLSTATE in libpq; these words of its message tell that another try will fail as well."""
 
 
@@ -38,10 +47,6 @@ def mapped(error: SQLAlchemyError | psycopg.Error) -> SwarmError:
     """Tell what an error of SQLAlchemy or psycopg means for the swarm."""
     if isinstance(error, PoolTimeout):
         return BackendUnavailable(BACKEND, "all its connections are in use")
-    if isinstance(error, ArgumentError):
-        return ConfigError(
-            "DATABASE_URL cannot be understood", hint="DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME"
-        )
     driver = error.orig if isinstance(error, DBAPIError) else error
     state = getattr(driver, "sqlstate", None) or ""
     reason = first_line(driver)

@@ -1,0 +1,270 @@
+"""ReviewPort, on a real Postgres: one decision a card, one audit row a decision, for ever."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from chimera_cli.adapters.postgres_engine import open_engine
+from chimera_cli.adapters.postgres_record import PostgresRecord
+from chimera_cli.adapters.postgres_review import PostgresReview
+from chimera_cli.exceptions import AlreadyDecided, ReviewCardNotFound
+from chimera_cli.models.audit import GENESIS, first_broken
+from chimera_cli.models.gate import Judgement
+from chimera_cli.models.result import Usage
+from chimera_cli.models.review import CardStatus, Decision, ReviewCard
+from chimera_cli.models.task import TaskSpec
+from chimera_cli.ports.review import ReviewPort
+from tests.contract.postgres_life import HELD, START, Story, a_goal, a_judgement
+
+pytestmark = pytest.mark.integration
+
+
+@pytest_asyncio.fixture
+async def engine(fresh_database: str) -> AsyncIterator[AsyncEngine]:
+    opened = open_engine(fresh_database)
+    yield opened
+    await opened.dispose()
+
+
+@pytest.fixture
+def record(engine: AsyncEngine) -> PostgresRecord:
+    return PostgresRecord(engine)
+
+
+@pytest.fixture
+def review(engine: AsyncEngine) -> ReviewPort:
+    return PostgresReview(engine)
+
+
+async def held(record: PostgresRecord, *keys: str, shard: int = 0, **fields: Any) -> Story:
+    """Submit a goal whose tasks all wait for a person."""
+    goal = a_goal(uuid4)
+    await record.submit(goal, [TaskSpec(key=key, kind="content.draft", title=key, payload={"n": 1}) for key in keys])
+    story = Story(goal, shard)
+    for key in keys:
+        data = {"judgement": a_judgement(), "usage": {"calls": 2, "input_tokens": 300, "output_tokens": 40}}
+        await record.record(story.tell(key, *HELD, **{"output": f"text of {key}", "data": data, **fields}))
+    return story
+
+
+async def only_card(review: ReviewPort) -> ReviewCard:
+    (card,) = await review.cards(status=None)
+    return card
+
+
+async def test_a_held_result_becomes_a_card_with_all_a_reviewer_needs(
+    record: PostgresRecord, review: ReviewPort
+) -> None:
+    story = await held(record, "a")
+    card = await only_card(review)
+    assert card == await review.card(card.id)
+    assert (card.goal_id, card.kind, card.title, card.status) == (
+        story.goal.id,
+        "content.draft",
+        "a",
+        CardStatus.PENDING,
+    )
+    assert (card.content, card.payload, card.generation) == ("text of a", {"n": 1}, 2)
+    assert card.judgement == Judgement.model_validate(a_judgement())
+    assert card.usage == Usage(calls=3, input_tokens=320, output_tokens=42)
+    assert card.created_at == START + timedelta(seconds=4)
+    assert await record.resolve("review card", card.id[:6]) == card.id
+
+
+async def test_a_hold_recorded_again_makes_no_second_card(record: PostgresRecord, review: ReviewPort) -> None:
+    story = await held(record, "a")
+    again = await record.history(goal_id=story.goal.id)
+    await record.record(again)
+    await record.record([event.model_copy(update={"entry_id": f"9{event.entry_id}"}) for event in again])
+    assert await review.waiting() == (1, START + timedelta(seconds=4))
+
+
+async def test_a_hold_without_a_readable_judgement_still_reaches_a_person(
+    record: PostgresRecord, review: ReviewPort
+) -> None:
+    await held(record, "a", data={"judgement": {"nonsense": True}, "usage": "none"}, error="no judge survived it")
+    card = await only_card(review)
+    assert card.judgement.verdict.confidence is None
+    assert card.judgement.decision.reasons == ("no judge survived it",)
+    assert card.judgement.digest
+
+
+async def test_the_makers_usage_is_taken_from_the_handing_over_when_the_hold_is_silent(
+    record: PostgresRecord, review: ReviewPort
+) -> None:
+    goal = a_goal(uuid4)
+    await record.submit(goal, [TaskSpec(key="a", kind="noop")])
+    story = Story(goal)
+    usage = {"calls": 5, "input_tokens": 1, "output_tokens": 1}
+    await record.record(story.tell("a", "task.queued", "task.started", "task.judging", data={"usage": usage}))
+    await record.record(story.tell("a", "task.held", output="x", data={"judgement": a_judgement()}))
+    assert (await only_card(review)).usage.calls == 6
+
+
+@pytest.mark.parametrize(
+    ("decision", "status"), [(Decision.APPROVE, CardStatus.APPROVED), (Decision.REJECT, CardStatus.REJECTED)]
+)
+async def test_a_decision_is_stored_with_operator_time_and_audit_row(
+    record: PostgresRecord, review: ReviewPort, decision: Decision, status: CardStatus
+) -> None:
+    await held(record, "a")
+    before = await record.now()
+    card = await review.decide((await only_card(review)).id, decision, "maria", "reads\x00 well")
+    assert (card.status, card.decided_by, card.reason) == (status, "maria", "reads\ufffd well")
+    (row,) = await review.audit()
+    assert (row.seq, row.operator, row.action, row.card_id, row.task_id) == (
+        1,
+        "maria",
+        decision,
+        card.id,
+        card.task_id,
+    )
+    assert (row.digest, row.reason, row.prev_hash) == (card.judgement.digest, card.reason, GENESIS)
+    assert before <= row.at == card.decided_at <= await record.now()
+    assert await review.waiting() == (0, None)
+
+
+async def test_of_operators_who_decide_at_once_exactly_one_wins(record: PostgresRecord, review: ReviewPort) -> None:
+    await held(record, "a")
+    card_id = (await only_card(review)).id
+    answers = await asyncio.gather(
+        *(review.decide(card_id, Decision.APPROVE, f"operator-{n}", "") for n in range(8)), return_exceptions=True
+    )
+    winners = [answer for answer in answers if isinstance(answer, ReviewCard)]
+    losers = [answer for answer in answers if isinstance(answer, AlreadyDecided)]
+    assert (len(winners), len(losers)) == (1, 7)
+    assert {(lost.operator, lost.at, lost.status) for lost in losers} == {
+        (winners[0].decided_by, winners[0].decided_at, "APPROVED")
+    }
+    assert [row.operator for row in await review.audit()] == [winners[0].decided_by]
+
+
+async def test_decisions_on_many_cards_at_once_make_one_unbroken_chain(
+    record: PostgresRecord, review: ReviewPort
+) -> None:
+    await held(record, *(f"t{number}" for number in range(12)))
+    cards = await review.cards()
+    await asyncio.gather(*(review.decide(card.id, Decision.APPROVE, "maria", "") for card in cards))
+    rows = await review.audit(limit=0)
+    assert [row.seq for row in rows] == list(range(1, 13))
+    assert first_broken(rows) is None
+    assert [row.at for row in rows] == sorted(row.at for row in rows)
+
+
+async def test_a_tampered_copy_of_the_audit_is_found(record: PostgresRecord, review: ReviewPort) -> None:
+    await held(record, "a", "b", "c")
+    for card in await review.cards():
+        await review.decide(card.id, Decision.REJECT, "maria", "too long")
+    rows = await review.audit(limit=0)
+    rows[1] = rows[1].model_copy(update={"operator": "mallory"})
+    assert first_broken(rows) == 2
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "UPDATE audit SET operator = 'mallory'",
+        "UPDATE audit SET operator = 'mallory' WHERE false",
+        "DELETE FROM audit",
+        "TRUNCATE audit",
+        "INSERT INTO audit SELECT * FROM audit ON CONFLICT (seq) DO UPDATE SET operator = 'mallory'",
+        "SET session_replication_role = replica; DELETE FROM audit",
+    ],
+)
+async def test_the_audit_refuses_to_be_changed(
+    record: PostgresRecord, review: ReviewPort, fresh_database: str, attack: str
+) -> None:
+    await held(record, "a")
+    await review.decide((await only_card(review)).id, Decision.APPROVE, "maria", "")
+    with psycopg.connect(fresh_database) as owner, pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
+        owner.execute(attack)
+    assert [row.operator for row in await review.audit()] == ["maria"]
+
+
+async def test_an_expired_card_cannot_be_decided(record: PostgresRecord, review: ReviewPort) -> None:
+    story = await held(record, "a", "b")
+    await record.record(story.tell("a", "task.failed", error="deadline passed"))
+    expired, pending = await review.cards(status=None)
+    assert (expired.status, pending.status) == (CardStatus.EXPIRED, CardStatus.PENDING)
+    with pytest.raises(AlreadyDecided, match="expired at"):
+        await review.decide(expired.id, Decision.APPROVE, "maria", "")
+    assert await review.audit() == []
+    assert await review.unresumed() == []
+
+
+async def test_an_unknown_card_is_not_found(review: ReviewPort) -> None:
+    with pytest.raises(ReviewCardNotFound):
+        await review.card("0" * 20)
+    with pytest.raises(ReviewCardNotFound):
+        await review.decide("0" * 20, Decision.APPROVE, "maria", "")
+
+
+async def test_a_decision_waits_until_it_is_carried_out(record: PostgresRecord, review: ReviewPort) -> None:
+    await held(record, "a", "b")
+    first, second = await review.cards()
+    await review.decide(second.id, Decision.REJECT, "maria", "no")
+    await review.decide(first.id, Decision.APPROVE, "maria", "")
+    assert [card.id for card in await review.unresumed()] == [second.id, first.id]
+    assert len(await review.unresumed(limit=1)) == 1
+    await review.mark_resumed(second.id)
+    await review.mark_resumed(second.id, "the task had ended")
+    await review.mark_resumed(second.id)
+    assert [card.id for card in await review.unresumed()] == [first.id]
+    assert (await review.card(second.id)).note == "the task had ended"
+
+
+async def test_an_approval_that_met_a_conflict_is_noted_once_on_card_and_audit(
+    record: PostgresRecord, review: ReviewPort
+) -> None:
+    story = await held(record, "a")
+    card = await review.decide((await only_card(review)).id, Decision.APPROVE, "maria", "good")
+    await record.record(story.tell("a", "task.approved", "task.conflicted", error="state k is at version 2"))
+    await record.record(story.tell("a", "task.started", "task.conflicted", error="again, by the worker alone"))
+    assert "state k is at version 2" in (await review.card(card.id)).note
+    rows = await review.audit()
+    assert [(row.operator, row.action, row.card_id) for row in rows] == [
+        ("maria", "approve", card.id),
+        ("chimera", "rerun", card.id),
+    ]
+    assert first_broken(rows) is None
+    more = story.tell(
+        "a", "task.started", "task.judging", "task.held", output="anew", data={"judgement": a_judgement()}
+    )
+    await record.record(more)
+    assert [waiting.content for waiting in await review.cards()] == ["anew"]
+
+
+async def test_a_conflict_without_an_approval_by_a_person_concerns_no_card(
+    record: PostgresRecord, review: ReviewPort
+) -> None:
+    goal = a_goal(uuid4)
+    await record.submit(goal, [TaskSpec(key="a", kind="noop")])
+    await record.record(Story(goal).tell("a", "task.queued", "task.started", "task.conflicted", error="behind"))
+    assert await review.audit() == []
+
+
+async def test_cards_are_listed_oldest_first_and_filtered(record: PostgresRecord, review: ReviewPort) -> None:
+    one, _ = await held(record, "a", "b"), await held(record, "c", shard=1)
+    cards = await review.cards(goal_id=one.goal.id)
+    assert [card.title for card in cards] == ["a", "b"]
+    await review.decide(cards[0].id, Decision.APPROVE, "maria", "")
+    assert [card.title for card in await review.cards(goal_id=one.goal.id)] == ["b"]
+    assert [card.title for card in await review.cards(status=CardStatus.APPROVED)] == ["a"]
+    assert len(await review.cards(status=None, limit=2)) == 2
+    assert len(await review.cards(status=None, limit=0)) == 3
+
+
+async def test_the_audit_lists_its_last_rows_oldest_first(record: PostgresRecord, review: ReviewPort) -> None:
+    await held(record, "a", "b", "c")
+    for card in await review.cards():
+        await review.decide(card.id, Decision.APPROVE, card.title, "")
+    rows = await review.audit(limit=2)
+    assert [row.operator for row in rows] == ["b", "c"]
+    assert [row.operator for row in await review.audit(since=rows[1].at)] == ["c"]

@@ -1,0 +1,175 @@
+"""The schema on a real Postgres: migrated is what the rows say, and roles notice when it is not."""
+
+import threading
+from collections.abc import Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from psycopg import sql
+from sqlalchemy import NullPool, create_engine
+
+from chimera_cli.adapters import event_rows, migrations, review_rows, rows
+from chimera_cli.adapters.postgres_engine import check_schema, driver_url, open_engine
+from chimera_cli.adapters.postgres_outbox import PostgresOutbox
+from chimera_cli.adapters.postgres_record import PostgresRecord
+from chimera_cli.adapters.row import Row
+from chimera_cli.exceptions import BackendUnavailable, ConfigError, SchemaOutdated
+from tests.contract.postgres_life import a_goal, specs
+from tests.servers import Servers
+
+pytestmark = pytest.mark.integration
+ROWS = (rows.GoalRow, rows.TaskRow, event_rows.EventRow, event_rows.StateRow, *vars(review_rows).values())
+
+
+@pytest.fixture
+def empty_database(servers: Servers) -> Iterator[str]:
+    """A database without a schema, dropped afterwards."""
+    name = f"empty_{threading.get_ident()}"
+    servers.postgres.create_database(name)
+    yield servers.postgres.url_of(name)
+    servers.drop_database(name)
+
+
+def test_the_migrated_schema_is_what_the_rows_say(fresh_database: str) -> None:
+    engine = create_engine(driver_url(fresh_database), poolclass=NullPool)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, Row.metadata) == []
+        stored = connection.exec_driver_sql("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'")
+        partial = {name for name, definition in stored if " WHERE " in definition}
+    assert partial == {"tasks_live_by_goal", "tasks_undispatched", "cards_pending", "cards_unresumed"}
+
+
+def test_the_rows_mix_with_no_other_tables(fresh_database: str) -> None:
+    assert {
+        row.__tablename__ for row in ROWS if isinstance(row, type) and issubclass(row, Row) and row is not Row
+    } == set(Row.metadata.tables)
+
+
+def test_the_named_head_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", "chimera_cli.adapters:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == migrations.head()
+
+
+def test_migrations_at_once_and_again_make_the_schema_once(empty_database: str) -> None:
+    assert migrations.current(empty_database) is None
+    failures: list[BaseException] = []
+
+    def migrate() -> None:
+        try:
+            migrations.upgrade(empty_database)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=migrate) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert failures == []
+    migrations.upgrade(empty_database)
+    assert migrations.current(empty_database) == migrations.head()
+
+
+async def test_an_empty_database_is_told_from_a_migrated_one(empty_database: str, fresh_database: str) -> None:
+    migrated, empty = open_engine(fresh_database), open_engine(empty_database)
+    try:
+        await check_schema(migrated)
+        with pytest.raises(SchemaOutdated, match="empty") as outdated:
+            await check_schema(empty)
+        assert outdated.value.hint == "chimera db migrate"
+        with pytest.raises(SchemaOutdated):
+            await PostgresOutbox(empty).posts()
+    finally:
+        await migrated.dispose()
+        await empty.dispose()
+
+
+async def test_a_schema_of_another_release_is_named(fresh_database: str) -> None:
+    with psycopg.connect(fresh_database) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    engine = open_engine(fresh_database)
+    with pytest.raises(SchemaOutdated, match="9999") as outdated:
+        await check_schema(engine)
+    assert (outdated.value.found, outdated.value.expected) == ("9999", migrations.head())
+    await engine.dispose()
+    with pytest.raises(SchemaOutdated, match="9999"):
+        migrations.upgrade(fresh_database)
+
+
+@pytest.mark.parametrize("part", ["password", "user", "database"])
+async def test_a_refused_log_in_is_a_configuration_error(fresh_database: str, part: str) -> None:
+    url = driver_url(fresh_database)
+    wrong = {
+        "password": url.set(password="no-such-secret"),
+        "user": url.set(username="nobody-here"),
+        "database": url.set(database="nowhere"),
+    }[part].render_as_string(hide_password=False)
+    engine = open_engine(wrong)
+    with pytest.raises(ConfigError) as refused:
+        await PostgresRecord(engine).now()
+    assert refused.value.exit_code == 6
+    assert "no-such-secret" not in str(refused.value)
+    await engine.dispose()
+    with pytest.raises(ConfigError):
+        migrations.current(wrong)
+
+
+async def test_a_server_that_is_not_there_is_unavailable(fresh_database: str) -> None:
+    url = driver_url(fresh_database).set(port=1).render_as_string(hide_password=False)
+    engine = open_engine(url)
+    with pytest.raises(BackendUnavailable, match="Postgres"):
+        await PostgresRecord(engine).now()
+    await engine.dispose()
+    with pytest.raises(BackendUnavailable):
+        migrations.upgrade(url)
+
+
+async def test_a_connection_cut_in_the_pool_is_replaced(fresh_database: str) -> None:
+    engine = open_engine(fresh_database)
+    record = PostgresRecord(engine)
+    await record.now()
+    cut_connections(fresh_database)
+    assert await record.ledger()
+    await engine.dispose()
+
+
+async def test_a_connection_cut_in_the_middle_is_unavailable_and_writes_nothing(fresh_database: str) -> None:
+    engine = open_engine(fresh_database)
+    record = PostgresRecord(engine)
+
+    async def dispatch() -> None:
+        async with record.dispatching():
+            cut_connections(fresh_database)
+
+    await record.submit(a_goal(uuid4), specs("a"))
+    with pytest.raises(BackendUnavailable):
+        await dispatch()
+    assert await record.undispatched() == 1
+    await engine.dispose()
+
+
+async def test_sessions_wait_no_longer_than_they_should(fresh_database: str) -> None:
+    engine = open_engine(fresh_database)
+    async with engine.connect() as connection:
+        settings = [
+            (await connection.exec_driver_sql(f"SHOW {name}")).scalar_one()
+            for name in ("statement_timeout", "idle_in_transaction_session_timeout", "timezone")
+        ]
+    assert settings == ["1min", "1min", "UTC"]
+    await engine.dispose()
+
+
+def cut_connections(database: str) -> None:
+    """End every other session of a database, as a restart of the server does."""
+    others = sql.SQL(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with psycopg.connect(database) as connection:
+        connection.execute(others)

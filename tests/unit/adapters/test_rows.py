@@ -1,0 +1,37 @@
+"""What goes into a column."""
+
+import json
+
+import pytest
+
+from chimera_cli.adapters.review_rows import card_id
+from chimera_cli.adapters.row import json_text, plain
+
+
+def test_json_is_written_in_ascii_and_reads_back() -> None:
+    value = {"nul": "\x00", "sloth": "\U0001f9a5", "deep": [None, 1.5, True]}
+    written = json_text(value)
+    assert written is not None
+    assert written.isascii()
+    assert json.loads(written) == value
+
+
+def test_nothing_is_written_as_null() -> None:
+    assert json_text(None) is None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_json_cannot_say_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        json_text([value])
+
+
+def test_a_text_loses_only_what_no_column_takes() -> None:
+    assert plain("a\x00b \U0001f9a5\n") == "a\ufffdb \U0001f9a5\n"
+    assert "\ud800" not in plain("lone \ud800")
+
+
+def test_a_cards_id_is_one_per_hold() -> None:
+    assert card_id("t", 1) == card_id("t", 1)
+    assert len({card_id("t", 1), card_id("t", 2), card_id("u", 1)}) == 3
+    assert len(card_id("t", 1)) == 20
