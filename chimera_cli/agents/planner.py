@@ -1,8 +1,5 @@
 """The planner: makes a plan of a goal, and replaces what ended badly."""
 
-import asyncio
-from datetime import timedelta
-
 from chimera_cli.agents.base import BaseAgent
 from chimera_cli.exceptions import InvalidPlan, LLMError
 from chimera_cli.models.agent import AgentStatus, Role
@@ -41,18 +38,9 @@ class PlannerAgent(BaseAgent):
         self.log_event("goal.planned", goal=goal, tasks=len(plan.tasks))
         return plan
 
-    async def run(self, record: RecordPort, stop: asyncio.Event, *, every: timedelta = timedelta(seconds=2)) -> None:
-        """Replan until told to stop.
-
-        Raises:
-            BackendUnavailable: The record or the model is away; setting out again loses nothing.
-        """
-        while not stop.is_set():
-            await self.replan_once(record)
-            try:
-                await asyncio.wait_for(stop.wait(), every.total_seconds())
-            except TimeoutError:
-                continue
+    async def run(self, record: RecordPort) -> int:
+        """Do one round of the watch; see `replan_once`."""
+        return await self.replan_once(record)
 
     async def replan_once(self, record: RecordPort) -> int:
         """Replan every goal that waits for it, oldest first, and return how many were changed.

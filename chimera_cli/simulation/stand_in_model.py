@@ -88,20 +88,7 @@ def create_app(stand_in: StandIn) -> FastAPI:
 
     @app.post("/v1/chat/completions")
     async def complete(request: Request) -> JSONResponse:
-        refused = _refusal(request, stand_in.plan.key)
-        if refused:
-            return refused
-        try:
-            asked = await request.json()
-            known = asked["model"] == MODEL
-            messages_fit = all(isinstance(message, dict) for message in asked["messages"])
-        except (ValueError, KeyError, TypeError):
-            return _error(400, "not a chat completion request")
-        if not known:
-            return _error(404, f"this stand-in serves the model {MODEL!r} only")
-        if asked.get("stream") or not messages_fit:
-            return _error(400, "the stand-in does not stream")
-        return await stand_in.complete(asked)
+        return _refusal(request, stand_in.plan.key) or await _served(stand_in, await request.body())
 
     @app.get("/v1/models")
     async def models(request: Request) -> JSONResponse:
@@ -118,6 +105,20 @@ def create_app(stand_in: StandIn) -> FastAPI:
         return {"model": MODEL, "seed": stand_in.plan.seed, **stand_in.journal.as_dict()}
 
     return app
+
+
+async def _served(stand_in: StandIn, body: bytes) -> JSONResponse:
+    try:
+        asked = json.loads(body)
+        known = asked["model"] == MODEL
+        messages_fit = all(isinstance(message, dict) for message in asked["messages"])
+    except (ValueError, KeyError, TypeError):
+        return _error(400, "not a chat completion request")
+    if not known:
+        return _error(404, f"this stand-in serves the model {MODEL!r} only")
+    if asked.get("stream") or not messages_fit:
+        return _error(400, "the stand-in answers whole messages only")
+    return await stand_in.complete(asked)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
