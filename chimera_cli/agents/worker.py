@@ -66,11 +66,8 @@ class WorkerAgent(CrewAgent):
             conflict = await self._settle(delivery, outcome)
             if conflict is None:
                 return
-            if delivery.phase is Phase.PROPOSE:
-                await self._settle(delivery, self._run_again(delivery, conflict.message))
-                return
-            if tries > self.tools.policy.max_conflicts:
-                await self._settle(delivery, self._failure(delivery, conflict))
+            if delivery.phase is Phase.PROPOSE or tries > self.tools.policy.max_conflicts:
+                await self._settle(delivery, self._after_conflict(delivery, conflict))
                 return
 
     async def _outcome(self, delivery: Delivery) -> Outcome:
@@ -85,7 +82,7 @@ class WorkerAgent(CrewAgent):
     async def _invoke(self, delivery: Delivery) -> Outcome:
         handler = self._handler(delivery.kind)
         if delivery.phase is Phase.MERGE and handler.merge_with is None:
-            return self._run_again(delivery, f"kind {delivery.kind!r} cannot merge, so the result is made again")
+            return self._make_anew(delivery)
         if delivery.phase is Phase.EXECUTE:
             check_approval(delivery)
         context, limits = self._context(handler, delivery), self._limits(handler, delivery)
@@ -126,11 +123,17 @@ class WorkerAgent(CrewAgent):
         ahead = deadline if deadline is not None and deadline > now else None
         return run_limits(handler, self.tools.policy, ahead, now)
 
-    def _run_again(self, delivery: Delivery, reason: str) -> Outcome:
-        """Have the result made again from fresh state, but not for ever."""
-        if delivery.conflicts < self.tools.policy.max_conflicts:
-            return Outcome(move=Move.RERUN, error=reason)
-        return Outcome(move=Move.FAIL, error=f"gave up after {delivery.conflicts + 1} conflicts, at last: {reason}")
+    def _after_conflict(self, delivery: Delivery, conflict: OCCConflict) -> Outcome:
+        """Run again at once while that is free; beyond it costs attempts, whose delays take the crowd apart."""
+        if delivery.phase is Phase.PROPOSE and delivery.conflicts < self.tools.policy.max_conflicts:
+            return Outcome(move=Move.RERUN, error=conflict.message)
+        return self._failure(delivery, conflict)
+
+    def _make_anew(self, delivery: Delivery) -> Outcome:
+        """Have a held result, which cannot be merged into newer state, made again, but not for ever."""
+        reason = f"kind {delivery.kind!r} cannot merge its result into the state as it is now"
+        again = delivery.conflicts < self.tools.policy.max_conflicts
+        return Outcome(move=Move.RERUN if again else Move.FAIL, error=reason)
 
     def _failure(self, delivery: Delivery, error: BaseException) -> Outcome:
         decision = decide_retry(

@@ -264,15 +264,24 @@ async def test_an_approved_kind_that_has_lost_its_execute_phase_is_failed() -> N
     assert (name, error) == ("fail", "kind 'noop' has no execute phase")
 
 
-@pytest.mark.parametrize(("conflicts", "answer"), [(0, "rerun"), (9, "rerun"), (10, "fail")])
-async def test_a_conflict_at_the_end_makes_the_task_run_again_up_to_max_conflicts(conflicts: int, answer: str) -> None:
+@pytest.mark.parametrize("conflicts", [0, 9])
+async def test_a_conflict_at_the_end_makes_the_task_run_again_at_once_and_for_free(conflicts: int) -> None:
     bench = Bench(noop)
     bench.queue.errors["complete"] = [OCCConflict("calendar", 3, 4)]
     [(name, _, error)] = await bench.answers(delivery(conflicts=conflicts))
-    assert name == answer
+    assert name == "rerun"
     assert "'calendar' is at version 4" in error
     told = bench.ears.one("task.conflict")
     assert (told.fields["key"], told.fields["expected"], told.fields["actual"]) == ("calendar", 3, 4)
+
+
+@pytest.mark.parametrize(("attempt", "answer"), [(1, "retry"), (3, "retry"), (4, "fail")])
+async def test_conflicts_beyond_max_conflicts_cost_attempts(attempt: int, answer: str) -> None:
+    bench = Bench(noop)
+    bench.queue.errors["complete"] = [OCCConflict("calendar", 3, 4)]
+    [said] = await bench.answers(delivery(conflicts=10, attempt=attempt))
+    assert said[0] == answer
+    assert answer == "fail" or said[-1] is True, "a retry costs an attempt"
 
 
 def merging(state: FakeState, log: list[Any]) -> Handler:
