@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
 from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -25,15 +23,21 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from chimera_cli.exceptions import ConfigError
-from chimera_cli.models.gate import GatePolicy, Route
+from chimera_cli.models.gate import GatePolicy
 from chimera_cli.models.policy import LeasePolicy, RetryPolicy, WorkerPolicy
+from chimera_cli.models.settings import (
+    GateSettings,
+    Group,
+    JudgeSettings,
+    ModelSettings,
+    RetrySettings,
+    Seconds,
+    WorkerSettings,
+)
 
 PREFIX = "CHIMERA_"
 DEFAULT_ENV_FILE = Path(".env")
 HINT = "chimera up writes a working .env; or set it in the environment or in .env (see .env.example)"
-
-Seconds = Annotated[float, Field(gt=0, le=10_000_000, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 def _url(*schemes: str) -> AfterValidator:
@@ -48,67 +52,6 @@ def _url(*schemes: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
-
-
-class Group(BaseModel):
-    """Settings that belong together; unknown names are refused, so that a misspelt one is not ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
-
-
-class RetrySettings(Group):
-    """When a failed attempt is followed by another."""
-
-    base_s: Seconds = 2.0
-    """Seconds before the first retry; each further one waits twice as long: 2, 4, 8."""
-    longest_s: Seconds = 600.0
-    """Seconds that no retry waits longer than, jitter aside."""
-    jitter: Share = 0.1
-    """Share of the delay, 0 to 1, that is added at random at most."""
-
-
-class GateSettings(Group):
-    """Which way a judged result goes."""
-
-    approve_above: Share = 0.90
-    """Confidence, 0 to 1: strictly above it a result is approved without a person."""
-    review_from: Share = 0.70
-    """Confidence, 0 to 1: from here up to `approve_above` a person decides."""
-    low_confidence: Literal["review", "reject"] = "review"
-    """What happens below `review_from`: `review` asks a person, `reject` sends the result back to be made again."""
-    max_revisions: Annotated[int, Field(ge=0, le=20)] = 2
-    """Times a rejected result is made again before a person sees it."""
-    policy_file: Path | None = None
-    """TOML file with the bands and word lists; empty for the built-in one."""
-
-
-class JudgeSettings(Group):
-    """How results are scored."""
-
-    rubric_file: Path | None = None
-    """TOML file with the criteria; empty for the built-in rubric."""
-
-
-class ModelSettings(Group):
-    """The language model."""
-
-    name: Annotated[str, Field(min_length=1, max_length=200)] = "gpt-4o-mini"
-    """Name of the model as its provider calls it."""
-    timeout_s: Seconds = 60.0
-    """Seconds that one question may take, retries of the transport included."""
-
-
-class WorkerSettings(Group):
-    """How a worker runs a task."""
-
-    timeout_s: Seconds = 300.0
-    """Seconds that a handler without a timeout of its own may run."""
-    max_conflicts: Annotated[int, Field(ge=0, le=1000)] = 10
-    """Times a task runs again from fresh state after a version conflict, without costing an attempt."""
-    drain_s: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 60.0
-    """Seconds that running tasks may take to end after the first signal."""
-    max_output_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
-    """Bytes of JSON that a handler's output may have."""
 
 
 class Settings(BaseSettings):
@@ -186,30 +129,15 @@ class Settings(BaseSettings):
 
     def retry_policy(self) -> RetryPolicy:
         """Say when a failed attempt is followed by another."""
-        retry = self.retry
-        return RetryPolicy(
-            base=timedelta(seconds=retry.base_s), longest=timedelta(seconds=retry.longest_s), jitter=retry.jitter
-        )
+        return self.retry.policy()
 
     def worker_policy(self) -> WorkerPolicy:
         """Say how a worker runs a task."""
-        worker = self.worker
-        return WorkerPolicy(
-            timeout=timedelta(seconds=worker.timeout_s),
-            max_conflicts=worker.max_conflicts,
-            drain=timedelta(seconds=worker.drain_s),
-            max_output_bytes=worker.max_output_bytes,
-        )
+        return self.worker.policy()
 
     def gate_policy(self, base: GatePolicy | None = None) -> GatePolicy:
         """Say which way a judged result goes: what was set explicitly, over `base` (a policy file), over defaults."""
-        start = base or GatePolicy()
-        given = {name: getattr(self.gate, name) for name in self.gate.model_fields_set if name != "policy_file"}
-        if "low_confidence" in given:
-            given["low_confidence"] = Route(given["low_confidence"])
-        merged = GatePolicy.model_validate({**start.model_dump(), **given})
-        # Approvals are bound to the version, so a changed band must not go by the old name.
-        return merged if merged == start else merged.model_copy(update={"version": f"{start.version}+{_named(merged)}"})
+        return self.gate.over(base or GatePolicy())
 
     def model_timeout(self) -> timedelta:
         """Say how long one question to the model may take."""
@@ -231,11 +159,6 @@ class Settings(BaseSettings):
         passwords = [password for url in urls if (password := urlsplit(url).password)]
         keys = [self.openai_api_key.get_secret_value()] if self.openai_api_key else []
         return tuple(dict.fromkeys([*keys, *urls, *passwords, *map(unquote, passwords)]))
-
-
-def _named(policy: GatePolicy) -> str:
-    switch = "" if policy.low_confidence is Route.REVIEW else f"-{policy.low_confidence}"
-    return f"{policy.review_from:g}-{policy.approve_above:g}{switch}-{policy.max_revisions}"
 
 
 def load_settings(env_file: Path | None = None) -> Settings:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from chimera_cli.cli.arguments import Limit
 from chimera_cli.cli.command import command, group
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import span, utc_now
@@ -15,7 +16,7 @@ app = group("See who decided what.")
 def list_events(
     terminal: Terminal,
     since: Annotated[str | None, typer.Option("--since", help="Only the last 90s, 15m, 2h or 1d.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=0, help="The last so many; 0 is all.")] = 50,
+    limit: Limit = 50,
 ) -> None:
     """List human decisions, oldest first."""
     from chimera_cli.views.documents import audit_document

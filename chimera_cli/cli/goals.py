@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from chimera_cli.cli.arguments import Limit
 from chimera_cli.cli.command import command, group
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import choice
@@ -15,7 +16,7 @@ app = group("See goals.")
 def list_goals(
     terminal: Terminal,
     status: Annotated[str | None, typer.Option("--status", help="Only goals of this status.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0 is all.")] = 50,
+    limit: Limit = 50,
 ) -> None:
     """List goals, newest first."""
     from chimera_cli.models.goal import GoalStatus

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from chimera_cli.cli.arguments import Handlers
 from chimera_cli.cli.command import command, single
 from chimera_cli.cli.planning import PlanRequest, check_words, dry_run, keep_planning, submit
 from chimera_cli.cli.terminal import Terminal
@@ -19,9 +20,7 @@ def plan(
     file: Annotated[Path | None, typer.Option("--file", help="A ready plan: plan.json or tasks.jsonl.")] = None,
     goal_text: Annotated[str | None, typer.Option("--goal", help="The goal in words, for a tasks.jsonl.")] = None,
     persona: Annotated[Path | None, typer.Option("--persona", help="Markdown with name, voice and directives.")] = None,
-    handlers: Annotated[
-        list[str] | None, typer.Option("--handlers", help="Module or file with your own kinds.")
-    ] = None,
+    handlers: Handlers = None,
     dry: Annotated[bool, typer.Option("--dry-run", help="Show the plan; write nothing.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the goal is over; 1 unless COMPLETED.")] = False,
     timeout: Annotated[str | None, typer.Option("--timeout", help="Wait no longer than this, such as 10m.")] = None,

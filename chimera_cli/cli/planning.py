@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from chimera_cli.models.task import Task, TaskSpec
     from chimera_cli.services.swarm import Swarm
 
-LONGEST_GOAL = 4000
-"""Characters of a goal."""
-
 
 @dataclass(frozen=True)
 class PlanRequest:
@@ -62,9 +59,19 @@ def check_words(goal: str | None, option: str | None, ready: bool, watch: bool) 
         if ready or watch:
             return ""
         raise InvalidInput("there is no goal", hint='chimera plan "Grow on Twitter", or --file plan.json')
-    if not words.strip() or len(words.strip()) > LONGEST_GOAL:
-        raise InvalidInput(f"a goal must have 1 to {LONGEST_GOAL} characters", hint="chimera plan -h")
-    return words.strip()
+    return _goal(words)
+
+
+def _goal(words: str) -> str:
+    from pydantic import TypeAdapter, ValidationError
+
+    from chimera_cli.models.words import Text
+
+    try:
+        return TypeAdapter(Text).validate_python(words)
+    except ValidationError as error:
+        reason = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
+        raise InvalidInput(f"the goal cannot be used: {reason}", hint='chimera plan "Grow on Twitter"') from None
 
 
 def dry_run(terminal: Terminal, request: PlanRequest) -> int:

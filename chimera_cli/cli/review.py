@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from chimera_cli.cli.arguments import As, Limit, OfGoal
 from chimera_cli.cli.command import command, group
 from chimera_cli.cli.deciding import decide_all
 from chimera_cli.cli.terminal import Terminal
@@ -13,15 +14,14 @@ from chimera_cli.exceptions import InvalidInput
 app = group("See and decide results that wait for a person.")
 
 Cards = Annotated[list[str], typer.Argument(metavar="CARD...", help="Ids, or their first 4 or more characters.")]
-As = Annotated[str | None, typer.Option("--as", help="Who decides; else CHIMERA_OPERATOR, else the system's user.")]
 
 
 @command(app, "list", example="chimera review list --json")
 def list_cards(
     terminal: Terminal,
     status: Annotated[str, typer.Option("--status", help="PENDING, APPROVED, REJECTED, EXPIRED or any.")] = "PENDING",
-    goal: Annotated[str | None, typer.Option("--goal", help="Only cards of this goal.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0 is all.")] = 50,
+    goal: OfGoal = None,
+    limit: Limit = 50,
 ) -> None:
     """List review cards, oldest first."""
     from chimera_cli.models.review import CardStatus

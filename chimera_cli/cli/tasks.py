@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from chimera_cli.cli.arguments import Handlers, Limit, OfGoal
 from chimera_cli.cli.command import command, group
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import choice, utc_now
@@ -15,9 +16,9 @@ app = group("See tasks, and add some to a live goal.")
 @command(app, "list", example="chimera tasks list --status FAILED --json")
 def list_tasks(
     terminal: Terminal,
-    goal: Annotated[str | None, typer.Option("--goal", help="Only tasks of this goal.")] = None,
+    goal: OfGoal = None,
     status: Annotated[str | None, typer.Option("--status", help="Only tasks of this status.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0 is all.")] = 50,
+    limit: Limit = 50,
 ) -> None:
     """List tasks in the order they were submitted; the failed are the dead letters."""
     from chimera_cli.models.task import TaskStatus
@@ -59,9 +60,7 @@ def add_tasks(
     terminal: Terminal,
     goal: Annotated[str, typer.Argument(help="The live goal's id, or the first 4 or more characters.")],
     file: Annotated[Path, typer.Option("--file", help="plan.json or tasks.jsonl.")],
-    handlers: Annotated[
-        list[str] | None, typer.Option("--handlers", help="Module or file with your own kinds.")
-    ] = None,
+    handlers: Handlers = None,
 ) -> None:
     """Add tasks to a live goal; a key that is there already is left as it is."""
     from chimera_cli.cli.plan_source import FileSource

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from chimera_cli.cli.arguments import Drain, Handlers, Kinds
 from chimera_cli.cli.command import command, single
 from chimera_cli.cli.processes import run_processes
 from chimera_cli.cli.terminal import Terminal
@@ -17,17 +18,11 @@ def worker(
     terminal: Terminal,
     count: Annotated[int, typer.Option("--count", min=1, max=10_000, help="Workers in each process.")] = 50,
     processes: Annotated[int, typer.Option("--processes", min=1, max=256, help="Processes to spread over.")] = 1,
-    kinds: Annotated[
-        list[str] | None, typer.Option("--kinds", help="Only tasks of this kind; may be repeated.")
-    ] = None,
-    handlers: Annotated[
-        list[str] | None, typer.Option("--handlers", help="Module or file with your own kinds.")
-    ] = None,
+    kinds: Kinds = None,
+    handlers: Handlers = None,
     burst: Annotated[bool, typer.Option("--burst", help="End when nothing is left to do.")] = False,
     max_tasks: Annotated[int | None, typer.Option("--max-tasks", min=1, help="End each process after so many.")] = None,
-    drain: Annotated[
-        str | None, typer.Option("--drain-timeout", help="How long running tasks may take after a signal, such as 60s.")
-    ] = None,
+    drain: Drain = None,
 ) -> int:
     """Run workers until a signal.
 

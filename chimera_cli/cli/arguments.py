@@ -1,0 +1,17 @@
+"""Options that several commands share, word for word."""
+
+from typing import Annotated
+
+import typer
+
+Handlers = Annotated[
+    list[str] | None, typer.Option("--handlers", help="Module or file with your own kinds; may be repeated.")
+]
+Kinds = Annotated[list[str] | None, typer.Option("--kinds", help="Only tasks of this kind; may be repeated.")]
+Drain = Annotated[
+    str | None, typer.Option("--drain-timeout", help="How long work in hand may take after a signal, such as 60s.")
+]
+Limit = Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0 is all.")]
+OfGoal = Annotated[str | None, typer.Option("--goal", help="Only of this goal.")]
+"""An id, or its first characters."""
+As = Annotated[str | None, typer.Option("--as", help="Who decides; else CHIMERA_OPERATOR, else the system's user.")]

@@ -1,0 +1,100 @@
+"""Settings that belong together, each group turning itself into the small policy value that the swarm is given."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chimera_cli.models.gate import GatePolicy, Route
+from chimera_cli.models.policy import RetryPolicy, WorkerPolicy
+
+Seconds = Annotated[float, Field(gt=0, le=10_000_000, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Group(BaseModel):
+    """Settings that belong together; unknown names are refused, so that a misspelt one is not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+
+
+class RetrySettings(Group):
+    """When a failed attempt is followed by another."""
+
+    base_s: Seconds = 2.0
+    """Seconds before the first retry; each further one waits twice as long: 2, 4, 8."""
+    longest_s: Seconds = 600.0
+    """Seconds that no retry waits longer than, jitter aside."""
+    jitter: Share = 0.1
+    """Share of the delay, 0 to 1, that is added at random at most."""
+
+    def policy(self) -> RetryPolicy:
+        """Say when a failed attempt is followed by another."""
+        return RetryPolicy(
+            base=timedelta(seconds=self.base_s), longest=timedelta(seconds=self.longest_s), jitter=self.jitter
+        )
+
+
+class GateSettings(Group):
+    """Which way a judged result goes."""
+
+    approve_above: Share = 0.90
+    """Confidence, 0 to 1: strictly above it a result is approved without a person."""
+    review_from: Share = 0.70
+    """Confidence, 0 to 1: from here up to `approve_above` a person decides."""
+    low_confidence: Literal["review", "reject"] = "review"
+    """What happens below `review_from`: `review` asks a person, `reject` sends the result back to be made again."""
+    max_revisions: Annotated[int, Field(ge=0, le=20)] = 2
+    """Times a rejected result is made again before a person sees it."""
+    policy_file: Path | None = None
+    """TOML file with the bands and word lists; empty for the built-in one."""
+
+    def over(self, base: GatePolicy) -> GatePolicy:
+        """Return the policy with what was set explicitly in place of its own; a changed one goes by another version, for
+        approvals are bound to the version."""
+        given = {name: getattr(self, name) for name in self.model_fields_set if name != "policy_file"}
+        merged = GatePolicy.model_validate({**base.model_dump(), **given})
+        if merged == base:
+            return base
+        switch = "" if merged.low_confidence is Route.REVIEW else f"-{merged.low_confidence}"
+        changed = f"{merged.review_from:g}-{merged.approve_above:g}{switch}-{merged.max_revisions}"
+        return merged.model_copy(update={"version": f"{base.version}+{changed}"})
+
+
+class JudgeSettings(Group):
+    """How results are scored."""
+
+    rubric_file: Path | None = None
+    """TOML file with the criteria; empty for the built-in rubric."""
+
+
+class ModelSettings(Group):
+    """The language model."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)] = "gpt-4o-mini"
+    """Name of the model as its provider calls it."""
+    timeout_s: Seconds = 60.0
+    """Seconds that one question may take, retries of the transport included."""
+
+
+class WorkerSettings(Group):
+    """How a worker runs a task."""
+
+    timeout_s: Seconds = 300.0
+    """Seconds that a handler without a timeout of its own may run."""
+    max_conflicts: Annotated[int, Field(ge=0, le=1000)] = 10
+    """Times a task runs again from fresh state after a version conflict, without costing an attempt."""
+    drain_s: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 60.0
+    """Seconds that running tasks may take to end after the first signal."""
+    max_output_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    """Bytes of JSON that a handler's output may have."""
+
+    def policy(self) -> WorkerPolicy:
+        """Say how a worker runs a task."""
+        return WorkerPolicy(
+            timeout=timedelta(seconds=self.timeout_s),
+            max_conflicts=self.max_conflicts,
+            drain=timedelta(seconds=self.drain_s),
+            max_output_bytes=self.max_output_bytes,
+        )
