@@ -15,20 +15,22 @@ app = single()
 def simulate(
     terminal: Terminal,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same story.")] = 7,
-    tasks: Annotated[int, typer.Option("--tasks", min=1, help="Filler tasks besides the story's own.")] = 24,
-    workers: Annotated[int, typer.Option("--workers", min=2, max=500, help="Workers, over two processes.")] = 12,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack's data, and say where.")] = False,
+    tasks: Annotated[
+        int, typer.Option("--tasks", min=1, max=10_000, help="Filler tasks besides the story's own.")
+    ] = 24,
+    workers: Annotated[int, typer.Option("--workers", min=4, max=500, help="Workers, over two processes.")] = 12,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack's data and the logs, and say where.")] = False,
 ) -> int:
-    """Run the whole swarm on a private stack and check it.
-
-    One goal goes through planner, queue, workers, judge, a scripted person and state, with faults on the way; then the
-    invariants are checked from the stores. Needs no server, no key and no configuration.
-    """
-    from chimera_cli.simulation.scenario import SimulationOptions, run_simulation
-    from chimera_cli.views.report import report_view
+    """Run one goal through planner, queue, workers, judge, a person and state, with faults, and check the invariants."""
+    from chimera_cli.simulation.options import SimulationOptions
+    from chimera_cli.simulation.scenario import run_simulation
+    from chimera_cli.views.simulation import report_view
+    from chimera_cli.views.simulation_watch import open_watch
 
     options = SimulationOptions(seed=seed, tasks=tasks, workers=workers, keep=keep)
-    live = terminal.console() if terminal.drawing and not terminal.options.json else None
-    report = run_simulation(options, say=terminal.note, console=live)
+    with open_watch(terminal.error_console(), terminal.note) as watch:
+        report = run_simulation(options, watch)
     terminal.show(report.model_dump(mode="json"), report_view(report))
+    if not report.ok:
+        terminal.complain(f"error: the simulation failed: {', '.join(report.failed)}")
     return 0 if report.ok else EXIT_FAILED

@@ -1,65 +1,39 @@
-"""The report at the end of a simulation: which invariants held, and the figures."""
+"""The report at the end of a simulation: the goal's life in order, the figures, and which invariants held."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
-
+from chimera_cli.models.simulation import SimulationReport
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, Words
-from chimera_cli.views.theme import BAD, GOOD
+from chimera_cli.views.theme import BAD, GOOD, QUIET
+
+_LIFE = (
+    Column("s", whole=True, number=True),
+    Column("who", spare=2),
+    Column("task"),
+    Column("kind", spare=1),
+    Column("what"),
+)
+_INVARIANTS = (Column("", whole=True), Column("invariant"), Column("detail"))
 
 
-class Invariant(Protocol):
-    """One thing that must hold."""
-
-    @property
-    def name(self) -> str:
-        """What must hold."""
-        ...
-
-    @property
-    def ok(self) -> bool:
-        """Whether it does."""
-        ...
-
-    @property
-    def detail(self) -> str:
-        """What was seen."""
-        ...
-
-
-class Report(Protocol):
-    """What is shown of a simulation."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether every invariant held."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """What it was run with."""
-        ...
-
-    @property
-    def goal_id(self) -> str:
-        """The goal it was about."""
-        ...
-
-    @property
-    def invariants(self) -> Sequence[Invariant]:
-        """What was checked."""
-        ...
-
-    @property
-    def figures(self) -> Mapping[str, Any]:
-        """What was measured."""
-        ...
+def report_view(report: SimulationReport) -> Shown:
+    """Show a report; the verdict comes last, where the eye is."""
+    life = [(f"{line.at_s:.2f}", line.who, line.task or "-", line.kind or "-", line.what) for line in report.life]
+    checked = [
+        (Cell("ok", GOOD) if check.ok else Cell("FAIL", BAD), check.name, check.detail) for check in report.invariants
+    ]
+    notices = [Words(text, QUIET) for text in (report.stand_in, report.lease) if text]
+    kept = [Words(f"kept: {report.kept}")] if report.kept else []
+    return Stack(
+        [
+            Grid("Life of the goal", _LIFE, life, mark="life"),
+            Facts([(name, str(value)) for name, value in report.figures.items()]),
+            Grid("Invariants", _INVARIANTS, checked, mark="invariant"),
+            Stack([*notices, *kept, verdict(report)], gap=False),
+        ]
+    )
 
 
-def report_view(report: Report) -> Shown:
-    """Show a report."""
-    columns = (Column("", whole=True), Column("invariant"), Column("detail"))
-    rows = [(Cell("ok", GOOD) if item.ok else Cell("FAIL", BAD), item.name, item.detail) for item in report.invariants]
-    figures = Facts([(name, str(value)) for name, value in report.figures.items()])
-    held = sum(item.ok for item in report.invariants)
-    verdict = f"{held} of {len(report.invariants)} invariants hold (seed {report.seed}, goal {report.goal_id})"
-    return Stack([figures, Grid("Invariants", columns, rows), Words(verdict, GOOD if report.ok else BAD)])
+def verdict(report: SimulationReport) -> Words:
+    """Say in a line how it went."""
+    held = sum(check.ok for check in report.invariants)
+    text = f"{held} of {len(report.invariants)} invariants hold (seed {report.seed}, goal {report.goal_id or '-'})"
+    return Words(text if report.ok else f"{text}; broken: {', '.join(report.failed)}", GOOD if report.ok else BAD)

@@ -114,3 +114,13 @@ def ledger_facts(snapshot: Snapshot) -> Facts:
         f" + {book.cancelled} cancelled + {book.live} live"
     )
     return Facts([("ledger", Cell(sum_line, GOOD) if book.balanced else Cell(f"{sum_line}  DOES NOT ADD UP", BAD))])
+
+
+def progress(snapshot: Snapshot) -> str:
+    """Say in a line how far the swarm is, for where no board can be drawn."""
+    book, queues = snapshot.ledger, snapshot.queues
+    held = f", {snapshot.to_review} to review" if snapshot.to_review else ""
+    return (
+        f"{book.finished} of {book.submitted} finished, {queues.waiting} waiting, {queues.running} running,"
+        f" {queues.to_judge + queues.judging} with judges{held}"
+    )
