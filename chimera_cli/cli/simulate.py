@@ -6,6 +6,7 @@ import typer
 
 from chimera_cli.cli.command import command, single
 from chimera_cli.cli.terminal import Terminal
+from chimera_cli.cli.watching import onlooker
 from chimera_cli.exceptions import EXIT_FAILED
 
 app = single()
@@ -21,14 +22,17 @@ def simulate(
     workers: Annotated[int, typer.Option("--workers", min=4, max=500, help="Workers, over two processes.")] = 12,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack's data and the logs, and say where.")] = False,
 ) -> int:
-    """Run one goal through planner, queue, workers, judge, a person and state, with faults, and check the invariants."""
+    """Run the whole swarm on a private stack and check it.
+
+    One goal goes through planner, queue, workers, judge, a scripted person and state, with faults on the way; then the
+    invariants are checked from the stores. Needs no server, no key and no configuration.
+    """
     from chimera_cli.simulation.options import SimulationOptions
     from chimera_cli.simulation.scenario import run_simulation
-    from chimera_cli.views.simulation import report_view
-    from chimera_cli.views.simulation_watch import open_watch
+    from chimera_cli.views.report import report_view
 
     options = SimulationOptions(seed=seed, tasks=tasks, workers=workers, keep=keep)
-    with open_watch(terminal.error_console(), terminal.note) as watch:
+    with onlooker(terminal) as watch:
         report = run_simulation(options, watch)
     terminal.show(report.model_dump(mode="json"), report_view(report))
     if not report.ok:
