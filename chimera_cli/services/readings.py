@@ -43,13 +43,12 @@ class Reading:
 
 
 def readings(text: str) -> Iterator[Reading]:
-    """Give every distinct reading of a text: a handful for ordinary texts, twenty-eight at most."""
-    seen: set[tuple[str, bool]] = set()
+    """Give every distinct reading of a text: two for an ordinary one, twenty-eight at most."""
+    seen: set[str] = set()
     for source in _sources(text):
-        for reading in _stack(source):
-            if (reading.text, reading.folded) not in seen:
-                seen.add((reading.text, reading.folded))
-                yield reading
+        if source.text not in seen:
+            seen.add(source.text)
+            yield from _stack(source)
 
 
 def _sources(text: str) -> Iterator[Reading]:
@@ -69,10 +68,13 @@ def _sources(text: str) -> Iterator[Reading]:
 def _stack(source: Reading) -> Iterator[Reading]:
     yield source
     plain = source.through(views.casefolded, folded=True)
-    yield plain
-    spelt = plain.through(views.joined, "joined letters")
-    unbroken = plain.through(views.unbroken, "joined words")
-    for reading in (spelt, unbroken):
-        yield reading
-    for reading in (plain, spelt, unbroken):
-        yield reading.through(views.deleeted, "leet", leet=True)
+    shapes = [plain]
+    for view, name in ((views.joined, "joined letters"), (views.unbroken, "joined words")):
+        shape = plain.through(view, name)
+        if shape is not plain:
+            shapes.append(shape)
+    for shape in shapes:
+        yield shape
+        leet = shape.through(views.deleeted, "leet", leet=True)
+        if leet is not shape:
+            yield leet

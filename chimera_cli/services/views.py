@@ -131,6 +131,8 @@ def deleeted(text: str) -> Rewritten:
 
     1, ! and | may stand for i or l, so every l becomes an i too, here and in the words looked for (see `skeleton`).
     """
+    if not disguised(text):
+        return text, SAME
     read = _WORDLIKE.sub(_deleet, text)
     return (text if read == text else skeleton(read)), SAME
 

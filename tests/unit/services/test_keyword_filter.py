@@ -307,22 +307,24 @@ def test_a_text_that_costs_too_many_steps_is_a_finding():
     assert [found.rule for found in KeywordFilter(LISTS, [endless]).findings("hello", "output")] == ["screen.timeout"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("unit", ["delete ", "password ", "a.", "%61", "QUJD", "p a s s ", "раss"])
-def test_the_cost_of_a_megabyte_grows_with_its_length_only(unit: str):
-    def spent(size: int) -> float:
+HOSTILE = ("delete ", "password ", "a.", "%61", "QUJD", "p a s s ", "раss", "<", "1 ", "secret= ")
+
+
+@pytest.mark.parametrize(("unit", "size"), [*((unit, 100_000) for unit in HOSTILE), ("delete ", 1_000_000)])
+def test_the_cost_of_a_long_text_grows_with_its_length_only(unit: str, size: int):
+    def steps_a_character(length: int) -> float:
         counted: list[Budget] = []
 
         def last(reading: Reading, budget: Budget):
             counted.append(budget)
             yield from ()
 
-        text = unit * (size // len(unit))
+        text = unit * (length // len(unit))
         found = KeywordFilter(LISTS, [last]).findings(text, "output")
         assert "screen.timeout" not in {finding.rule for finding in found}
         return counted[-1].spent / len(text)
 
-    assert spent(1_000_000) <= 1.1 * spent(10_000) < STEPS_PER_CHARACTER
+    assert steps_a_character(size) <= 1.1 * steps_a_character(size // 10) < STEPS_PER_CHARACTER
 
 
 def test_a_flood_of_findings_is_cut_at_five_a_rule():
