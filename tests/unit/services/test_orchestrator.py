@@ -1,0 +1,143 @@
+"""Housekeeping over small fakes; the real stores meet it in tests/integration."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.models.delivery import Dispatch
+from chimera_cli.models.policy import LeasePolicy
+from chimera_cli.models.telemetry import TelemetryEvent
+from chimera_cli.ports.record import Recorded
+from chimera_cli.services.orchestrator import BATCH, Orchestrator
+from tests.builders import a_dispatch, a_goal
+
+
+class Stores:
+    """Every port that the orchestrator uses, with one diary. `away` names what cannot be reached."""
+
+    shards = 1
+
+    def __init__(self) -> None:
+        self.diary: list[str] = []
+        self.away: set[str] = set()
+        self.waiting: list[Dispatch] = []
+        self.entries: list[str] = []
+        self.recorded = Recorded(new=0)
+        self.said: list[TelemetryEvent] = []
+
+    def _do(self, what: str, server: str) -> int:
+        self.diary.append(what)
+        if server in self.away:
+            raise BackendUnavailable(server, "gone")
+        return 0
+
+    async def promote(self) -> int:
+        return self._do("promote", "Redis")
+
+    async def reap(self, abandon_cap: int) -> int:
+        return self._do(f"reap {abandon_cap}", "Redis") or 2
+
+    async def expire(self) -> int:
+        return self._do("expire", "Redis")
+
+    async def settle(self) -> int:
+        return self._do("settle", "Redis")
+
+    async def sweep(self, keep: timedelta) -> int:
+        return self._do("sweep", "Redis")
+
+    async def resume_decided(self) -> int:
+        return self._do("resume", "Postgres")
+
+    @asynccontextmanager
+    async def dispatching(self, limit: int) -> AsyncIterator[list[Dispatch]]:
+        self._do("dispatch", "Postgres")
+        batch = self.waiting[:limit]
+        yield batch
+        del self.waiting[: len(batch)]
+
+    async def push_tasks(self, dispatches: list[Dispatch]) -> int:
+        self._do("push", "Redis")
+        return len(dispatches)
+
+    async def read(self, shard: int, limit: int) -> tuple[list[Any], str]:
+        self._do("read", "Redis")
+        return [], self.entries[0] if self.entries else ""
+
+    async def record(self, events: list[Any]) -> Recorded:
+        self._do("record", "Postgres")
+        return self.recorded
+
+    async def forget(self, tasks: Any, goals: Any) -> None:
+        self._do(f"forget {list(tasks)} {list(goals)}", "Redis")
+
+    async def trim(self, shard: int, last: str) -> None:
+        self._do(f"trim {last}", "Redis")
+        self.entries.pop(0)
+
+    def emit(self, event: TelemetryEvent) -> None:
+        self.said.append(event)
+
+
+@pytest.fixture
+def stores() -> Stores:
+    return Stores()
+
+
+@pytest.fixture
+def orchestrator(stores: Any) -> Orchestrator:
+    return Orchestrator(
+        stores,
+        stores,
+        stores,
+        registry=stores,
+        reviews=stores,
+        telemetry=stores,
+        policy=LeasePolicy(abandon_cap=3),
+    )
+
+
+async def test_a_tick_tells_how_much_it_did(orchestrator: Orchestrator, stores: Stores) -> None:
+    assert await orchestrator.tick() == 2
+    assert [event.fields for event in stores.said] == [{"step": "reap", "count": 2}]
+
+
+async def test_all_that_waits_is_dispatched_batch_after_batch(orchestrator: Orchestrator, stores: Stores) -> None:
+    stores.waiting = [a_dispatch(f"t{n}") for n in range(BATCH + 1)]
+    assert await orchestrator.dispatch() == BATCH + 1
+    assert stores.waiting == []
+
+
+async def test_nothing_is_marked_dispatched_when_the_queue_is_away(orchestrator: Orchestrator, stores: Stores) -> None:
+    stores.waiting, stores.away = [a_dispatch()], {"Redis"}
+    with pytest.raises(BackendUnavailable):
+        await orchestrator.dispatch()
+    assert len(stores.waiting) == 1
+
+
+async def test_events_are_trimmed_only_after_they_are_recorded_and_their_ends_forgotten(
+    orchestrator: Orchestrator, stores: Stores
+) -> None:
+    stores.entries = ["1-0"]
+    stores.recorded = Recorded(new=3, ended_tasks=(("g", "t"),), ended_goals=(a_goal("g"),))
+    assert await orchestrator.record() == 3
+    assert stores.diary == ["read", "record", "forget [('g', 't')] ['g']", "trim 1-0", "read"]
+    assert [event.name for event in stores.said] == ["goal.finished"]
+
+
+async def test_events_stay_while_the_record_is_away(orchestrator: Orchestrator, stores: Stores) -> None:
+    stores.entries, stores.away = ["1-0"], {"Postgres"}
+    with pytest.raises(BackendUnavailable):
+        await orchestrator.record()
+    assert stores.entries == ["1-0"]
+
+
+async def test_retries_and_takeovers_go_on_without_postgres(orchestrator: Orchestrator, stores: Stores) -> None:
+    stores.away = {"Postgres"}
+    with pytest.raises(BackendUnavailable):
+        await orchestrator.tick()
+    assert {"promote", "reap 3", "expire", "settle", "sweep"} <= set(stores.diary)

@@ -1,0 +1,73 @@
+from typing import Any
+
+import pytest
+
+from chimera_cli.exceptions import AlreadyDecided, BackendUnavailable
+from chimera_cli.models.review import Decision, ReviewCard
+from chimera_cli.models.telemetry import Level, TelemetryEvent
+from chimera_cli.services.review_service import TOO_LATE, ReviewService
+from tests.builders import a_card, a_task
+
+CARD = a_card(a_task(), 2)
+
+
+class Desk:
+    """The review port, the queue and the listener in one."""
+
+    def __init__(self, *, resumes: bool = True, queue_away: bool = False, decided: bool = False) -> None:
+        self.resumes, self.queue_away, self.decided = resumes, queue_away, decided
+        self.notes: dict[str, str] = {}
+        self.said: list[TelemetryEvent] = []
+
+    async def decide(self, card_id: str, decision: Decision, operator: str, reason: str) -> ReviewCard:
+        if self.decided:
+            raise AlreadyDecided(card_id, "APPROVED", "bob", None)
+        return CARD
+
+    async def unresumed(self) -> list[ReviewCard]:
+        return [CARD]
+
+    async def mark_resumed(self, card_id: str, note: str) -> None:
+        self.notes[card_id] = note
+
+    async def resume(self, card: ReviewCard) -> bool:
+        if self.queue_away:
+            raise BackendUnavailable("Redis", "gone")
+        return self.resumes
+
+    def emit(self, event: TelemetryEvent) -> None:
+        self.said.append(event)
+
+
+def service(desk: Any) -> ReviewService:
+    return ReviewService(desk, desk, desk)
+
+
+async def test_a_decision_is_carried_out_at_once_and_audited() -> None:
+    desk = Desk()
+    assert await service(desk).submit_decision(CARD.id, Decision.APPROVE, "ada") is CARD
+    assert desk.notes == {CARD.id: ""}
+    assert [(event.name, event.level) for event in desk.said] == [("review.decided", Level.AUDIT)]
+
+
+async def test_a_decision_is_kept_while_the_queue_is_away_and_carried_out_later() -> None:
+    desk = Desk(queue_away=True)
+    await service(desk).submit_decision(CARD.id, Decision.APPROVE, "ada")
+    assert desk.notes == {}
+    assert desk.said[-1].name == "backend.lost"
+    desk.queue_away = False
+    assert await service(desk).resume_decided() == 1
+    assert desk.notes == {CARD.id: ""}
+
+
+async def test_a_decision_that_came_too_late_says_so_on_its_card() -> None:
+    desk = Desk(resumes=False)
+    await service(desk).submit_decision(CARD.id, Decision.APPROVE, "ada")
+    assert desk.notes == {CARD.id: TOO_LATE}
+
+
+async def test_the_second_of_two_operators_changes_nothing() -> None:
+    desk = Desk(decided=True)
+    with pytest.raises(AlreadyDecided, match="bob"):
+        await service(desk).submit_decision(CARD.id, Decision.REJECT, "ada", "no")
+    assert (desk.notes, desk.said) == ({}, [])
