@@ -1,0 +1,120 @@
+"""What every long-running process does beside its work: signs of life and housekeeping, whatever server is away."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from chimera_cli.agents.base import BaseAgent, telemetry_event
+from chimera_cli.agents.outage import Outages
+from chimera_cli.agents.race import first
+from chimera_cli.models.agent import ProcessBeat
+from chimera_cli.ports.clock import Chance, ClockPort
+from chimera_cli.ports.registry import AgentRegistryPort
+from chimera_cli.ports.telemetry import TelemetryPort
+
+TICK = timedelta(seconds=0.5)
+"""Time between two rounds of housekeeping, give or take a quarter."""
+SLOWEST_TICK = timedelta(seconds=1)
+"""The same while a server is away: the chores of the other must still be done within a second."""
+GRACE = timedelta(seconds=2)
+"""How long a farewell may take that somebody may not hear."""
+
+
+class Housekeeper(Protocol):
+    """Does the chores that no single task calls for."""
+
+    async def tick(self) -> object:
+        """Do one bounded round; something true when there may be more to do at once."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PulseTools:
+    """What a pulse works with."""
+
+    registry: AgentRegistryPort
+    housekeeper: Housekeeper
+    telemetry: TelemetryPort
+    clock: ClockPort
+    chance: Chance
+
+
+async def _nothing() -> None:
+    return None
+
+
+class Pulse:
+    """Sets agents up, beats and keeps house for them while it is open, and tears them down."""
+
+    def __init__(
+        self,
+        agents: Sequence[BaseAgent],
+        tools: PulseTools,
+        *,
+        process: str,
+        period: timedelta,
+        each_beat: Callable[[], Awaitable[None]] = _nothing,
+    ) -> None:
+        """Args:
+        agents: One at least, all of one role.
+        tools: Ports.
+        process: Id of the process: host, pid and a random part.
+        period: Time between two beats.
+        each_beat: Done before each beat; the leases are prolonged here.
+        """
+        self.outages = Outages(process, tools.telemetry, tools.chance)
+        self._agents, self._tools = tuple(agents), tools
+        self._process, self._period, self._each_beat = process, period, each_beat
+        self._broom = asyncio.Lock()
+        self._loops: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        """Set up and start."""
+        for agent in self._agents:
+            await agent.setup()
+        self.say("agent.started", role=self._agents[0].role, count=len(self._agents))
+        self._loops = [asyncio.create_task(self._give_beats()), asyncio.create_task(self._keep_house())]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop, take leave and tear down."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await first(self.outages.attempt("beats", self._leave, None), self._tools.clock.sleep(GRACE))
+        for agent in self._agents:
+            await agent.teardown()
+        self.say("agent.stopped", role=self._agents[0].role, count=len(self._agents))
+
+    async def tick(self) -> object:
+        """Do one round of housekeeping now; None when it failed."""
+        async with self._broom:
+            return await self.outages.attempt("housekeeping", self._tools.housekeeper.tick, None)
+
+    def say(self, name: str, message: str = "", **fields: Any) -> None:
+        """Tell telemetry something in the process's name."""
+        self._tools.telemetry.emit(telemetry_event(self._process, name, message, fields=fields))
+
+    async def _give_beats(self) -> None:
+        while True:
+            await self._each_beat()
+            await self.outages.attempt("beats", self._beat, None)
+            await self._tools.clock.sleep(self._period)
+
+    async def _beat(self) -> None:
+        beats = tuple(agent.heartbeat() for agent in self._agents)
+        await self._tools.registry.beat(ProcessBeat(process=self._process, period=self._period, agents=beats))
+
+    async def _keep_house(self) -> None:
+        while True:
+            pace = TICK * (0.75 + self._tools.chance() / 2)
+            await self._tools.clock.sleep(max(pace, min(self.outages.pause("housekeeping"), SLOWEST_TICK)))
+            await self.tick()
+
+    async def _leave(self) -> None:
+        await self._tools.registry.leave(self._process)
