@@ -1,5 +1,6 @@
 """The one way into Postgres: an async engine that notices when the server has gone."""
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -8,6 +9,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from chimera_cli.adapters.migrations import HEAD
+from chimera_cli.adapters.postgres_connection import PatientConnection, connector
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.row import json_text
 from chimera_cli.exceptions import ConfigError, SchemaOutdated
@@ -16,7 +18,7 @@ DRIVER = "postgresql+psycopg"
 SCHEMES = ("postgresql", "postgres", DRIVER)
 EXAMPLE = "DATABASE_URL=postgresql://USER:PASSWORD@HOST/NAME"
 PATIENCE = {
-    "connect_timeout": 5,
+    "connect_timeout": 3,
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -50,12 +52,15 @@ def driver_url(database_url: str) -> URL:
     return url.set(drivername=DRIVER, query={**wanted, **given, "options": options})
 
 
-def open_engine(database_url: str, *, connections: int = 10) -> AsyncEngine:
+def open_engine(
+    database_url: str, *, connections: int = 10, answer_within: timedelta = PatientConnection.answer_within
+) -> AsyncEngine:
     """Make the engine that all Postgres adapters of a process share; nothing connects yet.
 
     Args:
         database_url: `postgresql://...`; everything libpq understands may stand in its query, such as `sslmode`.
         connections: How many connections are open at once at most.
+        answer_within: How long a statement may stay unanswered before its connection is given up.
     """
     arguments: dict[str, Any] = {
         "pool_size": connections,
@@ -64,6 +69,7 @@ def open_engine(database_url: str, *, connections: int = 10) -> AsyncEngine:
         # A connection that died while it lay in the pool is replaced, not handed out.
         "pool_pre_ping": True,
         "json_serializer": json_text,
+        "connect_args": {"async_creator_fn": connector(answer_within)},
     }
     return create_async_engine(driver_url(database_url), **arguments)
 

@@ -22,7 +22,7 @@ class Recorded(Noun):
     """(goal id, task id) of tasks that the batch shows as ended, known before or not, so that forgetting is repeated after
     a crash."""
     ended_goals: tuple[Goal, ...] = ()
-    """Goals whose last live task ended with this batch and that are terminal now."""
+    """Goals of those tasks that are terminal now, known before or not, for the same reason."""
 
 
 class RecordPort(Protocol):

@@ -120,6 +120,21 @@ async def test_an_ended_or_unknown_goal_takes_no_tasks(record: RecordPort) -> No
         await record.add_tasks("0" * 20, specs("b"))
 
 
+async def test_a_task_added_while_its_goal_ends_is_refused_or_keeps_the_goal_alive(record: RecordPort) -> None:
+    for _ in range(10):
+        goal, story = await submitted(record, "a")
+        events = [event.model_copy(update={"entry_id": goal.id + event.entry_id}) for event in story.tell("a", *DONE)]
+        recording = asyncio.create_task(record.record(events))
+        try:
+            await record.add_tasks(goal.id, specs("b"))
+            expected = (GoalStatus.ACTIVE, {TaskStatus.COMPLETED: 1, TaskStatus.PENDING: 1})
+        except WrongState:
+            expected = (GoalStatus.COMPLETED, {TaskStatus.COMPLETED: 1})
+        await asyncio.wait_for(recording, 5)
+        ended = await record.goal(goal.id)
+        assert (ended.status, ended.counts) == expected
+
+
 async def test_dispatching_hands_out_tasks_oldest_first_and_each_once(record: RecordPort) -> None:
     goal, _ = await submitted(record, "c", "a", "b", persona=Persona(name="Ada"))
     async with record.dispatching(2) as first:

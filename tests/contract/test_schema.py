@@ -1,7 +1,9 @@
 """The schema on a real Postgres: migrated is what the rows say, and roles notice when it is not."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
@@ -15,6 +17,7 @@ from sqlalchemy import NullPool, create_engine
 
 from chimera_cli.adapters import event_rows, migrations, review_rows, rows
 from chimera_cli.adapters.postgres_engine import check_schema, driver_url, open_engine
+from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_outbox import PostgresOutbox
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.row import Row
@@ -152,6 +155,20 @@ async def test_a_connection_cut_in_the_middle_is_unavailable_and_writes_nothing(
     with pytest.raises(BackendUnavailable):
         await dispatch()
     assert await record.undispatched() == 1
+    await engine.dispose()
+
+
+async def test_a_statement_without_an_answer_is_given_up(fresh_database: str) -> None:
+    engine = open_engine(fresh_database, answer_within=timedelta(milliseconds=300))
+
+    async def never_answered() -> None:
+        with postgres_errors():
+            async with engine.connect() as connection:
+                await connection.exec_driver_sql("SELECT pg_sleep(60)")
+
+    with pytest.raises(BackendUnavailable, match=r"no answer within 0\.3 s"):
+        await asyncio.wait_for(never_answered(), 5)
+    assert await PostgresRecord(engine).now()
     await engine.dispose()
 
 
