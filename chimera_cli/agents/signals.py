@@ -35,6 +35,7 @@ class Signals:
 def listening() -> Iterator[Signals]:
     """Receive SIGINT and SIGTERM of this process for a while; call it inside the running loop."""
     loop, signals = asyncio.get_running_loop(), Signals()
+    before = {number: signal.getsignal(number) for number in STOPPING}
     for number in STOPPING:
         loop.add_signal_handler(number, signals.receive, int(number))
     try:
@@ -42,3 +43,5 @@ def listening() -> Iterator[Signals]:
     finally:
         for number in STOPPING:
             loop.remove_signal_handler(number)
+            # asyncio leaves the system's own handler behind, not the one that it replaced.
+            signal.signal(number, before[number])

@@ -312,6 +312,16 @@ async def test_a_forced_end_without_a_queue_leaves_the_leases_to_lapse(shop: Sho
     assert shop.queue.told("give_back") == []
 
 
+async def test_a_lease_that_was_taken_over_meanwhile_is_not_counted_as_given_back(shop: Shop) -> None:
+    shop.queue.put(*tasks(2))
+    await shop.start(2)
+    shop.queue.errors["give_back"] = [StaleLease("t1", 1)]
+    await shop.signal()
+    await shop.signal()
+    assert await shop.exit_code() == 143
+    assert shop.ears.one("drain.ended").fields == {"running": 2, "given_back": 1}
+
+
 async def test_what_a_claim_brings_after_the_signal_is_given_back_unseen(shop: Shop) -> None:
     shop.queue.put(*tasks(2))
     shop.queue.on_claim = lambda: shop.signals.receive(SIGTERM)

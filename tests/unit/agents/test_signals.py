@@ -27,7 +27,7 @@ def test_signals_and_what_they_ask_for(received: list[int], stop: bool, force: b
 
 
 async def test_real_signals_arrive_while_listening_and_the_old_ways_return_after() -> None:
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     async with asyncio.timeout(5):
         with listening() as signals:
             signal.raise_signal(signal.SIGTERM)
@@ -35,4 +35,4 @@ async def test_real_signals_arrive_while_listening_and_the_old_ways_return_after
             signal.raise_signal(signal.SIGINT)
             await signals.force.wait()
     assert signals.exit_code == 130
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
