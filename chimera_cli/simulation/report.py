@@ -8,9 +8,10 @@ from pydantic import JsonValue
 
 from chimera_cli.models.simulation import InvariantCheck, LifeLine
 from chimera_cli.simulation.check import Check
+from chimera_cli.simulation.delivery_checks import waited_for_takeover
 from chimera_cli.simulation.evidence import Evidence
 from chimera_cli.simulation.features import FEATURES, most_at_once
-from chimera_cli.simulation.invariants import INVARIANTS, waited_for_takeover
+from chimera_cli.simulation.invariants import INVARIANTS
 from chimera_cli.simulation.options import BEAT_S, LEASE_S
 
 STAND_IN = "the model is a stand-in: canned answers over the real wire, no intelligence"

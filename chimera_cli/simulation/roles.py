@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-import chimera_cli
 from chimera_cli.exceptions import SwarmError
 
 OWN_VARIABLES = ("DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL")
@@ -137,17 +135,7 @@ def role_environment(variables: Mapping[str, str]) -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in OWN_VARIABLES and not name.startswith("CHIMERA_")
     }
-    return {**kept, **_import_path(kept), **variables}
-
-
-def _import_path(environment: Mapping[str, str]) -> dict[str, str]:
-    """Let the roles find this very package, also when it runs from a source tree that is not installed."""
-    try:
-        distribution("chimera-swarm")
-    except PackageNotFoundError:
-        root = str(Path(chimera_cli.__file__).parent.parent)
-        return {"PYTHONPATH": os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))}
-    return {}
+    return {**kept, **variables}
 
 
 def command_lines() -> str:

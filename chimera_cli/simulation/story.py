@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from chimera_cli.models.agent import FleetMember
 from chimera_cli.models.goal import GoalStatus
 from chimera_cli.models.identity import task_id
 from chimera_cli.models.review import ReviewCard
@@ -55,6 +56,7 @@ class Story:
         self._swarm, self._roles, self._folder = swarm, roles, folder
         self._options, self._watch = options, watch
         self._running: list[Role] = []
+        self._deciding = asyncio.Lock()
         self.goal_id = ""
         self.marks: list[Mark] = []
         self.homes: dict[str, str] = {}
@@ -72,7 +74,8 @@ class Story:
         await self._start_roles()
         planned = json.loads(await self._roles.finished(plan))
         self.goal_id = planned["goal_id"]
-        self._say("planner", f"planned {GOAL!r} as {len(planned['tasks'])} tasks")
+        goal = await self._swarm.record.goal(self.goal_id)
+        self._say("planner", f"planned {GOAL!r} as {len(planned['tasks'])} tasks", at=goal.created_at)
         extra = extra_tasks(self._options.tasks, self._options.seed)
         lines = "".join(f"{spec.model_dump_json(exclude_none=True)}\n" for spec in extra)
         (self._folder / EXTRA_FILE).write_text(lines)
@@ -100,10 +103,13 @@ class Story:
                 acts = (self._kill_holder(), self._operate(), self._look_on())
                 helpers = [group.create_task(act) for act in acts]
                 await self._until_over()
-                for helper in helpers:
-                    helper.cancel()
-        except* Exception as found:
-            raise found.exceptions[0] from None
+                # The command of a decision that ended the goal may itself not have ended.
+                async with self._deciding:
+                    for helper in helpers:
+                        helper.cancel()
+        except ExceptionGroup as group_of_one:
+            # The first to fail cancelled the others.
+            raise group_of_one.exceptions[0] from None
 
     async def _until_over(self) -> None:
         patience = PATIENCE + A_FILLER * self._options.tasks
@@ -127,6 +133,7 @@ class Story:
         hostage = task_id(self.goal_id, HOSTAGE)
         while True:
             fleet = await self._swarm.registry.fleet()
+            self._learn_homes(fleet)
             for holder in (member for member in fleet if member.task_id == hostage):
                 role = _role_of(self._running, holder.process)
                 if role is not None:
@@ -147,7 +154,8 @@ class Story:
             now = utc_now()
             if cards and all(now - seen.setdefault(card.id, now) >= HOLD for card in cards):
                 turn += 1
-                await self._approve(cards, turn)
+                async with self._deciding:
+                    await self._approve(cards, turn)
             await _nap(POLL)
 
     async def _approve(self, cards: Sequence[ReviewCard], turn: int) -> None:
@@ -162,15 +170,18 @@ class Story:
     async def _look_on(self) -> None:
         while True:
             snapshot = await self._swarm.snapshot()
-            for member in snapshot.fleet:
-                role = _role_of(self._running, member.process)
-                if role is not None:
-                    self.homes[member.id] = role.name
+            self._learn_homes(snapshot.fleet)
             self._watch.look(snapshot)
             await _nap(PERIOD)
 
-    def _say(self, who: str, what: str, task: str = "") -> None:
-        self.marks.append(Mark(at=utc_now(), who=who, what=what, task_id=task))
+    def _learn_homes(self, fleet: Sequence[FleetMember]) -> None:
+        for member in fleet:
+            role = _role_of(self._running, member.process)
+            if role is not None:
+                self.homes[member.id] = role.name
+
+    def _say(self, who: str, what: str, task: str = "", *, at: datetime | None = None) -> None:
+        self.marks.append(Mark(at=at or utc_now(), who=who, what=what, task_id=task))
         self._watch.say(f"{who}: {what}")
 
 
