@@ -61,7 +61,7 @@ class Root(TyperGroup):
         run = super().main
 
         def call() -> Any:
-            return run(given, prog_name or "chimera", complete_var, standalone_mode=False, obj=terminal, **extra)
+            return run(given, "chimera", complete_var, standalone_mode=False, obj=terminal, **extra)
 
         sys.exit(guarded(call, terminal, given))
 

@@ -34,6 +34,11 @@ def guarded(call: Callable[[], Any], terminal: Terminal, arguments: Sequence[str
         return _say(terminal, error.code, error.message, error.hint, error.exit_code, error.retryable)
     except typer.Exit as leave:
         return leave.exit_code
+    except SystemExit as leave:
+        # Typer catches a broken pipe itself and leaves with 1.
+        if isinstance(leave.__context__, BrokenPipeError):
+            return 0
+        raise
     except Exception as error:
         if usage := _usage(error):
             terminal.options.json = terminal.options.json or "--json" in _before_dashes(arguments)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from chimera_cli.cli.arguments import Drain
 from chimera_cli.cli.command import command, single
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import span
@@ -16,10 +17,7 @@ def judge(
     terminal: Terminal,
     count: Annotated[int, typer.Option("--count", min=1, max=10_000, help="Judges in this process.")] = 4,
     burst: Annotated[bool, typer.Option("--burst", help="End when nothing is left to judge.")] = False,
-    drain: Annotated[
-        str | None,
-        typer.Option("--drain-timeout", help="How long results in hand may take after a signal, such as 60s."),
-    ] = None,
+    drain: Drain = None,
 ) -> int:
     """Run judges until a signal.
 
