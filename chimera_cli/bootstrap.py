@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.adapters.instructor_llm import InstructorLLM, ModelEndpoint
 from chimera_cli.adapters.keys import Keys
@@ -28,7 +29,6 @@ from chimera_cli.models.persona import Persona
 from chimera_cli.models.plan import Plan
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.orchestrator import Orchestrator
-from chimera_cli.services.persona_file import load_persona as read_persona
 from chimera_cli.services.planning import PlanningService
 from chimera_cli.services.review_service import ReviewService
 from chimera_cli.services.swarm import Swarm
@@ -38,7 +38,6 @@ __all__ = [
     "check_ready",
     "connect",
     "draft_plan",
-    "load_persona",
     "load_registry",
     "open_model",
     "open_swarm",
@@ -62,49 +61,33 @@ async def open_swarm(settings: Settings, *, telemetry: TelemetryPort, need_redis
         BackendUnavailable: A server is away.
         SchemaOutdated: The database has another release's schema.
     """
-    keys = Keys(settings.namespace, settings.shards)
     engine = open_engine(settings.database_url.get_secret_value())
     try:
         await _within(check_schema(engine), "Postgres")
         async with open_redis(settings.redis_url.get_secret_value(), required=need_redis) as client:
             if need_redis:
-                await check_shards(client, keys)
-            record, reviews = PostgresRecord(engine), PostgresReview(engine)
-            yield _swarm(settings, telemetry, client, keys, record, reviews, PostgresOutbox(engine))
+                await check_shards(client, Keys(settings.namespace, settings.shards))
+            yield _swarm(settings, telemetry, client, engine)
     finally:
         await engine.dispose()
 
 
-def _swarm(
-    settings: Settings,
-    telemetry: TelemetryPort,
-    client: RedisClient,
-    keys: Keys,
-    record: PostgresRecord,
-    reviews: PostgresReview,
-    outbox: PostgresOutbox,
-) -> Swarm:
-    policy = settings.lease_policy()
-    queue = RedisTaskQueue(client, keys, policy)
-    registry = RedisAgentRegistry(client, keys)
+def _swarm(settings: Settings, telemetry: TelemetryPort, client: RedisClient, engine: AsyncEngine) -> Swarm:
+    keys, policy = Keys(settings.namespace, settings.shards), settings.lease_policy()
+    record, reviews = PostgresRecord(engine), PostgresReview(engine)
+    queue, registry = RedisTaskQueue(client, keys, policy), RedisAgentRegistry(client, keys)
     review_service = ReviewService(reviews, queue, telemetry)
-    orchestrator = Orchestrator(
-        queue,
-        RedisEventStream(client, keys),
-        record,
-        registry=registry,
-        reviews=review_service,
-        telemetry=telemetry,
-        policy=policy,
-    )
+    events = RedisEventStream(client, keys)
     return Swarm(
         queue=queue,
         state=RedisGlobalState(client, keys),
         registry=registry,
         record=record,
         reviews=reviews,
-        outbox=outbox,
-        orchestrator=orchestrator,
+        outbox=PostgresOutbox(engine),
+        orchestrator=Orchestrator(
+            queue, events, record, registry=registry, reviews=review_service, telemetry=telemetry, policy=policy
+        ),
         review_service=review_service,
         telemetry=telemetry,
         clock=SystemClock(),
@@ -173,11 +156,6 @@ def load_registry(settings: Settings, handlers: Sequence[str] = ()) -> HandlerRe
         ConfigError: A module cannot be loaded or holds no handler.
     """
     return load_handlers([*settings.handlers, *handlers])
-
-
-def load_persona(path: Path) -> Persona:
-    """Read a persona file. Raises InvalidInput."""
-    return read_persona(path)
 
 
 async def draft_plan(

@@ -19,8 +19,7 @@
     +-- LLMError               exit 1   the model answered, and the answer is of no use
     +-- HandlerError           exit 1   a handler broke its contract; never retried
     +-- RetriesExhausted       exit 1   the last allowed attempt failed
-    +-- WaitTimeout            exit 7   what was waited for did not happen in time
-    `-- ConfirmationNeeded     exit 8   a change that asks first was not confirmed
+    `-- WaitTimeout            exit 7   what was waited for did not happen in time
 
 Each error carries the ids a caller needs as fields, builds its own sentence, and may carry a hint: one line that mends it.
 """
@@ -42,8 +41,6 @@ EXIT_CONFIG = 6
 """Configuration, credentials or schema; the same command will fail again."""
 EXIT_TIMEOUT = 7
 """Waiting took longer than allowed."""
-EXIT_UNCONFIRMED = 8
-"""A confirmation was needed and not given."""
 
 
 class SwarmError(Exception):
@@ -256,10 +253,3 @@ class WaitTimeout(SwarmError):
     code = "timeout"
     exit_code = EXIT_TIMEOUT
     retryable = True
-
-
-class ConfirmationNeeded(SwarmError):
-    """A change that asks first was not confirmed."""
-
-    code = "unconfirmed"
-    exit_code = EXIT_UNCONFIRMED
