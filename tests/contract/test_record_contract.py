@@ -3,7 +3,7 @@
 import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -124,7 +124,7 @@ async def test_an_ended_or_unknown_goal_takes_no_tasks(record: RecordPort) -> No
 
 async def test_a_task_added_while_its_goal_ends_is_refused(record: RecordPort, fresh_database: str) -> None:
     goal, story = await submitted(record, "a")
-    with goal_held(fresh_database, goal.id) as blocked:
+    async with goal_held(fresh_database, goal.id) as blocked:
         ending = asyncio.create_task(record.record(story.tell("a", *DONE)))
         await blocked(1)
         adding = asyncio.create_task(record.add_tasks(goal.id, specs("b")))
@@ -326,7 +326,7 @@ async def test_a_goal_fails_when_the_replacement_fails_and_no_replan_is_left(rec
 async def test_of_planners_at_once_one_replans(record: RecordPort, fresh_database: str) -> None:
     goal, story = await submitted(record, "a", max_replans=3)
     await record.record(story.tell("a", "task.failed", error="boom"))
-    with goal_held(fresh_database, goal.id) as blocked:
+    async with goal_held(fresh_database, goal.id) as blocked:
         planners = [asyncio.create_task(record.replan(goal.id, 0, specs(f"by-{name}"))) for name in "xyz"]
         await blocked(3)
     assert sorted(await asyncio.wait_for(asyncio.gather(*planners), 5)) == [False, False, True]
@@ -445,18 +445,22 @@ async def test_the_stores_clock_answers_with_a_time_zone(record: RecordPort) -> 
     assert (await record.now()).utcoffset() == timedelta(0)
 
 
-@contextmanager
-def goal_held(database: str, goal_id: str) -> Iterator[Callable[[int], Awaitable[None]]]:
+@asynccontextmanager
+async def goal_held(database: str, goal_id: str) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
     """Keep everyone from changing a goal; gives a function that waits until so many sessions stand in line."""
-    with psycopg.connect(database) as holder, psycopg.connect(database, autocommit=True) as watcher:
-        holder.execute("SELECT FROM goals WHERE id = %s FOR NO KEY UPDATE", [goal_id])
+    connect = psycopg.AsyncConnection.connect
+    async with await connect(database) as holder, await connect(database, autocommit=True) as watcher:
+        await holder.execute("SELECT FROM goals WHERE id = %s FOR NO KEY UPDATE", [goal_id])
+
+        async def waiting() -> int:
+            in_line = await watcher.execute(
+                "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            return in_line.rowcount
 
         async def blocked(wanted: int) -> None:
-            waiting = (
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
             async with asyncio.timeout(5):
-                while watcher.execute(waiting).fetchone() != (wanted,):
-                    await asyncio.sleep(0)
+                while await waiting() < wanted:
+                    pass
 
         yield blocked
