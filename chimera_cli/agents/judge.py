@@ -1,11 +1,12 @@
 """The agent that judges results: checks, score, gate, one answer. Whatever goes wrong, a person decides: it fails closed."""
 
+import asyncio
 import traceback
 from dataclasses import dataclass, field
 
 from chimera_cli.agents.crew import CrewAgent
 from chimera_cli.agents.outcome import Outcome, commit
-from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.exceptions import BackendUnavailable, ConfigError
 from chimera_cli.models.agent import Role
 from chimera_cli.models.delivery import Delivery, Stage
 from chimera_cli.models.gate import GateDecision, Judgement, Route
@@ -54,7 +55,8 @@ class JudgeAgent(CrewAgent):
         if isinstance(verdict, RetryDecision):
             await self._put_back(delivery, verdict)
         else:
-            await self._route(delivery, self._judge(delivery, verdict))
+            # Screening takes a second for a megabyte, and beats must not wait for it.
+            await self._route(delivery, await asyncio.to_thread(self._judge, delivery, verdict))
 
     async def score_result(self, delivery: Delivery) -> Verdict:
         """Score a result by the rubric; without the model where its answer could not change the route.
@@ -71,13 +73,13 @@ class JudgeAgent(CrewAgent):
     async def _verdict(self, delivery: Delivery) -> Verdict | RetryDecision:
         try:
             return await self.score_result(delivery)
-        except BackendUnavailable as error:
+        except (BackendUnavailable, ConfigError) as error:
             decision = self._decide_retry(delivery, error)
             return decision if decision.retry else self._unscored(decision.error)
         except Exception as error:
             return self._unscored(self._report(delivery, error))
 
-    def _decide_retry(self, delivery: Delivery, error: BackendUnavailable) -> RetryDecision:
+    def _decide_retry(self, delivery: Delivery, error: BackendUnavailable | ConfigError) -> RetryDecision:
         return decide_retry(
             error,
             self.tools.retry,

@@ -66,7 +66,7 @@ class Runs:
     def lose(self, lease: Lease) -> None:
         """End the run whose lease holds no longer; one whose answer is on its way will hear it from the queue."""
         run = self._live.get(lease.agent)
-        if run is None or run.lease != lease or run.agent.answering or run.lost:
+        if run is None or run.lease != lease or run.agent.answering or run.lost or run.task.done():
             return
         said = "the lease was lost, so the run is ended"
         run.agent.log_event("task.stale", said, level=Level.WARN, task=lease.task_id, generation=lease.generation)

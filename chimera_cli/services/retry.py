@@ -5,7 +5,8 @@
 | ModelThrottled | retry, costs nothing, parks the lane | others would meet it too |
 | BackendUnavailable of Redis, Postgres | retry, costs nothing | our own outage uses up nobody's attempts |
 | BackendUnavailable of anything else | retry, costs an attempt | a model that never answers must end somewhere |
-| HandlerError, ConfigError | FAILED at once | another attempt would end the same way |
+| ConfigError | retry after 30 s, costs nothing, parks the lane | a refused key is mended by a person, not paid for by a night's tasks |
+| HandlerError | FAILED at once | another attempt would end the same way |
 | anything else, LLMError and TimeoutError too | retry, costs an attempt | it may have been bad luck |
 
 What costs nothing is bounded by the task's deadline only, and shows as DELAYED while it waits.
@@ -29,8 +30,8 @@ from chimera_cli.models.noun import Noun
 from chimera_cli.models.policy import RetryPolicy
 from chimera_cli.ports.clock import Chance
 
-PERMANENT = (HandlerError, ConfigError)
-"""Errors that another attempt cannot mend."""
+MENDING = timedelta(seconds=30)
+"""How long a lane rests while somebody mends the configuration."""
 OWN_BACKENDS = frozenset({"redis", "postgres", "postgresql"})
 """The swarm's own servers, as BackendUnavailable names them, in lower case."""
 LONGEST_REASON = 2000
@@ -62,8 +63,10 @@ def decide_retry(
 ) -> RetryDecision:
     """Decide what follows when attempt number `attempt`, counted from 1, ended with `error`."""
     reason = describe(error)
-    if isinstance(error, PERMANENT):
+    if isinstance(error, HandlerError):
         return RetryDecision.fail(reason)
+    if isinstance(error, ConfigError):
+        return RetryDecision(retry=True, error=reason, delay=MENDING, costs_attempt=False, park=MENDING)
     if isinstance(error, ModelThrottled):
         delay = error.retry_after + jitter(policy.base, policy, chance)
         return RetryDecision(retry=True, error=reason, delay=delay, costs_attempt=False, park=error.retry_after)

@@ -158,9 +158,12 @@ async def test_a_throttled_judge_parks_the_lane_and_costs_nothing() -> None:
     assert answers[1][-1] is False
 
 
-@pytest.mark.parametrize(
-    "error", [LLMError("the model refused"), ConfigError("the key is refused"), ValueError("a bug")], ids=repr
-)
+async def test_a_refused_key_does_not_flood_the_reviewers() -> None:
+    park, retry = await Court(ConfigError("the key is refused")).answers(result(attempt=4))
+    assert (park[0], retry[0], retry[-1]) == ("park", "retry", False)
+
+
+@pytest.mark.parametrize("error", [LLMError("the model refused"), ValueError("a bug")], ids=repr)
 async def test_whatever_goes_wrong_while_scoring_a_person_decides(error: Exception) -> None:
     name, judgement = await Court(error).judgement(result())
     assert (name, judgement.verdict.confidence) == ("hold", None)

@@ -19,6 +19,7 @@ from chimera_cli.models.policy import WorkerPolicy
 from chimera_cli.models.result import StateChange, TaskOutcome, VersionedValue
 from chimera_cli.models.task import Phase
 from chimera_cli.models.telemetry import Level
+from chimera_cli.services.retry import MENDING
 from tests.unit.agents.crew_fakes import NOON, Ears, FakeQueue, FakeState, HastyClock, delivery, lease, quiet
 
 
@@ -187,9 +188,10 @@ async def test_a_malformed_task_is_failed_with_what_is_wrong_with_it() -> None:
     assert bench.ears.one("task.failed").level is Level.ERROR
 
 
-async def test_a_refused_key_is_failed_at_once() -> None:
-    [(name, _, error)] = await Bench(raising(ConfigError("the key is refused"))).answers(delivery())
-    assert (name, error) == ("fail", "the key is refused")
+async def test_a_refused_key_waits_to_be_mended_and_uses_up_no_attempts() -> None:
+    park, retry = await Bench(raising(ConfigError("the key is refused"))).answers(delivery(attempt=4))
+    assert park == ("park", lease(), MENDING)
+    assert retry == ("retry", lease(), MENDING, "the key is refused", False)
 
 
 async def test_a_throttled_task_parks_its_lane_first_and_costs_no_attempt() -> None:

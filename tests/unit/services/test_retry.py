@@ -13,7 +13,7 @@ from chimera_cli.exceptions import (
     SwarmError,
 )
 from chimera_cli.models.policy import RetryPolicy
-from chimera_cli.services.retry import RetryDecision, backoff, decide_retry, describe
+from chimera_cli.services.retry import MENDING, RetryDecision, backoff, decide_retry, describe
 
 POLICY = RetryPolicy()
 
@@ -52,7 +52,7 @@ def test_jitter_comes_only_on_top_and_is_at_most_a_tenth(attempt: int, delay: fl
         (BackendUnavailable("Postgres", "refused"), True, False, None),
         (ModelThrottled(seconds(30)), True, False, seconds(30)),
         (HandlerError("returned a set"), False, True, None),
-        (ConfigError("the key is refused"), False, True, None),
+        (ConfigError("the key is refused"), True, False, MENDING),
     ],
     ids=lambda value: type(value).__name__,
 )
