@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 
 from chimera_cli.exceptions import EXIT_FAILED
 
+COMMAND = (sys.executable, "-m", "chimera_cli")
+"""How a child is started."""
 PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
 """What the parent gets and what its children get: a closed terminal drains them, for they live in sessions of their own."""
 
 
 async def run_processes(count: int, say: Callable[[str], None], arguments: Sequence[str] | None = None) -> int:
     """Run `count` copies of this command line, each as one process; returns the worst exit code."""
-    child = [sys.executable, "-m", "chimera_cli", *without_processes(sys.argv[1:] if arguments is None else arguments)]
+    child = [*COMMAND, *without_processes(sys.argv[1:] if arguments is None else arguments)]
     # Each in a session of its own: Ctrl-C in a terminal would reach them twice, by the terminal and by us, and force them.
     children = [await asyncio.create_subprocess_exec(*child, start_new_session=True) for _ in range(count)]
     loop = asyncio.get_running_loop()
