@@ -136,7 +136,7 @@ async def run_planner(settings: Settings, options: PlannerOptions, telemetry: Te
     async with _opened(settings, telemetry) as (swarm, llm):
         planning = PlanningService(llm, kinds, timeout=settings.model_timeout())
         agent = PlannerAgent(planning, telemetry, swarm.clock)
-        duty = partial(agent.replan_once, swarm.record)
+        duty = partial(agent.replan_once, swarm.record, swarm.queue)
         watch = Watch(agent, duty, _pool_tools(swarm), process=_process_id(), beat=settings.lease_policy().beat)
         with listening() as signals:
             return await watch.run(signals)

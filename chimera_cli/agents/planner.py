@@ -9,6 +9,7 @@ from chimera_cli.models.plan import Plan
 from chimera_cli.models.task import TaskSpec
 from chimera_cli.models.telemetry import Level
 from chimera_cli.ports.clock import ClockPort
+from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.record import RecordPort
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.planning import PlanningService
@@ -38,11 +39,11 @@ class PlannerAgent(BaseAgent):
         self.log_event("goal.planned", goal=goal, tasks=len(plan.tasks))
         return plan
 
-    async def run(self, record: RecordPort) -> int:
+    async def run(self, record: RecordPort, queue: TaskQueuePort) -> int:
         """Do one round of the watch; see `replan_once`."""
-        return await self.replan_once(record)
+        return await self.replan_once(record, queue)
 
-    async def replan_once(self, record: RecordPort) -> int:
+    async def replan_once(self, record: RecordPort, queue: TaskQueuePort) -> int:
         """Replan every goal that waits for it, oldest first, and return how many were changed.
 
         A goal for which the model gives nothing valid becomes FAILED. An unreachable model changes nothing: the goal waits.
@@ -50,10 +51,10 @@ class PlannerAgent(BaseAgent):
         waiting = await record.goals(status=GoalStatus.REPLANNING, limit=0)
         changed = 0
         for goal in reversed(waiting):
-            changed += await self._replan(record, goal)
+            changed += await self._replan(record, queue, goal)
         return changed
 
-    async def _replan(self, record: RecordPort, goal: Goal) -> bool:
+    async def _replan(self, record: RecordPort, queue: TaskQueuePort, goal: Goal) -> bool:
         self.status = AgentStatus.BUSY
         try:
             tasks = await self._redraft(record, goal)
@@ -62,6 +63,9 @@ class PlannerAgent(BaseAgent):
             self.status = AgentStatus.IDLE
         if won:
             self.log_event("goal.replanned", goal=goal.id, tasks=len(tasks))
+        if won and not tasks:
+            # The goal has FAILED, and no event tells of it: what the queue still holds of it goes now.
+            await queue.forget([], [goal.id])
         return won
 
     async def _redraft(self, record: RecordPort, goal: Goal) -> tuple[TaskSpec, ...]:

@@ -60,6 +60,16 @@ class Record:
         return True
 
 
+class Queue:
+    """Notes which goals are forgotten."""
+
+    def __init__(self):
+        self.forgotten = []
+
+    async def forget(self, tasks, goals):
+        self.forgotten += goals
+
+
 def a_planner(*answers):
     said = Said()
     return PlannerAgent(PlanningService(scripted(*answers), {"noop": None}), said, Clock()), said
@@ -87,8 +97,9 @@ async def test_a_planner_without_a_valid_plan_is_idle_again():
 
 async def test_goals_that_wait_are_replanned_oldest_first():
     planner, said = a_planner(GOOD, GOOD)
-    record = Record(waiting("a"), waiting("b", replans=1))
-    assert await planner.replan_once(record) == 2
+    record, queue = Record(waiting("a"), waiting("b", replans=1)), Queue()
+    assert await planner.replan_once(record, queue) == 2
+    assert queue.forgotten == []
     assert record.replanned == [("a" * 20, ["new"]), ("b" * 20, ["new"])]
     assert [event.name for event in said.events] == ["goal.replanned"] * 2
 
@@ -99,23 +110,24 @@ async def test_a_goal_that_somebody_else_replanned_is_left_alone():
     record = Record(goal)
     record.waiting[goal.id] = goal
     record.replan = lambda *_: asyncio.sleep(0, False)
-    assert await planner.replan_once(record) == 0
+    assert await planner.replan_once(record, Queue()) == 0
     assert said.events == []
 
 
 @pytest.mark.parametrize("answers", [(BAD, BAD, BAD), (LLMError("nonsense"),)])
 async def test_a_goal_for_which_nothing_valid_comes_is_given_up(answers):
     planner, _ = a_planner(*answers)
-    record = Record(waiting("a"))
-    assert await planner.replan_once(record) == 1
+    record, queue = Record(waiting("a")), Queue()
+    assert await planner.replan_once(record, queue) == 1
     assert record.replanned == [("a" * 20, [])]
+    assert queue.forgotten == ["a" * 20]
 
 
 async def test_an_absent_model_leaves_the_goal_waiting():
     planner, _ = a_planner(BackendUnavailable("the model", "gone"))
     record = Record(waiting("a"))
     with pytest.raises(BackendUnavailable):
-        await planner.replan_once(record)
+        await planner.replan_once(record, Queue())
     assert record.replanned == []
     assert planner.status is AgentStatus.IDLE
 
@@ -123,5 +135,5 @@ async def test_an_absent_model_leaves_the_goal_waiting():
 async def test_one_run_is_one_round_of_the_watch():
     planner, _ = a_planner(GOOD)
     record = Record(waiting("a"))
-    assert await planner.run(record) == 1
-    assert await planner.run(record) == 0
+    assert await planner.run(record, Queue()) == 1
+    assert await planner.run(record, Queue()) == 0
