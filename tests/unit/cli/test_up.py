@@ -1,10 +1,17 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.unit.cli.fakes import run
 
 
 def test_up_starts_and_migrates_and_down_stops_and_both_may_be_repeated(folder: Path) -> None:
+    # The servers get a bare environment, so the stand-in model is found only when the package is installed.
+    if subprocess.run([sys.executable, "-c", "import chimera_cli"], cwd="/", env={}, capture_output=True).returncode:
+        pytest.skip("chimera is not installed in this environment")
     (folder / ".env").unlink()
     try:
         first = run("up", "--folder", "stack", "--json")
