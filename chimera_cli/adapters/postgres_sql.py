@@ -169,9 +169,11 @@ CARD_TO_RERUN = _statement("""
     SELECT id, judgement FROM cards
     WHERE task_id = :task_id AND generation <= :generation AND status = 'APPROVED'
       AND NOT EXISTS (SELECT FROM audit WHERE audit.card_id = cards.id AND audit.action = 'rerun')
-      AND NOT EXISTS (SELECT FROM cards AS later WHERE later.task_id = cards.task_id AND later.generation > cards.generation)
+      AND NOT EXISTS (SELECT FROM cards AS later WHERE later.task_id = cards.task_id
+                      AND later.generation > cards.generation AND later.generation <= :generation)
 """)
-"""The last card of a task, when it was approved and not noted yet."""
+"""The last card of a task up to a claim, when it was approved and not noted yet. The new result may already be held: its card,
+made within the same batch of events, is a later claim's."""
 
 NOTE_CARD = _statement("UPDATE cards SET note = :note WHERE id = :id")
 """Tell the reviewer what happened after the decision."""

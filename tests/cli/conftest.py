@@ -1,0 +1,66 @@
+"""Whole swarms for whole-line tests: each with a namespace and a database of its own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+
+import pytest
+
+from chimera_cli.local.process import free_port
+from chimera_cli.local.stand_in import API_KEY, MODEL_NAME, StandInServer
+from tests.cli.driver import KINDS, Line
+from tests.servers import Servers
+
+NUMBERS = count(1)
+NewLine = Callable[..., Line]
+
+
+@pytest.fixture(scope="session")
+def model_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The stand-in model as a process, shared by the whole run."""
+    server = StandInServer(tmp_path_factory.mktemp("model"), free_port(), seed=7)
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def new_line(servers: Servers, model_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewLine]:
+    """Makes swarms that differ in their settings; all end with the run."""
+    with ExitStack() as ends:
+
+        def make(**settings: str) -> Line:
+            database = servers.new_database()
+            ends.callback(servers.drop_database, database)
+            line = Line(
+                tmp_path_factory.mktemp("line"),
+                **{
+                    "DATABASE_URL": servers.postgres.url_of(database),
+                    "REDIS_URL": servers.redis.url,
+                    "OPENAI_BASE_URL": model_url,
+                    "OPENAI_API_KEY": API_KEY,
+                    "CHIMERA_MODEL__NAME": MODEL_NAME,
+                    "CHIMERA_NAMESPACE": f"cli-{next(NUMBERS)}",
+                    "CHIMERA_RETRY__BASE_S": "0.1",
+                    **settings,
+                },
+            )
+            ends.callback(line.close)
+            return line
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def line(new_line: NewLine) -> Line:
+    """A swarm with a worker, a judge and the watching planner at work, shared by the whole run: use goals of your own."""
+    made = new_line()
+    roles = [
+        made.start("worker", "--count", "20", "--handlers", str(KINDS)),
+        made.start("judge", "--count", "4"),
+        made.start("plan", "--watch", "--handlers", str(KINDS)),
+    ]
+    made.until(lambda: all("agent.started" in role.said for role in roles), "all roles are up")
+    return made
