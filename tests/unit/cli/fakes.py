@@ -94,7 +94,7 @@ class FakeSwarm:
     async def audit(self, *, since: datetime | None = None, limit: int = 50) -> list[AuditEvent]:
         return [row for row in self.rows if since is None or row.at >= since]
 
-    async def submit(
+    async def submit_checked(
         self, goal: str, tasks: Iterable[TaskSpec], *, idempotency_key: str | None = None, **how: Any
     ) -> str:
         goal_id = goal_id_for(idempotency_key) if idempotency_key else GOAL

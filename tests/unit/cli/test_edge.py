@@ -9,7 +9,6 @@ import chimera_cli.exceptions as module
 from chimera_cli.exceptions import (
     AlreadyDecided,
     BackendUnavailable,
-    ConfirmationNeeded,
     InvalidPlan,
     LLMError,
     NotFound,
@@ -28,7 +27,6 @@ ERRORS = [
     (BackendUnavailable("Redis", "connection refused"), 5),
     (SchemaOutdated("0001", "0002"), 6),
     (WaitTimeout("too slow"), 7),
-    (ConfirmationNeeded("say --yes"), 8),
 ]
 
 
