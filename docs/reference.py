@@ -14,7 +14,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from chimera_cli.cli.app import app
-from chimera_cli.config import Group, Settings, variable_names
+from chimera_cli.config import Settings, variable_names
+from chimera_cli.models.settings import Group
 
 DOCS = Path(__file__).parent
 
