@@ -8,7 +8,7 @@ import pytest
 
 from chimera_cli.local.process import free_port
 from chimera_cli.local.stand_in import API_KEY, MODEL_NAME, StandInServer
-from tests.cli.driver import KINDS, Line
+from tests.cli.driver import KINDS, Line, python_path
 from tests.servers import Servers
 
 NUMBERS = count(1)
@@ -20,7 +20,10 @@ def model_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The stand-in model as a process, shared by the whole run."""
     server = StandInServer(tmp_path_factory.mktemp("model"), free_port(), seed=7)
     try:
-        server.start()
+        with pytest.MonkeyPatch.context() as patch:
+            # From a checkout that is not installed, too.
+            patch.setenv("PYTHONPATH", python_path())
+            server.start()
         yield server.url
     finally:
         server.stop()

@@ -96,13 +96,12 @@ class Line:
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
-        paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
         handed_on = {
             name: value for name, value in os.environ.items() if name in HANDED_ON or name.startswith("COVERAGE_")
         }
         self.environment = {
             **handed_on,
-            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "PYTHONPATH": python_path(),
             "PYTHONWARNINGS": "error::RuntimeWarning",
             "MARKS": str(folder / "marks"),
             **environment,
@@ -189,6 +188,11 @@ class Line:
         """End whatever still runs, each by its id."""
         for running in self._running:
             running.end()
+
+
+def python_path() -> str:
+    """Say where Python finds the package."""
+    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
 
 
 def assert_one_clear_error(ended: Completed, code: int, *words: str) -> None:

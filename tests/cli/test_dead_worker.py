@@ -1,0 +1,57 @@
+"""A worker process is killed in the middle of its work."""
+
+import signal
+
+import pytest
+
+from tests.cli.conftest import NewLine
+from tests.cli.driver import KINDS, Line
+
+TASKS = 200
+COUNTERS = 20
+
+
+@pytest.mark.chaos
+def test_a_killed_workers_tasks_are_taken_over_and_all_two_hundred_effects_are_committed_once(
+    new_line: NewLine,
+) -> None:
+    line = new_line(CHIMERA_LEASE_S="2", CHIMERA_BEAT_S="0.5")
+    counters = [f"counter-{n % COUNTERS}" for n in range(TASKS)]
+    tasks = [
+        {"key": f"t-{n}", "kind": "tally", "payload": {"counter": counter, "i": n, "s": 0.15}}
+        for n, counter in enumerate(counters)
+    ]
+    common = ("worker", "--count", "8", "--handlers", str(KINDS))
+    victim, other = line.start(*common), line.start(*common, "--burst")
+    goal = line.submit("count to two hundred", tasks)
+    line.until(lambda: runs_of(line, victim.pid) >= 30, "the victim is in the middle of its work")
+    victim.signal(signal.SIGKILL)
+    assert victim.ended().code == -signal.SIGKILL
+    if not other.alive:
+        pytest.fail("the other worker was done before the kill")
+    assert other.ended().code == 0
+    line.over(goal)
+    completed = line.rows(
+        "SELECT count(*), count(DISTINCT task_id) FROM events WHERE goal_id = %s AND name = 'task.completed'", goal
+    )
+    assert completed == [(TASKS, TASKS)]
+    counts = line.rows("SELECT value, version FROM state WHERE goal_id = %s AND key LIKE 'counter-%%'", goal)
+    assert counts == [(TASKS // COUNTERS, TASKS // COUNTERS)] * COUNTERS
+    taken_over = line.rows(
+        "SELECT count(*) FROM (SELECT task_id FROM events e WHERE goal_id = %s AND name = 'task.started'"
+        " GROUP BY task_id, attempts HAVING count(DISTINCT agent) > 1) AS taken",
+        goal,
+    )
+    assert taken_over[0][0] >= 1
+    ledger = line.run("status", "--json").json["ledger"]
+    assert {name: ledger[name] for name in ("submitted", "finished", "failed", "cancelled", "live")} == {
+        "submitted": TASKS,
+        "finished": TASKS,
+        "failed": 0,
+        "cancelled": 0,
+        "live": 0,
+    }
+
+
+def runs_of(line: Line, pid: int) -> int:
+    return sum(process == str(pid) for _, _, process, _ in line.marked("tally"))
