@@ -194,7 +194,20 @@ def test_the_decisions_are_numbered_without_gaps_and_short() -> None:
         assert len(text.splitlines()) <= 25, page.name
 
 
-def test_every_status_and_role_is_in_the_words_of_the_diagram() -> None:
+def test_every_tier_of_tests_is_described() -> None:
+    told = re.findall(r"`tests/(\w+)/`", " ".join(where for where, _ in rows(read("CONTRIBUTING.md"), "where")))
+    tiers = {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")}
+    assert set(told) == {tier for tier in tiers if not tier.endswith(".py")}
+
+
+def test_every_target_of_make_that_a_document_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.M))
+    for page in PAGES_OF_TEXT:
+        named = set(re.findall(r"(?:`|^\$ )make ([a-z]+)", page.read_text("utf-8"), re.M))
+        assert named <= targets, f"{page.name}: {named - targets}"
+
+
+def test_every_status_and_phase_is_in_the_words_of_the_diagram() -> None:
     text = read("docs/task-states.md")
     assert [status for status in TaskStatus if status not in text] == []
     assert [phase for phase in Phase if f"`{phase}`" not in text] == []
