@@ -13,6 +13,8 @@ from pathlib import Path
 from chimera_cli.exceptions import SwarmError
 
 OWN_VARIABLES = ("DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL")
+CHIMERA = (sys.executable, "-m", "chimera_cli")
+"""This very program."""
 DRAIN = timedelta(seconds=10)
 """How long a role may take to end after a signal."""
 LAST_WORDS = 400
@@ -58,13 +60,15 @@ class Role:
 class Roles:
     """All processes of one simulation. None of them outlives `end`."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], *, program: Sequence[str] = CHIMERA) -> None:
         """Args:
         folder: Where they run and write their logs; holds no `.env`.
         environment: All they get to know; secrets travel here and never on a command line.
+        program: What is started with the arguments of each role.
         """
         self._folder = folder
         self._environment = environment
+        self._program = program
         self._roles: list[Role] = []
 
     async def start(self, name: str, *arguments: str) -> Role:
@@ -72,7 +76,7 @@ class Roles:
         said = self._folder / f"{name}.err.log"
         with said.open("wb") as errors, (self._folder / f"{name}.out.log").open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "chimera_cli", *arguments),
+                *(*self._program, *arguments),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
@@ -100,18 +104,18 @@ class Roles:
         """Run a command to its end; see `finished`."""
         return await self.finished(await self.start(name, *arguments))
 
-    async def end(self) -> dict[str, int]:
-        """Ask all that run to end, kill those that do not, and return exit codes by name."""
+    async def end(self, grace: timedelta = DRAIN) -> dict[str, int]:
+        """Ask all that run to end, kill those that have not when the grace is over, and return exit codes by name."""
         asked = [role for role in self._roles if role.alive]
         for role in asked:
             _send(role, signal.SIGTERM)
-        await asyncio.gather(*(_ended(role) for role in asked))
+        await asyncio.gather(*(_ended(role, grace) for role in asked))
         return {role.name: int(role.process.returncode or 0) for role in asked}
 
 
-async def _ended(role: Role) -> None:
+async def _ended(role: Role, grace: timedelta) -> None:
     try:
-        async with asyncio.timeout(DRAIN.total_seconds()):
+        async with asyncio.timeout(grace.total_seconds()):
             await role.process.wait()
     except TimeoutError:
         _send(role, signal.SIGKILL)

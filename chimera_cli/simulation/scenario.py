@@ -13,7 +13,6 @@ from typing import Any
 
 from chimera_cli.adapters.migrations import upgrade
 from chimera_cli.bootstrap import open_swarm
-from chimera_cli.config import Settings
 from chimera_cli.local.stack import LocalStack
 from chimera_cli.models.simulation import SimulationReport
 from chimera_cli.models.telemetry import TelemetryEvent
@@ -29,6 +28,8 @@ from chimera_cli.simulation.story import Story, utc_now
 
 FAULTS = ("--latency-ms", "20-120", "--throttle", "draft=1", "--malformed", "verdict=1")
 """What the stand-in model does wrong."""
+AT_ONCE = timedelta(seconds=1)
+"""How long roles may take to end when the simulation was broken off."""
 Life = tuple[datetime, list[Mark]]
 """When it began, and what the simulation itself did so far."""
 
@@ -74,8 +75,7 @@ def _orderly_end() -> Iterator[None]:
 def _with_stack(folder: Path, options: SimulationOptions, watch: Watch, begun: datetime) -> SimulationReport:
     watch.say(STAND_IN)
     watch.say(LEASE)
-    faults = FAULTS
-    with LocalStack(folder / "stack", durable=False, seed=options.seed, model_options=faults) as stack:
+    with LocalStack(folder / "stack", durable=False, seed=options.seed, model_options=FAULTS) as stack:
         variables = role_variables(stack.environment(), secrets.token_urlsafe(24))
         upgrade(variables["DATABASE_URL"])
         started = Mark(at=utc_now(), who="simulation", what="started Redis, PostgreSQL and the stand-in model")
@@ -98,10 +98,11 @@ async def _with_roles(
             exits = await roles.end()
             told = await _told(swarm, story, variables["OPENAI_BASE_URL"])
             texts = {**read_logs(folder), **records_as_text(told), **({"command lines": shown} if shown else {})}
-            evidence = Evidence(**told, exits=exits, leaks=find_leaks(texts, _hidden(settings)), read=len(texts))
+            evidence = Evidence(**told, exits=exits, leaks=find_leaks(texts, settings.secret_values()), read=len(texts))
             return _report(evidence, story, options, life)
     finally:
-        await roles.end()
+        # After an error nobody waits for what is in hand: the whole stack goes.
+        await roles.end(AT_ONCE)
 
 
 async def _told(swarm: Swarm, story: Story, model_url: str) -> dict[str, Any]:
@@ -114,11 +115,6 @@ async def _told(swarm: Swarm, story: Story, model_url: str) -> dict[str, Any]:
         "killed": story.killed,
         "looks": story.looks,
     }
-
-
-def _hidden(settings: Settings) -> list[str]:
-    """List what must not be found anywhere."""
-    return list(settings.secret_values())
 
 
 def _report(evidence: Evidence, story: Story, options: SimulationOptions, life: Life) -> SimulationReport:
