@@ -19,7 +19,7 @@ async def submit(connection: AsyncConnection, goal: Goal, tasks: Iterable[TaskSp
     """Store a goal with its tasks as they come; False when its id is known.
 
     Raises:
-        InvalidPlan: Two tasks have the same key.
+        InvalidPlan: There are no tasks, or two have the same key.
     """
     values = {
         "id": goal.id,
@@ -33,6 +33,8 @@ async def submit(connection: AsyncConnection, goal: Goal, tasks: Iterable[TaskSp
     if (await connection.execute(sql.INSERT_GOAL, values)).one_or_none() is None:
         return False
     given, added = await _insert(connection, goal.id, tasks, goal.created_at)
+    if not given:
+        raise InvalidPlan(["the plan has no tasks"])
     if added != given:
         raise InvalidPlan(["a task key is used twice"])
     return True

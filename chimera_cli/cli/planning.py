@@ -157,7 +157,7 @@ def _change(request: PlanRequest) -> "Callable[[TaskSpec], TaskSpec]":
 
 
 async def _submit(swarm: "Swarm", prepared: Prepared, request: PlanRequest) -> str:
-    return await swarm.submit(
+    return await swarm.submit_checked(
         prepared.goal,
         prepared.tasks(),
         persona=prepared.persona,

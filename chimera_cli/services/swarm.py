@@ -1,9 +1,12 @@
 """The face of a running swarm for commands and for programs: submit work, add to it, wait for it, decide, look."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
+
+from pydantic import ValidationError
 
 from chimera_cli.exceptions import BackendUnavailable, InvalidPlan, WaitTimeout
 from chimera_cli.models.agent import Liveness, Role
@@ -27,6 +30,9 @@ from chimera_cli.services.monitor import Monitor
 from chimera_cli.services.orchestrator import Orchestrator
 from chimera_cli.services.review_service import ReviewService
 
+Wish = TaskSpec | Mapping[str, Any]
+"""A task as a program may give it."""
+
 POLL = timedelta(seconds=0.25)
 """Time between two looks at a goal that is waited for."""
 
@@ -49,36 +55,59 @@ class Swarm:
     async def submit(
         self,
         goal: str,
-        tasks: Iterable[TaskSpec],
+        tasks: Iterable[Wish],
         *,
         persona: Persona | None = None,
         max_replans: int = 0,
         idempotency_key: str | None = None,
         kinds: Kinds | None = None,
     ) -> str:
-        """Store a goal with its tasks, then dispatch them; returns the goal's id.
+        """Check a plan, store it, and dispatch its tasks; returns the goal's id.
 
         Args:
             goal: The wish in words.
-            tasks: Its tasks; a long iterable is streamed when `kinds` is not given.
+            tasks: Its tasks, as TaskSpecs or as mappings with the same fields.
             persona: Whose voice the tasks use.
             max_replans: How often a planner may replace failed tasks.
             idempotency_key: A second goal with the same key is not stored; the first one's id is returned.
-            kinds: When given, the plan is checked as a whole before anything is stored.
+            kinds: The task kinds that workers know, with their payload models; None leaves those to the workers.
 
         Raises:
             InvalidPlan: The plan breaks its rules; carries every problem.
             BackendUnavailable: The record is away, and nothing was stored. Redis being away is no error: what is stored
                 is dispatched when it is back.
         """
-        checked = tasks if kinds is None else self._checked(list(tasks), kinds)
+        checked = self._checked(tasks, kinds)
+        return await self.submit_checked(
+            goal, checked, persona=persona, max_replans=max_replans, idempotency_key=idempotency_key
+        )
+
+    async def submit_checked(
+        self,
+        goal: str,
+        tasks: Iterable[TaskSpec],
+        *,
+        persona: Persona | None = None,
+        max_replans: int = 0,
+        idempotency_key: str | None = None,
+    ) -> str:
+        """Do the same for a plan that was checked while it was read; a long one is streamed.
+
+        Raises:
+            InvalidPlan: The goal's text cannot be stored, or it has no tasks.
+            BackendUnavailable: As `submit`.
+        """
         goal_id = goal_id_for(idempotency_key) if idempotency_key else new_id(uuid4)
-        made = Goal(id=goal_id, text=goal, persona=persona, max_replans=max_replans, created_at=await self.record.now())
-        if await self.record.submit(made, checked):
+        created_at = await self.record.now()
+        try:
+            made = Goal(id=goal_id, text=goal, persona=persona, max_replans=max_replans, created_at=created_at)
+        except ValidationError as exc:
+            raise InvalidPlan([f"goal: {error['msg']}" for error in exc.errors()]) from exc
+        if await self.record.submit(made, tasks):
             await self._dispatch()
         return goal_id
 
-    async def add(self, goal_id: str, tasks: Sequence[TaskSpec], *, kinds: Kinds | None = None) -> list[str]:
+    async def add(self, goal_id: str, tasks: Iterable[Wish], *, kinds: Kinds | None = None) -> list[str]:
         """Add tasks to a live goal and dispatch them; returns the ids of all given. A known key is left as it is.
 
         Raises:
@@ -87,9 +116,8 @@ class Swarm:
             InvalidPlan: The tasks break the rules of a plan.
             BackendUnavailable: The record is away, and nothing was stored.
         """
-        if kinds is not None:
-            self._checked(tasks, kinds, await self.record.keys(goal_id))
-        ids = await self.record.add_tasks(goal_id, tasks)
+        checked = self._checked(tasks, kinds, await self.record.keys(goal_id))
+        ids = await self.record.add_tasks(goal_id, checked)
         await self._dispatch()
         return ids
 
@@ -125,14 +153,19 @@ class Swarm:
         fleet = await self.registry.fleet()
         return any(member.role is Role.PLANNER and member.liveness is not Liveness.DEAD for member in fleet)
 
-    def _checked(self, tasks: Sequence[TaskSpec], kinds: Kinds, known: Sequence[str] = ()) -> Sequence[TaskSpec]:
+    def _checked(self, tasks: Iterable[Wish], kinds: Kinds | None, known: Sequence[str] = ()) -> list[TaskSpec]:
         checker = PlanChecker(kinds, self.clock.now(), known)
-        for spec in tasks:
-            checker.add(spec)
-        problems = checker.finish()
-        if problems:
+        specs: list[TaskSpec] = []
+        for number, task in enumerate(tasks, 1):
+            try:
+                specs.append(task if isinstance(task, TaskSpec) else TaskSpec.model_validate(dict(task)))
+                checker.add(specs[-1])
+            except ValidationError as exc:
+                found = exc.errors(include_url=False, include_input=False)
+                checker.problems += [f"task {number}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found]
+        if problems := checker.finish():
             raise InvalidPlan(problems)
-        return tasks
+        return specs
 
     async def _dispatch(self) -> None:
         try:

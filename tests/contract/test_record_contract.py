@@ -400,7 +400,7 @@ async def test_a_batch_with_one_event_twice_stores_it_once(record: RecordPort) -
 
 async def test_any_unique_prefix_of_four_characters_finds_its_record(record: RecordPort) -> None:
     for tail in ("0" * 16, "1" * 16):
-        await record.submit(a_goal(uuid4, id=f"abcd{tail}"), [])
+        await record.submit(a_goal(uuid4, id=f"abcd{tail}"), specs("a"))
     await record.submit(a_goal(uuid4, id="abce" + "0" * 16), specs("a"))
     assert await record.resolve("goal", "abce") == "abce" + "0" * 16
     assert await record.resolve("goal", "ABCD1") == "abcd" + "1" * 16
@@ -414,7 +414,7 @@ async def test_any_unique_prefix_of_four_characters_finds_its_record(record: Rec
 
 @pytest.mark.parametrize("prefix", ["", "abc", "abcx", "ab%d", "abc_", "'; --", "0" * 21, "\x00abcd"])
 async def test_what_is_no_beginning_of_an_id_is_not_found(record: RecordPort, prefix: str) -> None:
-    await record.submit(a_goal(uuid4, id="abcd" + "0" * 16), [])
+    await record.submit(a_goal(uuid4, id="abcd" + "0" * 16), specs("a"))
     with pytest.raises(NotFound):
         await record.resolve("goal", prefix)
     with pytest.raises(ReviewCardNotFound):
@@ -464,3 +464,9 @@ async def goal_held(database: str, goal_id: str) -> AsyncIterator[Callable[[int]
                     pass
 
         yield blocked
+
+
+async def test_a_goal_without_tasks_is_not_stored(record: PostgresRecord) -> None:
+    with pytest.raises(InvalidPlan, match="no tasks"):
+        await record.submit(a_goal(uuid4), [])
+    assert await record.goals() == []

@@ -165,3 +165,30 @@ async def test_a_snapshot_shows_both_stores() -> None:
     shot = await swarm(World(planner=Liveness.ALIVE)).snapshot()
     assert (shot.queues.waiting, shot.to_review, shot.undispatched, shot.ledger.submitted) == (3, 1, 2, 5)
     assert [member.role for member in shot.fleet] == [Role.PLANNER]
+
+
+async def test_a_program_may_give_tasks_as_plain_mappings() -> None:
+    world = World()
+    goal_id = await swarm(world).submit("Grow", [{"key": "a", "kind": "noop", "payload": {"n": 1}}])
+    assert world.goals[goal_id] == [TaskSpec(key="a", kind="noop", payload={"n": 1})]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "words"),
+    [
+        ([], "no tasks"),
+        ([{"key": "a"}], "task 1: kind: Field required"),
+        ([{"key": "a", "kind": "noop", "depends_on": ["a"]}], "cycle"),
+        ([{"key": "a", "kind": "noop"}, {"key": "a", "kind": "noop"}], "used twice"),
+    ],
+)
+async def test_a_program_hears_what_is_wrong_with_its_plan(tasks: list, words: str) -> None:
+    world = World()
+    with pytest.raises(InvalidPlan, match=words):
+        await swarm(world).submit("Grow", tasks)
+    assert world.goals == {}
+
+
+async def test_a_goal_that_no_store_could_bear_is_an_invalid_plan() -> None:
+    with pytest.raises(InvalidPlan, match="goal"):
+        await swarm(World()).submit("a\x1b[2Jb", [a_spec()])
