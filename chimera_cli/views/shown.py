@@ -95,12 +95,11 @@ class Fitting:
         table = Table(
             title=self._grid.title or None, title_justify="left", title_style="bold", box=None, pad_edge=False
         )
-        for at in kept:
+        for at, width in zip(kept, self.widths_within(kept, options.max_width), strict=True):
             column = self._grid.columns[at]
             justify: Literal["left", "right"] = "right" if column.number else "left"
-            floor = self._widths[at] if column.whole else min(self._widths[at], NARROWEST)
             table.add_column(
-                column.name, justify=justify, no_wrap=True, min_width=floor, overflow="ellipsis", header_style="dim"
+                column.name, justify=justify, no_wrap=True, width=width, overflow="ellipsis", header_style="dim"
             )
         for row in self._cells:
             table.add_row(*(row[at] for at in kept))
@@ -113,6 +112,19 @@ class Fitting:
         while self._least(kept) > width and any(columns[at].spare for at in kept):
             kept.remove(max(kept, key=lambda at: columns[at].spare))
         return kept
+
+    def widths_within(self, kept: Sequence[int], width: int) -> list[int]:
+        """Share the room: whole columns get theirs, the others equal parts, and what a short one leaves goes to the rest.
+
+        Rich by itself would cut all columns alike, ids too.
+        """
+        widths = {at: self._widths[at] for at in kept}
+        shrinking = sorted((at for at in kept if not self._grid.columns[at].whole), key=widths.__getitem__)
+        room = width - GAP * (len(kept) - 1) - sum(widths[at] for at in kept if at not in shrinking)
+        for left, at in zip(range(len(shrinking), 0, -1), shrinking, strict=True):
+            widths[at] = max(min(widths[at], room // left), 1)
+            room -= widths[at]
+        return [widths[at] for at in kept]
 
     def _least(self, kept: Sequence[int]) -> int:
         floors = (self._widths[at] if self._grid.columns[at].whole else min(self._widths[at], NARROWEST) for at in kept)

@@ -78,3 +78,15 @@ def test_an_age_has_two_units_at_most(seconds: float, text: str) -> None:
 def test_no_time_is_a_dash() -> None:
     assert (age(None), moment(None)) == ("-", "-")
     assert moment(datetime(2030, 1, 2, 3, 4, 5, 6, tzinfo=UTC)) == "2030-01-02T03:04:05Z"
+
+
+def test_room_that_a_short_column_leaves_goes_to_a_long_one() -> None:
+    grid = Grid("", (Column("id", whole=True), Column("a"), Column("b")), [(ID, "short", "x" * 100)])
+    [_, line] = drawn(grid, 80).splitlines()
+    assert line == f"{ID}  short  {'x' * 50}…"
+
+
+def test_what_is_cut_says_so_in_every_column() -> None:
+    grid = Grid("", (Column("id", whole=True), Column("a"), Column("b")), [(ID, "y" * 100, "x" * 100)])
+    [_, line] = drawn(grid, 60).splitlines()
+    assert line == f"{ID}  {'y' * 17}…  {'x' * 17}…"
