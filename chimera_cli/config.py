@@ -136,8 +136,17 @@ class Settings(BaseSettings):
         return self.worker.policy()
 
     def gate_policy(self, base: GatePolicy | None = None) -> GatePolicy:
-        """Say which way a judged result goes: what was set explicitly, over `base` (a policy file), over defaults."""
-        return self.gate.over(base or GatePolicy())
+        """Say which way a judged result goes: what was set explicitly, over `base` (a policy file), over defaults.
+
+        Raises:
+            ConfigError: What was set contradicts the policy file.
+        """
+        try:
+            return self.gate.over(base or GatePolicy())
+        except ValidationError as error:
+            problems = "; ".join(item["msg"].removeprefix("Value error, ") for item in error.errors())
+            hint = "set both bands with CHIMERA_GATE__..., or change the policy file"
+            raise ConfigError(f"the gate's settings contradict the policy file: {problems}", hint=hint) from None
 
     def model_timeout(self) -> timedelta:
         """Say how long one question to the model may take."""

@@ -150,6 +150,11 @@ def test_what_was_set_overrides_a_policy_file_and_renames_the_policy(folder: Pat
     assert settings(folder).gate_policy(base) == base
 
 
+def test_a_setting_that_contradicts_the_policy_file_is_a_matter_of_configuration(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="contradict the policy file"):
+        settings(folder, "CHIMERA_GATE__REVIEW_FROM=0.85\n").gate_policy(GatePolicy(approve_above=0.8))
+
+
 def test_every_setting_says_what_it_is() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
