@@ -38,9 +38,7 @@ def test_a_killed_workers_tasks_are_taken_over_and_all_two_hundred_effects_are_c
     counts = line.rows("SELECT value, version FROM state WHERE goal_id = %s AND key LIKE 'counter-%%'", goal)
     assert counts == [(TASKS // COUNTERS, TASKS // COUNTERS)] * COUNTERS
     taken_over = line.rows(
-        "SELECT count(*) FROM (SELECT task_id FROM events e WHERE goal_id = %s AND name = 'task.started'"
-        " GROUP BY task_id, attempts HAVING count(DISTINCT agent) > 1) AS taken",
-        goal,
+        "SELECT count(*) FROM events WHERE goal_id = %s AND name = 'task.taken_over' AND error LIKE '%%expired'", goal
     )
     assert taken_over[0][0] >= 1
     ledger = line.run("status", "--json").json["ledger"]
