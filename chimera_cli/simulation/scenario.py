@@ -91,7 +91,7 @@ async def _with_roles(
     roles = Roles(place, role_environment(variables))
     try:
         async with open_swarm(settings, telemetry=Silence(), need_redis=True) as swarm:
-            story = Story(swarm, roles, place, options, watch)
+            story = Story(swarm, roles, folder=place, options=options, watch=watch)
             await story.begin()
             await story.play()
             shown = command_lines()

@@ -45,16 +45,26 @@ async def _nap(span: timedelta) -> None:
 class Story:
     """One run of the script. What it learns on the way stands in its attributes."""
 
-    def __init__(self, swarm: Swarm, roles: Roles, folder: Path, options: SimulationOptions, watch: Watch) -> None:
+    def __init__(
+        self,
+        swarm: Swarm,
+        roles: Roles,
+        *,
+        folder: Path,
+        options: SimulationOptions,
+        watch: Watch,
+        hold: timedelta = HOLD,
+    ) -> None:
         """Args:
         swarm: Looks into the stores; all changes are made by the roles.
         roles: Starts and ends processes.
         folder: Where the roles run.
         options: How the simulation is run.
         watch: Hears what happens.
+        hold: How long a card is watched before it is decided.
         """
         self._swarm, self._roles, self._folder = swarm, roles, folder
-        self._options, self._watch = options, watch
+        self._options, self._watch, self._hold = options, watch, hold
         self._running: list[Role] = []
         self._deciding = asyncio.Lock()
         self.goal_id = ""
@@ -83,6 +93,11 @@ class Story:
             "tasks", "tasks", "add", self.goal_id, "--file", EXTRA_FILE, "--handlers", MODULE, "--json"
         )
         self._say("simulation", f"added {len(extra)} tasks that provoke trouble or keep the workers busy")
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """Process ids of the workers that were not killed."""
+        return [role.pid for role in self._running if role.name.startswith("worker")]
 
     async def _start_roles(self) -> None:
         each = -(-self._options.workers // WORKER_PROCESSES)
@@ -152,7 +167,7 @@ class Story:
         while True:
             cards = await self._swarm.reviews.cards(goal_id=self.goal_id, limit=0)
             now = utc_now()
-            if cards and all(now - seen.setdefault(card.id, now) >= HOLD for card in cards):
+            if cards and all(now - seen.setdefault(card.id, now) >= self._hold for card in cards):
                 turn += 1
                 async with self._deciding:
                     await self._approve(cards, turn)
