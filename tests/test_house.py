@@ -236,7 +236,7 @@ def test_every_module_with_logic_is_tested_by_name_or_through_its_neighbour() ->
 def known_to_tests() -> set[Path]:
     texts = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__))
     found = {path for path in MODULES if has_twin(path) or re.search(rf"{re.escape(dotted(path))}\b", texts)}
-    found |= {path for path in MODULES if dotted(path) in imported_by_tests()}
+    found |= {path for path in MODULES if dotted(path) in imported_by_tests() | imported_by_commands_that_tests_run()}
     waiting = list(found)
     while waiting:
         parts = [part for part in parts_of(waiting.pop()) if part not in found]
@@ -249,6 +249,16 @@ def known_to_tests() -> set[Path]:
 def imported_by_tests() -> set[str]:
     tests = (ROOT / "tests").rglob("*.py")
     nodes = (node for path in tests for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom))
+    return {name for node in nodes for name in targets(node)}
+
+
+def imported_by_commands_that_tests_run() -> set[str]:
+    """Name what a command imports, when a test runs that command as a process."""
+    texts = "\n".join(
+        path.read_text("utf-8") for tier in ("cli", "integration") for path in (ROOT / "tests" / tier).rglob("*.py")
+    )
+    run = (path for path in (PACKAGE / "cli").glob("*.py") if f'"{path.stem}"' in texts)
+    nodes = (node for path in run for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom))
     return {name for node in nodes for name in targets(node)}
 
 
