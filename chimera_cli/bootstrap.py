@@ -1,13 +1,11 @@
 """Settings become a running swarm. The one room that knows users and adapters alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import timedelta
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from chimera_cli.adapters.instructor_llm import InstructorLLM, ModelEndpoint
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.logging import open_log
 from chimera_cli.adapters.postgres_engine import check_schema, open_engine
@@ -20,16 +18,10 @@ from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_registry import RedisAgentRegistry
 from chimera_cli.adapters.redis_state import RedisGlobalState
 from chimera_cli.adapters.system_clock import SystemClock
-from chimera_cli.agents.planner import PlannerAgent
 from chimera_cli.config import Settings, load_settings
 from chimera_cli.exceptions import BackendUnavailable
-from chimera_cli.handlers.loader import load_handlers
-from chimera_cli.handlers.registry import HandlerRegistry
-from chimera_cli.models.persona import Persona
-from chimera_cli.models.plan import Plan
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.orchestrator import Orchestrator
-from chimera_cli.services.planning import PlanningService
 from chimera_cli.services.review_service import ReviewService
 from chimera_cli.services.swarm import Swarm
 
@@ -37,9 +29,6 @@ __all__ = [
     "Swarm",
     "check_ready",
     "connect",
-    "draft_plan",
-    "load_registry",
-    "open_model",
     "open_swarm",
 ]
 
@@ -133,41 +122,3 @@ async def _within(check: Coroutine[None, None, None], backend: str) -> None:
             await check
     except TimeoutError:
         raise BackendUnavailable(backend, f"no answer within {READY_WITHIN_S:g} s") from None
-
-
-def open_model(settings: Settings, telemetry: TelemetryPort) -> AbstractAsyncContextManager[InstructorLLM]:
-    """Make the connection to the model; nothing connects before the first question.
-
-    Raises:
-        ConfigError: There is no key.
-    """
-    settings.model_key()
-    assert settings.openai_api_key is not None
-    endpoint = ModelEndpoint(
-        base_url=settings.openai_base_url, api_key=settings.openai_api_key, model=settings.model.name
-    )
-    return InstructorLLM(endpoint, telemetry)
-
-
-def load_registry(settings: Settings, handlers: Sequence[str] = ()) -> HandlerRegistry:
-    """Load the known kinds: built-in ones, those of the settings, and those named here.
-
-    Raises:
-        ConfigError: A module cannot be loaded or holds no handler.
-    """
-    return load_handlers([*settings.handlers, *handlers])
-
-
-async def draft_plan(
-    settings: Settings, goal: str, *, persona: Persona | None, handlers: Sequence[str], telemetry: TelemetryPort
-) -> Plan:
-    """Have the model plan a goal; writes nothing.
-
-    Raises:
-        InvalidPlan, LLMError: The model gave no valid plan.
-        BackendUnavailable, ConfigError: The model is away, or refuses the key.
-    """
-    kinds = load_registry(settings, handlers).kinds()
-    async with open_model(settings, telemetry) as llm:
-        planning = PlanningService(llm, kinds, timeout=timedelta(seconds=2 * settings.model.timeout_s))
-        return await PlannerAgent(planning, telemetry, SystemClock()).plan(goal, persona)

@@ -1,24 +1,30 @@
-"""The long-running roles: settings and options become a process full of agents, run until a signal."""
+"""The roles: settings and options become a process full of agents, run until a signal; or one plan, drafted once."""
 
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from random import random
 from uuid import uuid4
 
+from chimera_cli.adapters.instructor_llm import InstructorLLM, ModelEndpoint
+from chimera_cli.adapters.system_clock import SystemClock
 from chimera_cli.agents.judge import JudgeAgent, JudgeTools
 from chimera_cli.agents.planner import PlannerAgent
 from chimera_cli.agents.pool import Pool, PoolOptions, PoolTools
 from chimera_cli.agents.signals import listening
 from chimera_cli.agents.watch import Watch
 from chimera_cli.agents.worker import WorkerAgent, WorkerTools
-from chimera_cli.bootstrap import load_registry, open_model, open_swarm
+from chimera_cli.bootstrap import open_swarm
 from chimera_cli.config import Settings
+from chimera_cli.handlers.loader import load_handlers
+from chimera_cli.handlers.registry import HandlerRegistry
 from chimera_cli.models.identity import new_id
+from chimera_cli.models.persona import Persona
+from chimera_cli.models.plan import Plan
 from chimera_cli.ports.llm import LLMPort
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.planning import PlanningService
@@ -140,6 +146,44 @@ async def run_planner(settings: Settings, options: PlannerOptions, telemetry: Te
         watch = Watch(agent, duty, _pool_tools(swarm), process=_process_id(), beat=settings.lease_policy().beat)
         with listening() as signals:
             return await watch.run(signals)
+
+
+async def draft_plan(
+    settings: Settings, goal: str, *, persona: Persona | None, handlers: Sequence[str], telemetry: TelemetryPort
+) -> Plan:
+    """Have the model plan a goal; writes nothing.
+
+    Raises:
+        InvalidPlan, LLMError: The model gave no valid plan.
+        BackendUnavailable, ConfigError: The model is away, or refuses the key.
+    """
+    kinds = load_registry(settings, handlers).kinds()
+    async with open_model(settings, telemetry) as llm:
+        planning = PlanningService(llm, kinds, timeout=timedelta(seconds=2 * settings.model.timeout_s))
+        return await PlannerAgent(planning, telemetry, SystemClock()).plan(goal, persona)
+
+
+def open_model(settings: Settings, telemetry: TelemetryPort) -> AbstractAsyncContextManager[InstructorLLM]:
+    """Make the connection to the model; nothing connects before the first question.
+
+    Raises:
+        ConfigError: There is no key.
+    """
+    settings.model_key()
+    assert settings.openai_api_key is not None
+    endpoint = ModelEndpoint(
+        base_url=settings.openai_base_url, api_key=settings.openai_api_key, model=settings.model.name
+    )
+    return InstructorLLM(endpoint, telemetry)
+
+
+def load_registry(settings: Settings, handlers: Sequence[str] = ()) -> HandlerRegistry:
+    """Load the known kinds: built-in ones, those of the settings, and those named here.
+
+    Raises:
+        ConfigError: A module cannot be loaded or holds no handler.
+    """
+    return load_handlers([*settings.handlers, *handlers])
 
 
 @asynccontextmanager

@@ -33,7 +33,7 @@ class Backend:
 
     def registry(self, settings: "Settings", handlers: Sequence[str]) -> "HandlerRegistry":
         """Load the known kinds: built-in ones, those of the settings, and those of `--handlers`. Raises ConfigError."""
-        from chimera_cli.bootstrap import load_registry
+        from chimera_cli.roles import load_registry
 
         return load_registry(settings, handlers)
 
@@ -53,7 +53,7 @@ class Backend:
         telemetry: "TelemetryPort",
     ) -> "Plan":
         """Have the model plan a goal; writes nothing. Raises InvalidPlan, LLMError, BackendUnavailable or ConfigError."""
-        from chimera_cli.bootstrap import draft_plan
+        from chimera_cli.roles import draft_plan
 
         return await draft_plan(settings, goal, persona=persona, handlers=handlers, telemetry=telemetry)
 

@@ -10,7 +10,7 @@ from chimera_cli.local.server import LocalServer
 
 # Started by name: this floor may not import the simulation above it.
 MODULE = "chimera_cli.simulation.stand_in_model"
-API_KEY = "stand-in"
+API_KEY = "stand-in-needs-no-key"
 MODEL_NAME = "stand-in"
 ANSWER_WITHIN_S = 2.0
 
