@@ -135,7 +135,9 @@ class PostgresServer(LocalServer):
         )
         if done.returncode:
             self.log.write_text(done.stdout + done.stderr)
-            raise ConfigError(f"initdb failed: {self._last_words()}", hint=f"see {self.log}")
+            # Its last words tell of cleaning up; the cause stands before them.
+            causes = [line for line in done.stderr.splitlines() if "FATAL" in line or "error:" in line]
+            raise ConfigError(f"initdb failed: {causes[0] if causes else self._last_words()}", hint=f"see {self.log}")
 
     def _drop_stolen_pidfile(self) -> None:
         """Remove a dead server's pid file when another process has its number: PostgreSQL would refuse to start.
