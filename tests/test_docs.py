@@ -18,9 +18,12 @@ from chimera_cli.handlers.context import StateView, TaskContext
 from chimera_cli.handlers.invoke import RunLimits, execute, merge, payload_for, propose
 from chimera_cli.handlers.loader import load_handlers
 from chimera_cli.handlers.registry import Handler
-from chimera_cli.models.delivery import Delivery, Lease, Stage
+from chimera_cli.models.delivery import Delivery, Lease, QueueCounts, Stage
+from chimera_cli.models.goal import Ledger
 from chimera_cli.models.result import StateChange, VersionedValue
+from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import TRANSITIONS, Phase, TaskStatus
+from chimera_cli.views.documents import queue_counts
 from docs.reference import PAGES, commands
 
 ROOT = Path(__file__).parents[1]
@@ -192,6 +195,16 @@ def test_the_decisions_are_numbered_without_gaps_and_short() -> None:
             page.name
         )
         assert len(text.splitlines()) <= 25, page.name
+
+
+def test_the_picture_shows_the_board_as_it_is_drawn_now() -> None:
+    """An old picture misses a queue or a column; `make picture` draws it anew."""
+    picture = read("docs/board.svg")
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    snapshot = Snapshot(at=now, fleet=(), queues=QueueCounts(), to_review=0, ledger=Ledger())
+    words = [*queue_counts(snapshot), *Ledger.model_fields, "Fleet", "alive", "busy"]
+    assert [word for word in words if word not in picture] == []
+    assert "@font-face" not in picture
 
 
 def test_every_tier_of_tests_is_described() -> None:
