@@ -7,7 +7,7 @@ import typer
 from chimera_cli.cli.command import command, single
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.watching import onlooker
-from chimera_cli.exceptions import EXIT_FAILED
+from chimera_cli.exceptions import SwarmError
 
 app = single()
 
@@ -21,7 +21,7 @@ def simulate(
     ] = 24,
     workers: Annotated[int, typer.Option("--workers", min=4, max=500, help="Workers, over two processes.")] = 12,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack's data and the logs, and say where.")] = False,
-) -> int:
+) -> None:
     """Run the whole swarm on a private stack and check it.
 
     One goal goes through planner, queue, workers, judge, a scripted person and state, with faults on the way; then the
@@ -36,5 +36,6 @@ def simulate(
         report = run_simulation(options, watch)
     terminal.show(report.model_dump(mode="json"), report_view(report))
     if not report.ok:
-        terminal.complain(f"error: the simulation failed: {', '.join(report.failed)}")
-    return 0 if report.ok else EXIT_FAILED
+        raise SwarmError(
+            f"the simulation failed: {', '.join(report.failed)}", hint=f"chimera simulate --seed {seed} --keep"
+        )

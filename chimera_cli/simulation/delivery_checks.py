@@ -85,7 +85,10 @@ def versions_count_commits(evidence: Evidence) -> InvariantCheck:
 
 
 def abandoned_work_runs_again(evidence: Evidence) -> InvariantCheck:
-    """4. Whatever is claimed and abandoned is queued again within lease + 1 s, and runs again."""
+    """4. Whatever is claimed and abandoned is queued again within lease + 1 s, and runs again.
+
+    On a machine that lets processes wait, as measured by the simulation's own, so much more is allowed.
+    """
     abandoned = [event for event in evidence.events if event.name == "task.taken_over"]
 
     def problems() -> Iterator[str]:
@@ -94,7 +97,7 @@ def abandoned_work_runs_again(evidence: Evidence) -> InvariantCheck:
             if not any(e.name == "task.started" for e in later):
                 yield f"{evidence.key(event.task_id)} was abandoned and did not run again"
             waited = waited_for_takeover(evidence, event)
-            if waited is not None and waited > evidence.lease + SLACK:
+            if waited is not None and waited > evidence.lease + SLACK + evidence.stall:
                 yield f"{evidence.key(event.task_id)} waited {waited.total_seconds():.1f} s to be taken over"
 
     waits = [waited for event in abandoned if (waited := waited_for_takeover(evidence, event)) is not None]

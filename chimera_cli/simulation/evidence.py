@@ -82,6 +82,8 @@ class Evidence:
     """How long a claim held."""
     retry_base: timedelta = timedelta(seconds=2)
     """Delay after the first failure."""
+    stall: timedelta = timedelta()
+    """Longest time that the machine let a process wait which had nothing to wait for."""
     journal: ModelJournal = ModelJournal()
     """What the model served."""
     killed: Killed | None = None

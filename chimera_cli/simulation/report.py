@@ -44,6 +44,7 @@ def figures_of(evidence: Evidence, life: Sequence[LifeLine], took: timedelta) ->
         "retries": names["task.delayed"],
         "takeovers": names["task.taken_over"],
         "takeover_s": round(max(known), 2) if known else None,
+        "stall_s": round(evidence.stall.total_seconds(), 2),
         "held": names["task.held"],
         "approved_by_a_person": len(evidence.audit),
         "posts": len(evidence.posts),

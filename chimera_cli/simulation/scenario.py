@@ -114,6 +114,7 @@ async def _told(swarm: Swarm, story: Story, model_url: str) -> dict[str, Any]:
         "lease": timedelta(seconds=LEASE_S),
         "killed": story.killed,
         "looks": story.looks,
+        "stall": story.stall,
     }
 
 

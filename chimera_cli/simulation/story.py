@@ -73,6 +73,8 @@ class Story:
         """Names of the processes by the ids of their agents."""
         self.killed: Killed | None = None
         self.looks: list[HeldLook] = []
+        self.stall = timedelta()
+        """Longest time that this very process was late: what the machine owes to the others too."""
 
     async def begin(self) -> None:
         """Have the goal planned while the roles come up, and add the simulation's own tasks to it.
@@ -132,7 +134,9 @@ class Story:
             async with asyncio.timeout(patience.total_seconds()):
                 while not await self._over():
                     ensure_alive(self._running)
+                    before = utc_now()
                     await _nap(POLL)
+                    self.stall = max(self.stall, utc_now() - before - POLL)
         except TimeoutError:
             self._say("simulation", f"gave up after {patience.total_seconds():g} s")
 
@@ -167,7 +171,8 @@ class Story:
         while True:
             cards = await self._swarm.reviews.cards(goal_id=self.goal_id, limit=0)
             now = utc_now()
-            if cards and all(now - seen.setdefault(card.id, now) >= self._hold for card in cards):
+            watched = [now - seen.setdefault(card.id, now) for card in cards]
+            if watched and min(watched) >= self._hold:
                 turn += 1
                 async with self._deciding:
                     await self._approve(cards, turn)
