@@ -162,7 +162,8 @@ class Pool:
         if not leases:
             return
         none: list[Lease] = []
-        for lost in await self._attempt("leases", partial(self._tools.queue.extend, leases), none):
+        # Under the beats' name: a loop that is idle once its work is done would never tell that the server is back.
+        for lost in await self._attempt("beats", partial(self._tools.queue.extend, leases), none):
             self._runs.lose(lost)
 
     async def _drain(self) -> None:

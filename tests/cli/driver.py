@@ -184,6 +184,10 @@ class Line:
         """Wait until the goal has the status."""
         self.until(lambda: self.goal(goal) == status, f"goal {goal} is {status}: {self.tasks(goal)}")
 
+    def said(self) -> str:
+        """Everything that the processes still running said on stderr."""
+        return "".join(running.said for running in self._running if running.alive)
+
     def close(self) -> None:
         """End whatever still runs, each by its id."""
         for running in self._running:
@@ -196,10 +200,13 @@ def python_path() -> str:
 
 
 def assert_one_clear_error(ended: Completed, code: int, *words: str) -> None:
-    """A failure is one line that begins with `error:` and holds the words, at most a hint, and never a traceback."""
+    """A failure is one line that begins with `error:` and holds the words, at most a hint, and never a traceback.
+
+    What was said of tries on the way stands before it, a log line each.
+    """
     lines = [line for line in ended.err.splitlines() if line]
     errors = [line for line in lines if line.startswith("error: ")]
-    others = [line for line in lines if not line.startswith(("error: ", "hint: "))]
+    others = [line for line in lines if not line.startswith(("error: ", "hint: ", "[MCP-LOG] "))]
     assert ended.code == code, ended
     assert len(errors) == 1, ended
     assert others == [], ended
