@@ -27,20 +27,13 @@ Each error carries the ids a caller needs as fields, builds its own sentence, an
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-EXIT_FAILED = 1
-"""The thing failed, a check failed, or waiting ended badly."""
-EXIT_USAGE = 2
-"""The command line or an input file cannot be understood."""
-EXIT_NOT_FOUND = 3
-"""An id is unknown or ambiguous."""
-EXIT_CONFLICT = 4
-"""Already decided, wrong state, or someone was first."""
-EXIT_UNAVAILABLE = 5
-"""A server cannot be reached; the same command may work later."""
-EXIT_CONFIG = 6
-"""Configuration, credentials or schema; the same command will fail again."""
-EXIT_TIMEOUT = 7
-"""Waiting took longer than allowed."""
+EXIT_FAILED = 1  # the thing failed, a check failed, or waiting ended badly
+EXIT_USAGE = 2  # the command line or an input file cannot be understood
+EXIT_NOT_FOUND = 3  # an id is unknown or ambiguous
+EXIT_CONFLICT = 4  # already decided, wrong state, or someone was first
+EXIT_UNAVAILABLE = 5  # a server cannot be reached; the same command may work later
+EXIT_CONFIG = 6  # configuration, credentials or schema; the same command will fail again
+EXIT_TIMEOUT = 7  # waiting took longer than allowed
 
 
 class SwarmError(Exception):

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 
-from chimera_cli.adapters.migrations import upgrade
+from chimera_cli.adapters.schema import upgrade
 from chimera_cli.bootstrap import connect
 from chimera_cli.config import load_settings
 from chimera_cli.local.stack import LocalStack

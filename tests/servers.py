@@ -65,10 +65,10 @@ class Servers:
     @cached_property
     def template(self) -> str:
         """A database with the schema of this release; copying it takes a fraction of migrating anew."""
-        from chimera_cli.adapters import migrations  # only the tests of Postgres adapters need it
+        from chimera_cli.adapters import schema  # only the tests of Postgres adapters need it
 
         self.postgres.create_database(TEMPLATE)
-        migrations.upgrade(self.postgres.url_of(TEMPLATE))
+        schema.upgrade(self.postgres.url_of(TEMPLATE))
         return TEMPLATE
 
     def new_database(self) -> str:

@@ -10,6 +10,9 @@ import uvicorn
 
 from chimera_cli.simulation.stand_in_model import StandIn, StandInPlan, create_app
 
+START_WITHIN_S = 30
+"""Bound of a wait that takes milliseconds, except on a machine that is busy with other tests."""
+
 
 @dataclass(frozen=True)
 class Served:
@@ -51,8 +54,8 @@ async def listening(app) -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         task = asyncio.create_task(server.serve(sockets=[sock]))
         try:
-            await asyncio.wait_for(server.ready.wait(), 5)
+            await asyncio.wait_for(server.ready.wait(), START_WITHIN_S)
             yield f"http://127.0.0.1:{sock.getsockname()[1]}"
         finally:
             server.should_exit = True
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, START_WITHIN_S)

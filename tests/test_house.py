@@ -267,7 +267,7 @@ def parts_of(path: Path) -> Iterator[Path]:
     names = {alias for node in ast.walk(tree(path)) if isinstance(node, ast.ImportFrom) for alias in targets(node)}
     if place(path) == "cli/app.py":
         names |= {f"chimera_cli.cli.{name}" for name in import_module(dotted(path)).COMMANDS}
-    steps = path.parent.glob("versions/*.py") if place(path) == "adapters/migrations/__init__.py" else ()
+    steps = path.parent.glob("migrations/**/*.py") if place(path) == "adapters/schema.py" else ()
     yield from steps
     yield from (other for other in path.parent.glob("*.py") if dotted(other) in names)
 

@@ -7,7 +7,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from chimera_cli.adapters.migrations import HEAD
+from chimera_cli.adapters.schema import HEAD
 from chimera_cli.exceptions import BackendUnavailable, ConfigError, SchemaOutdated, SwarmError
 
 BACKEND = "Postgres"

@@ -9,7 +9,7 @@ app = group("Create, upgrade and look at the database schema.")
 @command(app, "migrate", example="chimera db migrate")
 def migrate(terminal: Terminal) -> None:
     """Create the schema, or bring it up to this release."""
-    from chimera_cli.adapters.migrations import current, upgrade
+    from chimera_cli.adapters.schema import current, upgrade
 
     url = terminal.settings().database_url.get_secret_value()
     before = current(url)
@@ -22,7 +22,7 @@ def migrate(terminal: Terminal) -> None:
 @command(app, "status", example="chimera db status --json")
 def status(terminal: Terminal) -> int:
     """Tell which schema the database has and which this release needs."""
-    from chimera_cli.adapters.migrations import current, head
+    from chimera_cli.adapters.schema import current, head
     from chimera_cli.exceptions import EXIT_CONFIG
 
     found, wanted = current(terminal.settings().database_url.get_secret_value()), head()

@@ -24,7 +24,7 @@ def up(
 
     Writes a .env if there is none, and creates or upgrades the schema. May be repeated.
     """
-    from chimera_cli.adapters.migrations import upgrade
+    from chimera_cli.adapters.schema import upgrade
     from chimera_cli.local.stack import DEFAULT_SEED, LocalStack
     from chimera_cli.views.stack import stack_document, stack_grid
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from chimera_cli.adapters.migrations import upgrade
+from chimera_cli.adapters.schema import upgrade
 from chimera_cli.bootstrap import open_swarm
 from chimera_cli.local.stack import LocalStack
 from chimera_cli.models.simulation import SimulationReport

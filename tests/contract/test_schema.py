@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import NullPool, create_engine
 
-from chimera_cli.adapters import event_rows, migrations, review_rows, rows
+from chimera_cli.adapters import event_rows, review_rows, rows, schema
 from chimera_cli.adapters.postgres_engine import check_schema, driver_url, open_engine
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_outbox import PostgresOutbox
@@ -57,16 +57,16 @@ def test_the_rows_mix_with_no_other_tables(fresh_database: str) -> None:
 def test_the_named_head_is_the_newest_migration() -> None:
     config = Config()
     config.set_main_option("script_location", "chimera_cli.adapters:migrations")
-    assert ScriptDirectory.from_config(config).get_current_head() == migrations.head()
+    assert ScriptDirectory.from_config(config).get_current_head() == schema.head()
 
 
 def test_migrations_at_once_and_again_make_the_schema_once(empty_database: str) -> None:
-    assert migrations.current(empty_database) is None
+    assert schema.current(empty_database) is None
     failures: list[BaseException] = []
 
     def migrate() -> None:
         try:
-            migrations.upgrade(empty_database)
+            schema.upgrade(empty_database)
         except BaseException as error:
             failures.append(error)
 
@@ -76,8 +76,8 @@ def test_migrations_at_once_and_again_make_the_schema_once(empty_database: str) 
     for thread in threads:
         thread.join(timeout=30)
     assert failures == []
-    migrations.upgrade(empty_database)
-    assert migrations.current(empty_database) == migrations.head()
+    schema.upgrade(empty_database)
+    assert schema.current(empty_database) == schema.head()
 
 
 async def test_an_empty_database_is_told_from_a_migrated_one(empty_database: str, fresh_database: str) -> None:
@@ -100,10 +100,10 @@ async def test_a_schema_of_another_release_is_named(fresh_database: str) -> None
     engine = open_engine(fresh_database)
     with pytest.raises(SchemaOutdated, match="9999") as outdated:
         await check_schema(engine)
-    assert (outdated.value.found, outdated.value.expected) == ("9999", migrations.head())
+    assert (outdated.value.found, outdated.value.expected) == ("9999", schema.head())
     await engine.dispose()
     with pytest.raises(SchemaOutdated, match="9999"):
-        migrations.upgrade(fresh_database)
+        schema.upgrade(fresh_database)
 
 
 @pytest.mark.parametrize("part", ["password", "user", "database"])
@@ -121,7 +121,7 @@ async def test_a_refused_log_in_is_a_configuration_error(fresh_database: str, pa
     assert "no-such-secret" not in str(refused.value)
     await engine.dispose()
     with pytest.raises(ConfigError):
-        migrations.current(wrong)
+        schema.current(wrong)
 
 
 async def test_a_server_that_is_not_there_is_unavailable(fresh_database: str) -> None:
@@ -131,7 +131,7 @@ async def test_a_server_that_is_not_there_is_unavailable(fresh_database: str) ->
         await PostgresRecord(engine).now()
     await engine.dispose()
     with pytest.raises(BackendUnavailable):
-        migrations.upgrade(url)
+        schema.upgrade(url)
 
 
 async def test_a_connection_cut_in_the_pool_is_replaced(fresh_database: str) -> None:

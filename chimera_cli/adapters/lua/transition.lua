@@ -178,12 +178,13 @@ end
 
 -- What follows when an approved result's changes are committed: the execute phase, or the end.
 local function carry_on(task, agent, changes)
+  local judgement = redis.call('HGET', task_key(task.id), 'judgement') or 'null'
   if task.executes == '1' then
     set(task, 'phase', 'execute', 'fail:work', 0)
-    move(task, 'APPROVED', 'task.approved', agent, {'changes', changes})
+    move(task, 'APPROVED', 'task.approved', agent, {'changes', changes, 'judgement', judgement})
     enter(task, 'work')
   else
-    move(task, 'APPROVED', 'task.approved', agent, {'changes', changes})
+    move(task, 'APPROVED', 'task.approved', agent, {'changes', changes, 'judgement', judgement})
     end_task(task, 'COMPLETED', 'task.completed', agent, {'output', redis.call('HGET', task_key(task.id), 'output')})
   end
 end

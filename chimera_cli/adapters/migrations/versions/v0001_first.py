@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from chimera_cli.exceptions import SwarmError
+
 revision: str = "0001"
 down_revision: str | Sequence[str] | None = None
 
@@ -27,7 +29,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()
 
 def upgrade() -> None:
     """Make the tables, and guard the audit."""
-    for make in (_goals, _tasks, _events, _state, _cards, _audit, _posts):
+    for make in (_goals, _tasks, _task_indexes, _events, _state, _cards, _card_indexes, _audit, _posts):
         make()
     op.execute(REFUSE)
     op.execute(GUARD)
@@ -37,7 +39,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refuse: it would destroy what is kept for ever."""
-    raise NotImplementedError("the first schema is not taken back; drop the database instead")
+    raise SwarmError("the first schema is not taken back", hint="drop the database instead")
 
 
 def _goals() -> None:
@@ -89,6 +91,9 @@ def _tasks() -> None:
         sa.ForeignKeyConstraint(["goal_id"], ["goals.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _task_indexes() -> None:
     op.create_index("tasks_by_goal", "tasks", ["goal_id", "position"])
     op.create_index("tasks_by_position", "tasks", ["position"], unique=True)
     op.create_index("tasks_live_by_goal", "tasks", ["goal_id"], postgresql_where=sa.text(LIVE))
@@ -158,6 +163,9 @@ def _cards() -> None:
         _time("resumed_at", nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _card_indexes() -> None:
     op.create_index("cards_by_age", "cards", ["created_at", "id"])
     op.create_index("cards_by_hold", "cards", ["task_id", "generation"], unique=True)
     op.create_index("cards_pending", "cards", ["created_at", "id"], postgresql_where=sa.text("status = 'PENDING'"))
