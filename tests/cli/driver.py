@@ -19,8 +19,8 @@ from chimera_cli.local.process import wait_until
 ROOT = Path(__file__).parents[2]
 KINDS = Path(__file__).with_name("kinds.py")
 """Task kinds for these tests."""
-COMMAND_WITHIN_S = 60.0
-PATIENCE_S = 30.0
+COMMAND_WITHIN_S = 90.0
+PATIENCE_S = 60.0
 HANDED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
 
 

@@ -54,6 +54,7 @@ async def other(ctx: TaskContext) -> TaskOutcome:
 async def tally(ctx: TaskContext) -> TaskOutcome:
     """Count one up in the goal's state."""
     mark("tally", ctx)
+    await opened(ctx.payload["gate"])
     key = ctx.payload["counter"]
     now = await ctx.state.read(key) or 0
     await asyncio.sleep(ctx.payload["s"])

@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from chimera_cli.local.process import free_port
-from chimera_cli.models.identity import goal_id_for
+from chimera_cli.models.identity import goal_id_for, task_id
 from tests.cli.conftest import NewLine
 from tests.cli.driver import KINDS, Completed, Line, assert_one_clear_error
 from tests.servers import Servers
@@ -26,11 +26,11 @@ def still(new_line: NewLine) -> Line:
     return new_line()
 
 
-def two_keys_alike(length: int = 4) -> tuple[str, str, str]:
-    """Find two idempotency keys whose goals' ids begin alike."""
+def two_keys_alike(goal: str, length: int = 4) -> tuple[str, str, str]:
+    """Find two task keys whose ids begin alike."""
     seen: dict[str, str] = {}
     for key in (f"key-{n}" for n in count()):
-        start = goal_id_for(key)[:length]
+        start = task_id(goal, key)[:length]
         if start in seen:
             return seen[start], key, start
         seen[start] = key
@@ -38,22 +38,20 @@ def two_keys_alike(length: int = 4) -> tuple[str, str, str]:
 
 
 def test_ids_that_are_unknown_short_or_ambiguous_are_told_apart(still: Line) -> None:
-    one, two, start = two_keys_alike()
-    plan = still.write("one.json", json.dumps({"goal": "one", "tasks": [{"key": "a", "kind": "mark"}]}))
-    words = ("plan", "--file", plan, "--handlers", str(KINDS), "--idempotency-key")
-    assert [ended.code for ended in still.at_once((*words, one), (*words, two))] == [0, 0]
-    goal = goal_id_for(one)
+    goal = goal_id_for("alike")
+    one, two, start = two_keys_alike(goal)
+    tasks = [{"key": key, "kind": "mark"} for key in (one, two)]
+    assert still.submit("alike", tasks, "--idempotency-key", "alike") == goal
     unknown, short, odd, ambiguous = still.at_once(
         ("goals", "show", "f" * 20),
-        ("tasks", "show", goal[:3]),
+        ("tasks", "show", start[:3]),
         ("review", "show", "no such thing%"),
-        ("goals", "show", start),
+        ("tasks", "show", start),
     )
     assert_one_clear_error(unknown, 3, "f" * 20, "hint: chimera goals list")
-    assert_one_clear_error(short, 3, goal[:3])
+    assert_one_clear_error(short, 3, start[:3])
     assert_one_clear_error(odd, 3, "hint: chimera review list")
-    assert_one_clear_error(ambiguous, 3, goal, goal_id_for(two), "hint: ")
-    assert still.run("goals", "show", goal[:12], "--json").json["id"] == goal
+    assert_one_clear_error(ambiguous, 3, task_id(goal, one), task_id(goal, two), "hint: ")
 
 
 def test_settings_that_are_missing_or_malformed_are_named(still: Line) -> None:
@@ -65,18 +63,14 @@ def test_settings_that_are_missing_or_malformed_are_named(still: Line) -> None:
         still.start("goals", "list", "--env-file", malformed),
         still.start("goals", "list", "--env-file", wrong),
         still.start("worker", DATABASE_URL=None),
-        still.start("status", REDIS_URL="http://localhost"),
         still.start("worker", OPENAI_API_KEY=None),
-        still.start("goals", "list", "--env-file", "nowhere.env"),
     ]
-    bad_lines, bad_value, missing, bad_url, no_key, no_file = [running.ended() for running in started]
+    bad_lines, bad_value, missing, no_key = [running.ended() for running in started]
     assert_one_clear_error(bad_lines, 6, "line 2", "line 3", "CHIMERA_LEASE_S", "hint: ")
     assert "secret" not in bad_lines.err
     assert_one_clear_error(bad_value, 6, "CHIMERA_LEASE_S", "hint: ")
     assert_one_clear_error(missing, 6, "DATABASE_URL is not set", "hint: ")
-    assert_one_clear_error(bad_url, 6, "REDIS_URL", "hint: ")
     assert_one_clear_error(no_key, 6, "OPENAI_API_KEY is not set", "hint: ")
-    assert_one_clear_error(no_file, 6, "nowhere.env")
 
 
 def test_plans_that_cannot_be_used_are_refused_with_place_and_key_and_nothing_is_stored(still: Line) -> None:
@@ -84,26 +78,20 @@ def test_plans_that_cannot_be_used_are_refused_with_place_and_key_and_nothing_is
     handlers = ("--handlers", str(KINDS), "--goal", "bad")
     broken = still.write("broken.jsonl", '{"key": "a", "kind": "mark"}\n{"key": "b", \n')
     cycle = still.write("cycle.json", json.dumps({"tasks": CYCLE}))
-    stranger = still.write("stranger.json", json.dumps({"tasks": [{"key": "a", "kind": "unheard-of"}]}))
-    payload = json.dumps(
-        {"key": "p", "kind": "content.draft", "payload": {"topic": 3}, "deadline": "2001-01-01T00:00:00Z"}
-    )
+    payload = {"key": "p", "kind": "content.draft", "payload": {"topic": 3}, "deadline": "2001-01-01T00:00:00Z"}
+    wrong = still.write("wrong.json", json.dumps({"tasks": [{"key": "a", "kind": "unheard-of"}, payload]}))
     ended = still.at_once(
         ("plan", "--file", broken, *handlers),
         ("plan", "--file", cycle, *handlers),
-        ("plan", "--file", stranger, *handlers),
-        ("plan", "--file", still.write("payload.jsonl", payload), *handlers),
+        ("plan", "--file", wrong, *handlers),
         ("plan", "--file", "nowhere.json", *handlers, "--json"),
-        ("plan", "--file", cycle, "--handlers", still.write("none.py", "x = 1 / 0\n"), "--goal", "bad"),
     )
-    bad_json, cyclic, unknown, bad_payload, no_file, bad_module = ended
+    bad_json, cyclic, bad_tasks, no_file = ended
     assert_one_clear_error(bad_json, 2, "broken.jsonl line 2", "hint: ")
     assert_one_clear_error(cyclic, 1, "egg", "hen", "hint: ")
-    assert_one_clear_error(unknown, 1, "unheard-of", "'a'")
-    assert_one_clear_error(bad_payload, 1, "'p'", "topic", "deadline")
+    assert_one_clear_error(bad_tasks, 1, "'a'", "unheard-of", "'p'", "topic", "deadline")
     assert no_file.failure["exit_code"] == 2
     assert set(no_file.failure) == {"code", "message", "hint", "exit_code", "retryable"}
-    assert_one_clear_error(bad_module, 6, "none.py:1", "ZeroDivisionError")
     assert still.rows("SELECT count(*) FROM goals") == before
 
 
@@ -116,18 +104,16 @@ def test_servers_that_are_away_refuse_or_hold_an_old_schema_are_told_apart(
         still.start("judge", DATABASE_URL=f"postgresql://a:b@127.0.0.1:{free_port()}/c"),
         still.start("goals", "list", DATABASE_URL=wrong_password(database)),
         still.start("worker", REDIS_URL=wrong_password(redis)),
-        still.start("plan", "--watch", DATABASE_URL=database_url),
-        still.start("goals", "list", "--json", DATABASE_URL=database_url),
+        still.start("plan", "--watch", "--json", DATABASE_URL=database_url),
     ]
     ended = [running.ended() for running in started]
-    no_redis, no_postgres, refused, redis_refused, old, old_as_json = ended
+    no_redis, no_postgres, refused, redis_refused, old = ended
     assert_one_clear_error(no_redis, 5, "Redis", "hint: ")
     assert_one_clear_error(no_postgres, 5, "Postgres", "hint: ")
     assert_one_clear_error(refused, 6, "hint: ")
     assert_one_clear_error(redis_refused, 6, "hint: ")
-    assert_one_clear_error(old, 6, "schema", "hint: chimera db migrate")
-    assert old_as_json.failure["code"] == "schema"
-    assert old_as_json.failure["exit_code"] == 6
+    assert (old.code, old.failure["code"], old.failure["exit_code"]) == (6, "schema", 6)
+    assert old.failure["hint"] == "chimera db migrate"
     for end in ended:
         for secret in (database, redis, "wrong-password"):
             assert secret not in end.err
@@ -153,20 +139,17 @@ def test_odd_characters_in_a_goal_are_kept_or_refused_and_never_steer_a_terminal
     task = {"key": "a", "kind": "mark", "title": "t\u202ex \U0001f642"}
     fine = still.submit("r\u00e9ach \u4e16\u754c \U0001f680 \u202etxt\u200b", [task])
     plan = still.write("steer.json", json.dumps({"goal": "x\x1b]0;owned\x07", "tasks": [task]}))
-    shown, drawn, steering, argument, empty = still.at_once(
+    shown, drawn, steering = still.at_once(
         ("goals", "show", fine),
         ("goals", "show", fine, "--color", "always"),
         ("plan", "--file", plan, "--handlers", str(KINDS)),
-        ("plan", "a\x1b[2Jb"),
-        ("plan", " \t "),
     )
     assert "\u4e16\u754c \U0001f680" in shown.out
     for ended in (shown, drawn):
         assert ended.code == 0
         assert "\u202e" not in ended.out
-    for ended in (steering, argument, empty):
-        assert_one_clear_error(ended, 2, "goal")
-        assert no_escape(ended)
+    assert_one_clear_error(steering, 2, "goal")
+    assert no_escape(steering)
     assert no_escape(shown)
 
 
@@ -175,7 +158,6 @@ def no_escape(ended: Completed) -> bool:
 
 
 def test_words_that_no_command_knows_are_usage_errors(still: Line) -> None:
-    unknown, missing, both = still.at_once(("gaols",), ("review", "reject", "abcd", "--json"), ("plan",))
+    unknown, missing = still.at_once(("gaols",), ("review", "reject", "abcd", "--json"))
     assert_one_clear_error(unknown, 2, "gaols", "hint: ")
     assert missing.failure["exit_code"] == 2
-    assert_one_clear_error(both, 2, "goal", "hint: ")
