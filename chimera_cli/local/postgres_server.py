@@ -135,8 +135,9 @@ class PostgresServer(LocalServer):
         )
         if done.returncode:
             self.log.write_text(done.stdout + done.stderr)
-            # Its last words tell of cleaning up; the cause stands before them.
-            causes = [line for line in done.stderr.splitlines() if "FATAL" in line or "error:" in line]
+            # Its last words tell of cleaning up; the cause stands before them, on either stream.
+            said = [line for line in (done.stdout + done.stderr).splitlines() if "remov" not in line]
+            causes = [line for line in said if "FATAL" in line or "error:" in line] or said[-1:]
             raise ConfigError(f"initdb failed: {causes[0] if causes else self._last_words()}", hint=f"see {self.log}")
 
     def _drop_stolen_pidfile(self) -> None:

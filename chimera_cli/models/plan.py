@@ -102,20 +102,20 @@ def find_cycle(edges: Mapping[str, Sequence[str]]) -> list[str]:
     """
     done: set[str] = set()
     for root in edges:
-        if root in done:
-            continue
-        path: dict[str, Iterator[str]] = {root: iter(edges[root])}
-        while path:
-            key = next(reversed(path))
-            need = next(path[key], None)
+        path, walks = [root], [iter(edges[root])]
+        on_path = {root}
+        while path and root not in done:
+            need = next(walks[-1], None)
             if need is None:
-                done.add(key)
-                path.popitem()
-            elif need in path:
-                keys = list(path)
-                return [*keys[keys.index(need) :], need]
+                walks.pop()
+                on_path.discard(path[-1])
+                done.add(path.pop())
+            elif need in on_path:
+                return [*path[path.index(need) :], need]
             elif need in edges and need not in done:
-                path[need] = iter(edges[need])
+                path.append(need)
+                walks.append(iter(edges[need]))
+                on_path.add(need)
     return []
 
 
