@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from chimera_cli.adapters.schema import HEAD
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.redis_errors import redis_errors
+from chimera_cli.adapters.schema import HEAD
 from chimera_cli.exceptions import SwarmError
 from chimera_cli.models.check import Check
 

@@ -8,10 +8,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from chimera_cli.adapters.schema import HEAD
 from chimera_cli.adapters.postgres_connection import PatientConnection, connector
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.row import json_text
+from chimera_cli.adapters.schema import HEAD
 from chimera_cli.exceptions import ConfigError, SchemaOutdated
 
 DRIVER = "postgresql+psycopg"

@@ -5,7 +5,7 @@
 | ModelThrottled | retry, costs nothing, parks the lane | others would meet it too |
 | BackendUnavailable of Redis, Postgres | retry, costs nothing | our own outage uses up nobody's attempts |
 | BackendUnavailable of anything else | retry, costs an attempt | a model that never answers must end somewhere |
-| ConfigError | retry after 30 s, costs nothing, parks the lane | a refused key is mended by a person, not paid for by a night's tasks |
+| ConfigError | retry after 30 s, costs nothing, parks the lane | a person mends a refused key; tasks wait for it |
 | HandlerError | FAILED at once | another attempt would end the same way |
 | anything else, LLMError and TimeoutError too | retry, costs an attempt | it may have been bad luck |
 
