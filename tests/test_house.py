@@ -25,6 +25,7 @@ BROAD_CATCHES = {
     "agents/worker.py": "one task's run",
     "agents/judge.py": "one result's judgement, which is held for a person then",
     "agents/outage.py": "one round of a loop that must not end",
+    "adapters/scripts.py": "one round trip for many callers; each hears what it raised",
     "handlers/threads.py": "a user's function in its thread; what it raised is raised again by whoever waits for it",
     "handlers/loader.py": "a user's module, which may raise anything while it is imported",
     "services/keyword_filter.py": "one detector; a text that it could not read goes to a person",
