@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from chimera_cli.handlers.context import TaskContext
 from chimera_cli.handlers.registry import handler
 from chimera_cli.models.delivery import Delivery
+from chimera_cli.models.noun import Noun
 from chimera_cli.models.result import TaskOutcome
 from chimera_cli.services.disclosure import DISCLOSURE
-from chimera_cli.services.drafting import PostDraft
 from chimera_cli.services.platforms import LIMITS, post_length
 from chimera_cli.services.prompts import drafter_prompt
 
@@ -35,6 +35,15 @@ class DraftOrder(BaseModel):
     """Longest text, when shorter than the platform's own limit."""
     brief: str = Field(default="", max_length=4000)
     """Anything else the writer should know."""
+
+
+class PostDraft(Noun):
+    """A post as the model writes it."""
+
+    text: str = Field(min_length=1)
+    """The whole text, ready to be published."""
+    hashtags: tuple[str, ...] = Field(default=(), max_length=10)
+    """Hashtags to add while they fit, without the sign; empty for none."""
 
 
 @handler("content.draft", payload=DraftOrder)

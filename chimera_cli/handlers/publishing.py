@@ -6,13 +6,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from chimera_cli.exceptions import HandlerError, LLMError
-from chimera_cli.handlers.content import MODEL_TIMEOUT, Platform, draft_limit, platform_rules
+from chimera_cli.handlers.content import MODEL_TIMEOUT, Platform, PostDraft, draft_limit, platform_rules
 from chimera_cli.handlers.context import TaskContext
 from chimera_cli.handlers.registry import handler
 from chimera_cli.models.result import TaskOutcome
 from chimera_cli.models.words import Key
 from chimera_cli.services.disclosure import disclosure_in, with_disclosure
-from chimera_cli.services.drafting import PostDraft
 from chimera_cli.services.prompts import drafter_prompt
 
 

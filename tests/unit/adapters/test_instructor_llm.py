@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field, SecretStr
 from chimera_cli.adapters.instructor_llm import InstructorLLM, ModelEndpoint
 from chimera_cli.adapters.model_wire import WirePolicy
 from chimera_cli.exceptions import BackendUnavailable, ConfigError, LLMError, ModelThrottled
+from chimera_cli.handlers.content import PostDraft
 from chimera_cli.models.telemetry import TelemetryEvent
-from chimera_cli.services.drafting import PostDraft
 from chimera_cli.simulation.stand_in_faults import Fault
 from chimera_cli.simulation.stand_in_model import StandInPlan
 from tests.stand_in import listening, serving

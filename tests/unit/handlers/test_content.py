@@ -3,11 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
-from chimera_cli.handlers.content import DraftOrder, draft, draft_limit, state_key, with_hashtags
+from chimera_cli.handlers.content import DraftOrder, PostDraft, draft, draft_limit, state_key, with_hashtags
 from chimera_cli.handlers.invoke import propose
 from chimera_cli.models.persona import Persona
 from chimera_cli.services.disclosure import with_disclosure
-from chimera_cli.services.drafting import PostDraft
 from chimera_cli.services.platforms import LIMITS, post_length
 from tests.unit.handlers.worlds import LIMITS as RUN
 from tests.unit.handlers.worlds import FakeModel, context, delivery

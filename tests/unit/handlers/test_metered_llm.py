@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from chimera_cli.exceptions import LLMError
+from chimera_cli.handlers.content import PostDraft
 from chimera_cli.handlers.context import MeteredLLM
 from chimera_cli.models.result import Usage
-from chimera_cli.services.drafting import PostDraft
 from tests.fake_llm import scripted
 
 

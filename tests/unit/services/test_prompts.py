@@ -2,10 +2,10 @@
 
 import json
 
+from chimera_cli.handlers.content import PostDraft
 from chimera_cli.models.delivery import Delivery, Lease, Stage
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.task import Phase
-from chimera_cli.services.drafting import PostDraft
 from chimera_cli.services.prompts import drafter_prompt, judge_prompt, mend_prompt, planner_prompt, replan_prompt
 from chimera_cli.services.rubric_file import load_rubric
 

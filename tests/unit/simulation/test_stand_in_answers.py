@@ -5,9 +5,9 @@ import json
 import pytest
 from pydantic import BaseModel
 
+from chimera_cli.handlers.content import PostDraft
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.task import TaskStatus
-from chimera_cli.services.drafting import PostDraft
 from chimera_cli.services.planning import PlanDraft, check_draft
 from chimera_cli.services.prompts import Prompt, drafter_prompt, judge_prompt, planner_prompt, replan_prompt
 from chimera_cli.services.rubric_file import load_rubric
