@@ -47,11 +47,6 @@ def current(database_url: str) -> str | None:
         return _revision(connection)
 
 
-def head() -> str:
-    """Return the revision this release works with."""
-    return HEAD
-
-
 def _engine(database_url: str) -> "Engine":
     from sqlalchemy import NullPool, create_engine
 

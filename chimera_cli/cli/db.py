@@ -22,10 +22,10 @@ def migrate(terminal: Terminal) -> None:
 @command(app, "status", example="chimera db status --json")
 def status(terminal: Terminal) -> int:
     """Tell which schema the database has and which this release needs."""
-    from chimera_cli.adapters.schema import current, head
+    from chimera_cli.adapters.schema import HEAD, current
     from chimera_cli.exceptions import EXIT_CONFIG
 
-    found, wanted = current(terminal.settings().database_url.get_secret_value()), head()
-    words = f"schema {found or 'empty'}, this release needs {wanted}"
-    terminal.show({"current": found, "head": wanted, "ok": found == wanted}, terminal.plain([words]))
-    return 0 if found == wanted else EXIT_CONFIG
+    found = current(terminal.settings().database_url.get_secret_value())
+    words = f"schema {found or 'empty'}, this release needs {HEAD}"
+    terminal.show({"current": found, "head": HEAD, "ok": found == HEAD}, terminal.plain([words]))
+    return 0 if found == HEAD else EXIT_CONFIG

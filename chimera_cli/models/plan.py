@@ -117,11 +117,3 @@ def find_cycle(edges: Mapping[str, Sequence[str]]) -> list[str]:
                 walks.append(iter(edges[need]))
                 on_path.add(need)
     return []
-
-
-def check_plan(tasks: Sequence[TaskSpec], kinds: Kinds, now: datetime, *, limit: int | None = None) -> list[str]:
-    """Return every problem of a plan that is wholly in memory; an empty list means it is valid."""
-    checker = PlanChecker(kinds, now)
-    for spec in tasks:
-        checker.add(spec)
-    return checker.finish(limit)

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
 
 from pydantic import Field, JsonValue
 
-from chimera_cli.exceptions import IllegalTransition
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.words import Key, Line
 
@@ -131,13 +129,3 @@ class Task(TaskSpec):
     def retry_count(self) -> int:
         """Attempts after the first."""
         return max(self.attempts - 1, 0)
-
-    def advance(self, to: TaskStatus, **changes: object) -> Self:
-        """Return the task one status further.
-
-        Raises:
-            IllegalTransition: `to` may not follow the present status.
-        """
-        if to not in TRANSITIONS[self.status]:
-            raise IllegalTransition(self.id, self.status, to)
-        return self.model_copy(update={"status": to, "version": self.version + 1, **changes})

@@ -65,7 +65,8 @@ class Story:
         """
         self._swarm, self._roles, self._folder = swarm, roles, folder
         self._options, self._watch, self._hold = options, watch, hold
-        self._running: list[Role] = []
+        self.running: list[Role] = []
+        """The long-running roles that were not killed."""
         self._deciding = asyncio.Lock()
         self.goal_id = ""
         self.marks: list[Mark] = []
@@ -96,17 +97,12 @@ class Story:
         )
         self._say("simulation", f"added {len(extra)} tasks that provoke trouble or keep the workers busy")
 
-    @property
-    def worker_pids(self) -> list[int]:
-        """Process ids of the workers that were not killed."""
-        return [role.pid for role in self._running if role.name.startswith("worker")]
-
     async def _start_roles(self) -> None:
         each = -(-self._options.workers // WORKER_PROCESSES)
         for number in range(1, WORKER_PROCESSES + 1):
             worker = await self._roles.start(f"worker-{number}", "worker", "--count", str(each), "--handlers", MODULE)
-            self._running.append(worker)
-        self._running.append(await self._roles.start("judge", "judge", "--count", str(JUDGES)))
+            self.running.append(worker)
+        self.running.append(await self._roles.start("judge", "judge", "--count", str(JUDGES)))
         self._say("simulation", f"started {WORKER_PROCESSES} worker processes of {each} agents and {JUDGES} judges")
 
     async def play(self) -> None:
@@ -133,7 +129,7 @@ class Story:
         try:
             async with asyncio.timeout(patience.total_seconds()):
                 while not await self._over():
-                    ensure_alive(self._running)
+                    ensure_alive(self.running)
                     before = utc_now()
                     await _nap(POLL)
                     self.stall = max(self.stall, utc_now() - before - POLL)
@@ -154,10 +150,10 @@ class Story:
             fleet = await self._swarm.registry.fleet()
             self._learn_homes(fleet)
             for holder in (member for member in fleet if member.task_id == hostage):
-                role = _role_of(self._running, holder.process)
+                role = _role_of(self.running, holder.process)
                 if role is not None:
                     agents = frozenset(member.id for member in fleet if member.process == holder.process)
-                    self._running.remove(role)
+                    self.running.remove(role)
                     self.killed = Killed(role=role.name, at=utc_now(), agents=agents, task_id=hostage)
                     kill(role)
                     self._say("simulation", f"killed {role.name} (SIGKILL) with a task in its hands", hostage)
@@ -196,7 +192,7 @@ class Story:
 
     def _learn_homes(self, fleet: Sequence[FleetMember]) -> None:
         for member in fleet:
-            role = _role_of(self._running, member.process)
+            role = _role_of(self.running, member.process)
             if role is not None:
                 self.homes[member.id] = role.name
 

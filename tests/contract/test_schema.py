@@ -57,7 +57,7 @@ def test_the_rows_mix_with_no_other_tables(fresh_database: str) -> None:
 def test_the_named_head_is_the_newest_migration() -> None:
     config = Config()
     config.set_main_option("script_location", "chimera_cli.adapters:migrations")
-    assert ScriptDirectory.from_config(config).get_current_head() == schema.head()
+    assert ScriptDirectory.from_config(config).get_current_head() == schema.HEAD
 
 
 def test_migrations_at_once_and_again_make_the_schema_once(empty_database: str) -> None:
@@ -77,7 +77,7 @@ def test_migrations_at_once_and_again_make_the_schema_once(empty_database: str) 
         thread.join(timeout=30)
     assert failures == []
     schema.upgrade(empty_database)
-    assert schema.current(empty_database) == schema.head()
+    assert schema.current(empty_database) == schema.HEAD
 
 
 async def test_an_empty_database_is_told_from_a_migrated_one(empty_database: str, fresh_database: str) -> None:
@@ -100,7 +100,7 @@ async def test_a_schema_of_another_release_is_named(fresh_database: str) -> None
     engine = open_engine(fresh_database)
     with pytest.raises(SchemaOutdated, match="9999") as outdated:
         await check_schema(engine)
-    assert (outdated.value.found, outdated.value.expected) == ("9999", schema.head())
+    assert (outdated.value.found, outdated.value.expected) == ("9999", schema.HEAD)
     await engine.dispose()
     with pytest.raises(SchemaOutdated, match="9999"):
         schema.upgrade(fresh_database)

@@ -1,9 +1,11 @@
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 from pydantic import BaseModel
 
-from chimera_cli.models.plan import PlanChecker, check_plan, find_cycle
+from chimera_cli.models.plan import PlanChecker, find_cycle
+from chimera_cli.models.task import TaskSpec
 from tests.builders import NOON, a_spec
 
 
@@ -14,8 +16,15 @@ class Post(BaseModel):
 KINDS = {"noop": None, "post": Post}
 
 
+def problems_of(specs: Sequence[TaskSpec], limit: int | None = None) -> list[str]:
+    checker = PlanChecker(KINDS, NOON)
+    for spec in specs:
+        checker.add(spec)
+    return checker.finish(limit)
+
+
 def test_a_valid_plan_has_no_problems() -> None:
-    assert check_plan([a_spec("one"), a_spec("two", depends_on=["one"])], KINDS, NOON) == []
+    assert problems_of([a_spec("one"), a_spec("two", depends_on=["one"])]) == []
 
 
 @pytest.mark.parametrize(
@@ -33,17 +42,17 @@ def test_a_valid_plan_has_no_problems() -> None:
     ],
 )
 def test_each_rule_is_named_when_broken(specs: list, words: str) -> None:
-    assert words in "\n".join(check_plan(specs, KINDS, NOON))
+    assert words in "\n".join(problems_of(specs))
 
 
 def test_too_many_tasks_are_counted() -> None:
-    problems = check_plan([a_spec(f"t{n}") for n in range(4)], KINDS, NOON, limit=3)
+    problems = problems_of([a_spec(f"t{n}") for n in range(4)], limit=3)
     assert problems == ["the plan has 4 tasks, at most 3 are allowed"]
 
 
 def test_all_problems_are_found_at_once() -> None:
     specs = [a_spec("a", kind="nope"), a_spec("a"), a_spec("b", depends_on=["c"])]
-    assert len(check_plan(specs, KINDS, NOON)) == 3
+    assert len(problems_of(specs)) == 3
 
 
 def test_a_plan_may_depend_on_tasks_that_the_goal_has() -> None:

@@ -1,24 +1,10 @@
-import itertools
-
 import pytest
 from pydantic import ValidationError
 
-from chimera_cli.exceptions import IllegalTransition
 from chimera_cli.models.task import TRANSITIONS, TaskStatus
 from tests.builders import a_spec, a_task
 
 TERMINAL = {TaskStatus.COMPLETED, TaskStatus.REJECTED, TaskStatus.FAILED, TaskStatus.CANCELLED}
-
-
-@pytest.mark.parametrize(("source", "target"), [*itertools.product(TaskStatus, TaskStatus)])
-def test_a_task_advances_along_the_table_and_nowhere_else(source: TaskStatus, target: TaskStatus) -> None:
-    task = a_task(status=source, version=4)
-    if target in TRANSITIONS[source]:
-        moved = task.advance(target, error="why")
-        assert (moved.status, moved.version, moved.error, task.status) == (target, 5, "why", source)
-    else:
-        with pytest.raises(IllegalTransition):
-            task.advance(target)
 
 
 def test_nothing_follows_a_terminal_status() -> None:

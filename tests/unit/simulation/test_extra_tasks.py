@@ -1,5 +1,5 @@
 from chimera_cli.handlers.loader import load_handlers
-from chimera_cli.models.plan import check_plan
+from chimera_cli.services.plan_file import check_tasks
 from chimera_cli.simulation.extra_tasks import HOSTAGE, MODULE, TALLIES, extra_tasks
 from tests.builders import NOON
 
@@ -10,7 +10,8 @@ def test_the_same_seed_gives_the_same_tasks_and_another_one_others() -> None:
 
 
 def test_the_tasks_are_a_plan_that_the_checker_accepts() -> None:
-    assert check_plan(extra_tasks(50, 7), load_handlers([MODULE]).kinds(), NOON) == []
+    made = extra_tasks(50, 7)
+    assert check_tasks(((task.key, task) for task in made), load_handlers([MODULE]).kinds(), NOON) == len(made)
 
 
 def test_fillers_come_on_top_of_the_storys_own_tasks() -> None:

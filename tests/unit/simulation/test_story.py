@@ -105,7 +105,7 @@ async def test_the_story_plans_adds_kills_holds_and_approves(stage, tmp_path: Pa
     try:
         async with asyncio.timeout(20):
             await story.begin()
-            stores.hold(story.worker_pids[1])
+            stores.hold(story.running[1].pid)
             await story.play()
     finally:
         ended = await roles.end(timedelta(seconds=1))
