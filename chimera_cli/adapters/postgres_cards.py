@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chimera_cli.adapters import postgres_audit
 from chimera_cli.adapters import postgres_sql as sql
-from chimera_cli.adapters.postgres_batches import batches
+from chimera_cli.adapters.postgres_batches import batches, rows_of
 from chimera_cli.adapters.review_rows import card_id
 from chimera_cli.adapters.row import json_text, plain
 from chimera_cli.adapters.rows import TaskRow
@@ -40,8 +40,8 @@ async def make(connection: AsyncConnection, held: Sequence[TaskEvent]) -> None:
         )
         for event in held
     ]
-    for arrays in batches(rows):
-        await connection.execute(sql.INSERT_CARDS, arrays)
+    for batch in batches(rows):
+        await connection.execute(sql.INSERT_CARDS, rows_of(batch))
 
 
 async def expire(connection: AsyncConnection, task_ids: Sequence[str]) -> None:

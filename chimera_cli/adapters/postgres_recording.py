@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from chimera_cli.adapters import postgres_cards as cards
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters.event_rows import event_values
-from chimera_cli.adapters.postgres_batches import batches
+from chimera_cli.adapters.postgres_batches import batches, rows_of
 from chimera_cli.adapters.postgres_projection import Projection, TaskMark, project
 from chimera_cli.adapters.row import json_text
 from chimera_cli.adapters.rows import TaskRow
@@ -28,8 +28,8 @@ async def _store(connection: AsyncConnection, events: Sequence[TaskEvent]) -> li
     """Store events and return the new ones in order."""
     storable = {(event.shard, event.entry_id): (event, values) for event in events if (values := event_values(event))}
     stored: set[tuple[int, str]] = set()
-    for arrays in batches(values for _, values in storable.values()):
-        stored.update(map(tuple, await connection.execute(sql.INSERT_EVENTS, arrays)))
+    for batch in batches(values for _, values in storable.values()):
+        stored.update(map(tuple, await connection.execute(sql.INSERT_EVENTS, rows_of(batch))))
     return [event for key, (event, _) in storable.items() if key in stored]
 
 
@@ -43,8 +43,8 @@ async def _marks(connection: AsyncConnection, events: Iterable[TaskEvent]) -> di
 
 
 async def _write(connection: AsyncConnection, projection: Projection) -> None:
-    for arrays in batches(move.values() for move in projection.moves.values()):
-        await connection.execute(sql.UPDATE_TASKS, arrays)
+    for batch in batches(move.values() for move in projection.moves.values()):
+        await connection.execute(sql.UPDATE_TASKS, rows_of(batch))
     await _write_state(connection, projection)
     await cards.make(connection, projection.held)
     await cards.expire(connection, projection.ended)
@@ -64,12 +64,12 @@ async def _write_state(connection: AsyncConnection, projection: Projection) -> N
         }
         for (goal_id, key), (event, change) in projection.commits.items()
     )
-    for arrays in batches(rows):
-        await connection.execute(sql.UPSERT_STATE, arrays)
+    for batch in batches(rows):
+        await connection.execute(sql.UPSERT_STATE, rows_of(batch))
 
 
 async def _end_goals(connection: AsyncConnection, projection: Projection) -> None:
     rows = ({"goal_id": goal_id, **vars(ends)} for goal_id, ends in sorted(projection.ends.items()))
-    for arrays in batches(rows):
-        await connection.execute(sql.ADD_ENDS, arrays)
-        await connection.execute(sql.END_GOALS, {"ids": arrays["goal_id"]})
+    for batch in batches(rows):
+        await connection.execute(sql.ADD_ENDS, rows_of(batch))
+        await connection.execute(sql.END_GOALS, {"ids": [row["goal_id"] for row in batch]})

@@ -1,4 +1,4 @@
-"""Every statement that writes, by name; plain selects stand beside their readers. Many rows come as arrays, one a column."""
+"""Every statement that writes, by name; plain selects stand beside their readers. Many rows come as one JSON text."""
 
 from collections.abc import Sequence
 
@@ -37,13 +37,11 @@ INSERT_TASKS = _statement("""
                        status, phase, created_at, updated_at)
     SELECT id, goal_id, key, kind, title, payload::json, depends_on::json, priority, deadline, max_retries,
            'PENDING', 'propose', created_at, created_at
-    FROM unnest(
-        CAST(:id AS text[]), CAST(:goal_id AS text[]), CAST(:key AS text[]), CAST(:kind AS text[]), CAST(:title AS text[]),
-        CAST(:payload AS text[]), CAST(:depends_on AS text[]), CAST(:priority AS text[]), CAST(:deadline AS timestamptz[]),
-        CAST(:max_retries AS bigint[]), CAST(:created_at AS timestamptz[])
-    ) WITH ORDINALITY AS new (id, goal_id, key, kind, title, payload, depends_on, priority, deadline, max_retries,
-                              created_at, place)
-    ORDER BY place
+    FROM ROWS FROM (json_to_recordset(CAST(:rows AS json)) AS (
+        id text, goal_id text, key text, kind text, title text, payload text, depends_on text, priority text,
+        deadline timestamptz, max_retries bigint, created_at timestamptz
+    )) WITH ORDINALITY AS new
+    ORDER BY ordinality
     ON CONFLICT (id) DO NOTHING
 """)
 """Store tasks in the given order unless they are known."""
@@ -77,14 +75,12 @@ INSERT_EVENTS = _statement("""
                         output, changes, error, data)
     SELECT shard, entry_id, at, name, task_id, goal_id, status, phase, version, generation, attempts, agent,
            output::json, changes::json, error, data::json
-    FROM unnest(
-        CAST(:shard AS bigint[]), CAST(:entry_id AS text[]), CAST(:at AS timestamptz[]), CAST(:name AS text[]),
-        CAST(:task_id AS text[]), CAST(:goal_id AS text[]), CAST(:status AS text[]), CAST(:phase AS text[]),
-        CAST(:version AS bigint[]), CAST(:generation AS bigint[]), CAST(:attempts AS bigint[]), CAST(:agent AS text[]),
-        CAST(:output AS text[]), CAST(:changes AS text[]), CAST(:error AS text[]), CAST(:data AS text[])
-    ) WITH ORDINALITY AS new (shard, entry_id, at, name, task_id, goal_id, status, phase, version, generation, attempts, agent,
-                              output, changes, error, data, place)
-    ORDER BY place
+    FROM ROWS FROM (json_to_recordset(CAST(:rows AS json)) AS (
+        shard bigint, entry_id text, at timestamptz, name text, task_id text, goal_id text, status text, phase text,
+        version bigint, generation bigint, attempts bigint, agent text, output text, changes text, error text,
+        data text
+    )) WITH ORDINALITY AS new
+    ORDER BY ordinality
     ON CONFLICT (shard, entry_id) DO NOTHING
     RETURNING shard, entry_id
 """)
@@ -96,11 +92,10 @@ UPDATE_TASKS = _statement("""
         agent = CASE WHEN new.agent = '' THEN tasks.agent ELSE new.agent END,
         output = CASE WHEN new.has_output THEN new.output::json ELSE tasks.output END,
         dispatched_at = coalesce(tasks.dispatched_at, new.at)
-    FROM unnest(
-        CAST(:id AS text[]), CAST(:status AS text[]), CAST(:phase AS text[]), CAST(:version AS bigint[]),
-        CAST(:generation AS bigint[]), CAST(:attempts AS bigint[]), CAST(:error AS text[]), CAST(:at AS timestamptz[]),
-        CAST(:agent AS text[]), CAST(:has_output AS boolean[]), CAST(:output AS text[])
-    ) AS new (id, status, phase, version, generation, attempts, error, at, agent, has_output, output)
+    FROM json_to_recordset(CAST(:rows AS json)) AS new (
+        id text, status text, phase text, version bigint, generation bigint, attempts bigint, error text,
+        at timestamptz, agent text, has_output boolean, output text
+    )
     WHERE tasks.id = new.id
 """)
 """Bring tasks to their last event."""
@@ -108,10 +103,9 @@ UPDATE_TASKS = _statement("""
 UPSERT_STATE = _statement("""
     INSERT INTO state (goal_id, key, value, version, updated_at)
     SELECT goal_id, key, value::json, version, at
-    FROM unnest(
-        CAST(:goal_id AS text[]), CAST(:key AS text[]), CAST(:value AS text[]), CAST(:version AS bigint[]),
-        CAST(:at AS timestamptz[])
-    ) AS new (goal_id, key, value, version, at)
+    FROM json_to_recordset(CAST(:rows AS json)) AS new (
+        goal_id text, key text, value text, version bigint, at timestamptz
+    )
     ON CONFLICT (goal_id, key) DO UPDATE
     SET value = excluded.value, version = excluded.version, updated_at = excluded.updated_at
     WHERE state.version < excluded.version
@@ -121,9 +115,9 @@ UPSERT_STATE = _statement("""
 ADD_ENDS = _statement("""
     UPDATE goals SET finished = goals.finished + ends.finished, failed = goals.failed + ends.failed,
         cancelled = goals.cancelled + ends.cancelled
-    FROM unnest(
-        CAST(:goal_id AS text[]), CAST(:finished AS bigint[]), CAST(:failed AS bigint[]), CAST(:cancelled AS bigint[])
-    ) AS ends (goal_id, finished, failed, cancelled)
+    FROM json_to_recordset(CAST(:rows AS json)) AS ends (
+        goal_id text, finished bigint, failed bigint, cancelled bigint
+    )
     WHERE goals.id = ends.goal_id
 """)
 """Add ended tasks to their goals' totals. It also holds the goals' rows until the end, so nobody adds tasks meanwhile."""
@@ -144,10 +138,9 @@ INSERT_CARDS = _statement("""
     INSERT INTO cards (id, task_id, goal_id, generation, kind, title, status, content, payload, judgement, usage, created_at)
     SELECT new.id, tasks.id, tasks.goal_id, new.generation, tasks.kind, tasks.title, 'PENDING', new.content::json, tasks.payload,
            new.judgement::json, new.usage::json, new.created_at
-    FROM unnest(
-        CAST(:id AS text[]), CAST(:task_id AS text[]), CAST(:generation AS bigint[]), CAST(:content AS text[]),
-        CAST(:judgement AS text[]), CAST(:usage AS text[]), CAST(:created_at AS timestamptz[])
-    ) AS new (id, task_id, generation, content, judgement, usage, created_at)
+    FROM json_to_recordset(CAST(:rows AS json)) AS new (
+        id text, task_id text, generation bigint, content text, judgement text, usage text, created_at timestamptz
+    )
     JOIN tasks ON tasks.id = new.task_id
     ON CONFLICT DO NOTHING
 """)

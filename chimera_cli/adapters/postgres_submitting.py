@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chimera_cli.adapters import postgres_sql as sql
-from chimera_cli.adapters.postgres_batches import batches
+from chimera_cli.adapters.postgres_batches import batches, rows_of
 from chimera_cli.adapters.row import json_text, plain
 from chimera_cli.adapters.rows import task_values
 from chimera_cli.exceptions import InvalidPlan, NotFound, WrongState
@@ -75,8 +75,8 @@ async def _insert(
 ) -> tuple[int, int]:
     """Insert tasks in bounded batches; returns how many were given and how many of them were new."""
     given = added = 0
-    for arrays in batches(task_values(spec, goal_id, now) for spec in tasks):
-        given += len(arrays["id"])
-        added += (await connection.execute(sql.INSERT_TASKS, arrays)).rowcount
+    for batch in batches(task_values(spec, goal_id, now) for spec in tasks):
+        given += len(batch)
+        added += (await connection.execute(sql.INSERT_TASKS, rows_of(batch))).rowcount
     await connection.execute(sql.COUNT_SUBMITTED, {"id": goal_id, "added": added})
     return given, added

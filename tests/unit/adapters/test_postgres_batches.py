@@ -1,10 +1,9 @@
 """Rows in batches."""
 
-from chimera_cli.adapters.postgres_batches import MOST_CHARACTERS, MOST_ROWS, batches
+import json
+from datetime import UTC, datetime
 
-
-def test_rows_become_arrays_by_column() -> None:
-    assert list(batches([{"a": 1, "b": "x"}, {"a": 2, "b": None}])) == [{"a": [1, 2], "b": ["x", None]}]
+from chimera_cli.adapters.postgres_batches import MOST_CHARACTERS, MOST_ROWS, batches, rows_of
 
 
 def test_no_rows_make_no_batch() -> None:
@@ -13,10 +12,16 @@ def test_no_rows_make_no_batch() -> None:
 
 def test_many_rows_are_cut_and_none_is_lost() -> None:
     cut = list(batches({"a": number} for number in range(2 * MOST_ROWS + 1)))
-    assert [len(arrays["a"]) for arrays in cut] == [MOST_ROWS, MOST_ROWS, 1]
-    assert [number for arrays in cut for number in arrays["a"]] == list(range(2 * MOST_ROWS + 1))
+    assert [len(batch) for batch in cut] == [MOST_ROWS, MOST_ROWS, 1]
+    assert [row["a"] for batch in cut for row in batch] == list(range(2 * MOST_ROWS + 1))
 
 
 def test_long_rows_are_cut_sooner() -> None:
     long = "x" * (MOST_CHARACTERS // 2)
-    assert [len(arrays["a"]) for arrays in batches({"a": long} for _ in range(5))] == [2, 2, 1]
+    assert [len(batch) for batch in batches({"a": long} for _ in range(5))] == [2, 2, 1]
+
+
+def test_a_batch_is_one_ascii_text_with_times_that_postgres_reads() -> None:
+    text = rows_of([{"at": datetime(2026, 1, 1, tzinfo=UTC), "json": '"\\u0000"', "none": None}])["rows"]
+    assert text.isascii()
+    assert json.loads(text) == [{"at": "2026-01-01T00:00:00+00:00", "json": '"\\u0000"', "none": None}]
