@@ -25,6 +25,7 @@ from pydantic_settings.exceptions import SettingsError
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.models.gate import GatePolicy
 from chimera_cli.models.policy import LeasePolicy, RetryPolicy, WorkerPolicy
+from chimera_cli.models.problems import problems_of
 from chimera_cli.models.settings import (
     GateSettings,
     Group,
@@ -144,7 +145,7 @@ class Settings(BaseSettings):
         try:
             return self.gate.over(base or GatePolicy())
         except ValidationError as error:
-            problems = "; ".join(item["msg"].removeprefix("Value error, ") for item in error.errors())
+            problems = "; ".join(problems_of(error))
             hint = "set both bands with CHIMERA_GATE__..., or change the policy file"
             raise ConfigError(f"the gate's settings contradict the policy file: {problems}", hint=hint) from None
 

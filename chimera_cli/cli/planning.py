@@ -65,13 +65,15 @@ def check_words(goal: str | None, option: str | None, ready: bool, watch: bool) 
 def _goal(words: str) -> str:
     from pydantic import TypeAdapter, ValidationError
 
+    from chimera_cli.models.problems import problems_of
     from chimera_cli.models.words import Text
 
     try:
         return TypeAdapter(Text).validate_python(words)
     except ValidationError as error:
-        reason = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
-        raise InvalidInput(f"the goal cannot be used: {reason}", hint='chimera plan "Grow on Twitter"') from None
+        raise InvalidInput(
+            f"the goal cannot be used: {problems_of(error)[0]}", hint='chimera plan "Grow on Twitter"'
+        ) from None
 
 
 def dry_run(terminal: Terminal, request: PlanRequest) -> int:

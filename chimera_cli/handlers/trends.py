@@ -13,6 +13,7 @@ from chimera_cli.exceptions import ConfigError
 from chimera_cli.handlers.context import TaskContext
 from chimera_cli.handlers.registry import Handler
 from chimera_cli.models.noun import Noun
+from chimera_cli.models.problems import problems_of
 from chimera_cli.models.result import TaskOutcome
 
 GLOBAL = "global"
@@ -72,7 +73,7 @@ class LocalTrends:
             text = (self._path or files("chimera_cli.handlers") / "trends.json").read_text(encoding="utf-8")
             return TypeAdapter(list[Trend]).validate_python(json.loads(text))
         except (OSError, ValueError) as exc:
-            reason = exc.errors()[0]["msg"] if isinstance(exc, ValidationError) else exc
+            reason = problems_of(exc)[0] if isinstance(exc, ValidationError) else exc
             raise ConfigError(f"the trends of {name} cannot be read: {reason}") from exc
 
 

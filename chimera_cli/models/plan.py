@@ -1,12 +1,13 @@
 """A goal's decomposition, and the rules that a whole plan must keep."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, ValidationError
 
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.persona import Persona
+from chimera_cli.models.problems import problems_of
 from chimera_cli.models.task import TaskSpec
 from chimera_cli.models.words import Text
 
@@ -58,7 +59,7 @@ class PlanChecker:
         elif spec.kind not in self._kinds:
             self.problems.append(f"{where}: unknown kind {spec.kind!r} (known: {', '.join(sorted(self._kinds))})")
         else:
-            self.problems.extend(f"{where}: {problem}" for problem in _payload_problems(self._kinds[spec.kind], spec))
+            self.problems += [f"{where}: {problem}" for problem in _payload_problems(self._kinds[spec.kind], spec)]
         if spec.deadline is not None and spec.deadline.tzinfo is None:
             self.problems.append(f"{where}: the deadline has no time zone")
         elif spec.deadline is not None and spec.deadline <= self._now:
@@ -84,15 +85,13 @@ class PlanChecker:
         return self.problems
 
 
-def _payload_problems(model: type[BaseModel] | None, spec: TaskSpec) -> Iterator[str]:
-    if model is None:
-        return
+def _payload_problems(model: type[BaseModel] | None, spec: TaskSpec) -> list[str]:
     try:
-        model.model_validate(spec.payload)
+        if model is not None:
+            model.model_validate(spec.payload)
     except ValidationError as exc:
-        for error in exc.errors(include_url=False, include_input=False):
-            path = ".".join(str(part) for part in error["loc"]) or "payload"
-            yield f"payload {path}: {error['msg']}"
+        return problems_of(exc, "payload")
+    return []
 
 
 def find_cycle(edges: Mapping[str, Sequence[str]]) -> list[str]:

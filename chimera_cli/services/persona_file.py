@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from chimera_cli.exceptions import InvalidInput
 from chimera_cli.models.persona import Persona
+from chimera_cli.models.problems import problems_of
 
 FENCE = "---"
 HINT = "start the file with ---, then name:, voice: and directives:, then ---"
@@ -46,10 +47,8 @@ def parse_persona(text: str, name: str) -> Persona:
     try:
         return Persona.model_validate({**fields, "background": body})
     except ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        line = _line_of(str(first["loc"][0]), front)
-        raise InvalidInput(f"persona {name}, line {line}: {where}: {first['msg']}", hint=HINT) from exc
+        line = _line_of(str(exc.errors()[0]["loc"][0]), front)
+        raise InvalidInput(f"persona {name}, line {line}: {problems_of(exc)[0]}", hint=HINT) from exc
 
 
 def _mapping(front: list[str], name: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from chimera_cli.exceptions import InvalidInput, InvalidPlan
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.plan import Kinds, PlanChecker
+from chimera_cli.models.problems import problems_of
 from chimera_cli.models.task import TaskSpec
 
 ENOUGH_PROBLEMS = 100
@@ -115,17 +116,10 @@ def task_from(value: Any, place: str) -> TaskSpec:
     except ValidationError as error:
         key = value.get("key")
         where = f"{place}: task {key!r}" if isinstance(key, str) else place
-        raise InvalidPlan([f"{where}: {problem}" for problem in _problems(error)]) from None
+        raise InvalidPlan([f"{where}: {problem}" for problem in problems_of(error)]) from None
 
 
 _HINT = "a task has: key, kind, title, payload, depends_on, priority, deadline, max_retries"
-
-
-def _problems(error: ValidationError) -> Iterator[str]:
-    for item in error.errors(include_url=False, include_input=False, include_context=False):
-        field = ".".join(str(part) for part in item["loc"])
-        message = item["msg"].removeprefix("Value error, ")
-        yield f"unknown field {field!r}" if item["type"] == "extra_forbidden" else f"{field}: {message}"
 
 
 def _persona(value: Any, name: str) -> Persona | None:
@@ -134,7 +128,7 @@ def _persona(value: Any, name: str) -> Persona | None:
     try:
         return Persona.model_validate(value)
     except ValidationError as error:
-        raise InvalidPlan([f"{name}: persona {problem}" for problem in _problems(error)]) from None
+        raise InvalidPlan([f"{name}: {problem}" for problem in problems_of(error, "persona")]) from None
 
 
 def _no_constant(word: str) -> NoReturn:

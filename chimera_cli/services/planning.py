@@ -12,6 +12,7 @@ from chimera_cli.models.goal import Goal
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.plan import MAX_PLANNED_TASKS, Kinds, Plan, PlanChecker
+from chimera_cli.models.problems import problems_of
 from chimera_cli.models.task import Task, TaskSpec, TaskStatus
 from chimera_cli.ports.llm import LLMPort
 from chimera_cli.services.prompts import Prompt, mend_prompt, planner_prompt, replan_prompt
@@ -130,7 +131,7 @@ def check_draft(
         try:
             spec = TaskSpec.model_validate(item.model_dump())
         except ValidationError as exc:
-            problems.extend(_problems(exc, number, item.key))
+            problems += [f"task {number} ({item.key!r}): {problem}" for problem in problems_of(exc)]
             continue
         specs.append(spec)
         checker.add(spec)
@@ -143,13 +144,6 @@ def check_draft(
 
 def _missing(key: str) -> str:
     return f"depends on {key!r}, which is not in the plan"
-
-
-def _problems(exc: ValidationError, number: int, key: str) -> list[str]:
-    return [
-        f"task {number} ({key!r}): {'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
-        for error in exc.errors(include_url=False, include_input=False)
-    ]
 
 
 def _ended(task: Task) -> dict[str, JsonValue]:

@@ -8,6 +8,9 @@ from pydantic import ValidationError
 
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.models.gate import GatePolicy
+from chimera_cli.models.problems import problems_of
+
+HINT = "check CHIMERA_GATE__POLICY_FILE"
 
 
 def load_policy(path: Path | None = None) -> GatePolicy:
@@ -19,16 +22,11 @@ def load_policy(path: Path | None = None) -> GatePolicy:
     name = str(path or "the built-in policy.toml")
     try:
         text = (path or files("chimera_cli") / "policy.toml").read_text(encoding="utf-8")
-        policy = GatePolicy.model_validate(tomllib.loads(text))
+        return GatePolicy.model_validate(tomllib.loads(text))
     except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"the gate policy {name} cannot be read: {exc}", hint=_HINT) from exc
+        raise ConfigError(f"the gate policy {name} cannot be read: {exc}", hint=HINT) from exc
     except tomllib.TOMLDecodeError as exc:
-        raise ConfigError(f"the gate policy {name} is not TOML: {exc}", hint=_HINT) from exc
+        raise ConfigError(f"the gate policy {name} is not TOML: {exc}", hint=HINT) from exc
     except ValidationError as exc:
-        faults = exc.errors(include_url=False, include_input=False)
-        said = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'policy'}: {fault['msg']}" for fault in faults[:5])
-        raise ConfigError(f"the gate policy {name} is not valid: {said}", hint=_HINT) from exc
-    return policy
-
-
-_HINT = "check CHIMERA_GATE__POLICY_FILE"
+        said = "; ".join(problems_of(exc)[:5])
+        raise ConfigError(f"the gate policy {name} is not valid: {said}", hint=HINT) from exc

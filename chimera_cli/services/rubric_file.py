@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.models.identity import canonical_json
+from chimera_cli.models.problems import problems_of
 from chimera_cli.models.rubric import Rubric
 
 BUILT_IN = "rubric.toml"
@@ -44,8 +45,7 @@ def parse_rubric(fields: dict[str, Any], name: str) -> Rubric:
     try:
         rubric = Rubric.model_validate({**fields, "version": f"{label}+{_named(fields.get('criteria'))}"})
     except ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False)[0]
-        raise _error(name, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from exc
+        raise _error(name, problems_of(exc)[0]) from exc
     ids = [criterion.id for criterion in rubric.criteria]
     twice = next((id for id in ids if ids.count(id) > 1), None)
     if twice is not None:

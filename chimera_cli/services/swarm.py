@@ -14,6 +14,7 @@ from chimera_cli.models.goal import Goal, GoalStatus
 from chimera_cli.models.identity import goal_id_for, new_id
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.plan import Kinds, PlanChecker
+from chimera_cli.models.problems import problems_of
 from chimera_cli.models.review import Decision, ReviewCard
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import TaskSpec
@@ -102,7 +103,7 @@ class Swarm:
         try:
             made = Goal(id=goal_id, text=goal, persona=persona, max_replans=max_replans, created_at=created_at)
         except ValidationError as exc:
-            raise InvalidPlan([f"goal: {error['msg']}" for error in exc.errors()]) from exc
+            raise InvalidPlan(problems_of(exc, "goal")) from exc
         if await self.record.submit(made, tasks):
             await self._dispatch()
         return goal_id
@@ -161,8 +162,7 @@ class Swarm:
                 specs.append(task if isinstance(task, TaskSpec) else TaskSpec.model_validate(dict(task)))
                 checker.add(specs[-1])
             except ValidationError as exc:
-                found = exc.errors(include_url=False, include_input=False)
-                checker.problems += [f"task {number}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found]
+                checker.problems += [f"task {number}: {problem}" for problem in problems_of(exc)]
         if problems := checker.finish():
             raise InvalidPlan(problems)
         return specs

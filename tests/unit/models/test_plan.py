@@ -32,7 +32,7 @@ def test_a_valid_plan_has_no_problems() -> None:
     [
         ([], "no tasks"),
         ([a_spec(kind="nope")], "unknown kind 'nope'"),
-        ([a_spec(kind="post", payload={"txt": 1})], "payload text: Field required"),
+        ([a_spec(kind="post", payload={"txt": 1})], "payload.text: Field required"),
         ([a_spec(), a_spec()], "used twice"),
         ([a_spec(depends_on=["ghost"])], "'ghost', which is not in the plan"),
         ([a_spec(depends_on=["one"])], "one -> one"),

@@ -45,7 +45,7 @@ def test_a_single_directive_needs_no_list():
         ("---\nname: 2026-99-99\n---\n", "month"),
         ("---\n- Ada\n---\n", "no mapping"),
         ("---\nvoice: dry\n---\n", "name: Field required"),
-        ("---\nname: Ada\nvioce: dry\n---\n", "line 3: vioce"),
+        ("---\nname: Ada\nvioce: dry\n---\n", "line 3: unknown field 'vioce'"),
         ("---\nname: Ada\nvoice: 3\n---\n", "line 3: voice"),
         ("---\nname: Ada\ndirectives:\n  - 1\n---\n", "line 3: directives.0"),
     ],

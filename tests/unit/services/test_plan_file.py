@@ -87,8 +87,8 @@ def test_a_line_that_is_no_task_names_line_key_and_field(task: object, problem: 
     [
         ({"tasks": [], "budget": 1}, "unknown field 'budget'"),
         ({"tasks": [], "goal": 7}, "goal must be a text"),
-        ({"tasks": [], "persona": {"name": ""}}, "persona name: "),
-        ({"tasks": [], "persona": {"name": "x", "mood": 1}}, "persona unknown field 'mood'"),
+        ({"tasks": [], "persona": {"name": ""}}, "persona.name: "),
+        ({"tasks": [], "persona": {"name": "x", "mood": 1}}, "unknown field 'persona.mood'"),
     ],
 )
 def test_a_frame_that_breaks_the_rules_names_the_field(frame: dict[str, object], problem: str) -> None:

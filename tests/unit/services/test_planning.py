@@ -67,7 +67,7 @@ async def test_all_problems_of_a_draft_go_back_together():
     for words in (
         "unknown kind 'juggle'",
         "the key is used twice",
-        "payload topic",
+        "payload.topic",
         "'nobody', which is not in the plan",
         "cycle: d -> e -> d",
         "'bad key!'",
