@@ -5,7 +5,7 @@ from typing import Literal
 
 from chimera_cli.models.gate import Finding
 from chimera_cli.models.sensitive import SensitiveLists
-from chimera_cli.services import views
+from chimera_cli.services import lenses
 from chimera_cli.services.budget import Budget, OverBudget
 from chimera_cli.services.phrases import PhraseBook
 from chimera_cli.services.readings import Reading, readings
@@ -30,7 +30,7 @@ _FAULT = "screen."
 
 
 class KeywordFilter:
-    """Reads a text through every view and reports each sensitive phrase or pattern with its place in the original."""
+    """Reads a text through every lens and reports each sensitive phrase or pattern with its place in the original."""
 
     def __init__(self, lists: SensitiveLists, extra: Iterable[Detector] = ()) -> None:
         """Args:
@@ -40,7 +40,7 @@ class KeywordFilter:
         phrases = [(rule, _fold(phrase)) for rule, phrase in lists.phrases()]
         self._plain = PhraseBook(phrases)
         self._leet = PhraseBook(
-            [(rule, phrase) for rule, phrase in phrases if len(phrase.strip("*")) >= SHORTEST_LEET], views.skeleton
+            [(rule, phrase) for rule, phrase in phrases if len(phrase.strip("*")) >= SHORTEST_LEET], lenses.skeleton
         )
         self._detectors: tuple[Detector, ...] = (self._words, _patterns, *extra)
 
@@ -63,7 +63,7 @@ class KeywordFilter:
             return
         book = self._leet if reading.leet else self._plain
         for phrase, low, high in book.find(reading.text, budget):
-            if not reading.leet or views.disguised(reading.original[slice(*reading.span(low, high))]):
+            if not reading.leet or lenses.disguised(reading.original[slice(*reading.span(low, high))]):
                 yield phrase.rule, phrase.text, low, high
 
 
@@ -87,11 +87,11 @@ def _overlaps(known: list[Finding], span: tuple[int, int]) -> bool:
     return any(f.span is not None and f.span[0] < span[1] and span[0] < f.span[1] for f in known)
 
 
-def _finding(rule: str, says: str, where: Where, words: str, span: tuple[int, int], view: str) -> Finding:
+def _finding(rule: str, says: str, where: Where, words: str, span: tuple[int, int], lens: str) -> Finding:
     if rule.startswith(_FAULT):
         return Finding(rule=rule, where=where, message=f"The {where} could not be screened: {says}.")
     secret = rule.startswith(("secret.", "pii."))
-    disguise = f", read through {view}" if view else ""
+    disguise = f", read through {lens}" if lens else ""
     what = f"what looks like {says}" if secret else f"{says.strip('*')!r}"
     return Finding(
         rule=rule,
@@ -103,4 +103,4 @@ def _finding(rule: str, says: str, where: Where, words: str, span: tuple[int, in
 
 
 def _fold(phrase: str) -> str:
-    return views.casefolded(views.normalised(phrase)[0])[0]
+    return lenses.casefolded(lenses.normalised(phrase)[0])[0]

@@ -1,26 +1,26 @@
-"""All the ways one text is read, each once: the views of `views`, stacked in the orders in which disguises are combined."""
+"""All the ways one text is read, each once: the lenses of `lenses`, stacked in the orders in which disguises are combined."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from chimera_cli.services import views
-from chimera_cli.services.views import SAME, Offsets, Rewritten
+from chimera_cli.services import lenses
+from chimera_cli.services.lenses import SAME, Offsets, Rewritten
 
-View = Callable[[str], Rewritten]
+Lens = Callable[[str], Rewritten]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A text as one stack of views shows it."""
+    """A text as one stack of lenses shows it."""
 
     name: str
-    """The views, such as `base64` or `plain, leet`; for people."""
+    """The lenses, such as `base64` or `plain, leet`; for people."""
     text: str
     """What they show."""
     original: str = field(repr=False)
     """What they look at."""
     chain: tuple[Offsets, ...] = ()
-    """How to come back, first view first."""
+    """How to come back, first lens first."""
     folded: bool = False
     """Whether it is in lower case and meant for words; else case is kept, for patterns."""
     leet: bool = False
@@ -33,9 +33,9 @@ class Reading:
                 start, end = offsets.span(start, end)
         return start, end
 
-    def through(self, view: View, name: str = "", *, folded: bool = False, leet: bool = False) -> "Reading":
-        """Look at this reading through one more view."""
-        text, offsets = view(self.text)
+    def through(self, lens: Lens, name: str = "", *, folded: bool = False, leet: bool = False) -> "Reading":
+        """Look at this reading through one more lens."""
+        text, offsets = lens(self.text)
         if text == self.text and folded == self.folded:
             return self
         label = ", ".join(part for part in (self.name, name) if part)
@@ -53,28 +53,28 @@ def readings(text: str) -> Iterator[Reading]:
 
 def _sources(text: str) -> Iterator[Reading]:
     raw = Reading("", text, text)
-    yield raw.through(views.normalised)
+    yield raw.through(lenses.normalised)
     # Encodings are nested at times (`%2570`); three layers are more than any reader would undo by accident.
     clear = raw
     for _ in range(3):
-        clear = clear.through(views.decoded, "decoded" if clear is raw else "")
-    clear = clear.through(views.normalised)
+        clear = clear.through(lenses.decoded, "decoded" if clear is raw else "")
+    clear = clear.through(lenses.normalised)
     yield clear
-    unpacked = clear.through(views.unpacked, "base64").through(views.unpacked)
-    yield unpacked.through(views.normalised)
-    yield clear.through(views.unhexed, "hex").through(views.normalised)
+    unpacked = clear.through(lenses.unpacked, "base64").through(lenses.unpacked)
+    yield unpacked.through(lenses.normalised)
+    yield clear.through(lenses.unhexed, "hex").through(lenses.normalised)
 
 
 def _stack(source: Reading) -> Iterator[Reading]:
     yield source
-    plain = source.through(views.casefolded, folded=True)
+    plain = source.through(lenses.casefolded, folded=True)
     shapes = [plain]
-    for view, name in ((views.joined, "joined letters"), (views.unbroken, "joined words")):
-        shape = plain.through(view, name)
+    for lens, name in ((lenses.joined, "joined letters"), (lenses.unbroken, "joined words")):
+        shape = plain.through(lens, name)
         if shape is not plain:
             shapes.append(shape)
     for shape in shapes:
         yield shape
-        leet = shape.through(views.deleeted, "leet", leet=True)
+        leet = shape.through(lenses.deleeted, "leet", leet=True)
         if leet is not shape:
             yield leet

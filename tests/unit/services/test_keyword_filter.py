@@ -245,7 +245,7 @@ def test_a_finding_points_at_the_original_characters(text: str, written: str):
     assert found.excerpt == written
 
 
-def test_a_finding_says_through_which_view_it_was_read():
+def test_a_finding_says_through_which_lens_it_was_read():
     assert "base64" in FILTER.findings(encoded("password"), "output")[0].message
     assert FILTER.findings("password", "payload")[0].message == "The payload holds 'password'."
 

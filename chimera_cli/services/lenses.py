@@ -1,6 +1,6 @@
 """Ways to read a text that a plain search for words would miss: each a pure function from text to text, with offsets.
 
-Nothing here judges. A view undoes one disguise (invisible characters, look-alike letters, an encoding, letters set apart) and
+Nothing here judges. A lens undoes one disguise (invisible characters, look-alike letters, an encoding, letters set apart) and
 remembers for each of its characters where the original stands, so that a reviewer is shown what was really written.
 """
 

@@ -1,10 +1,10 @@
-"""Each view undoes one disguise and remembers where every character came from."""
+"""Each lens undoes one disguise and remembers where every character came from."""
 
 import re
 
 import pytest
 
-from chimera_cli.services.views import (
+from chimera_cli.services.lenses import (
     SAME,
     casefolded,
     decoded,
@@ -18,19 +18,19 @@ from chimera_cli.services.views import (
     unpacked,
 )
 
-VIEWS = [casefolded, decoded, deleeted, joined, normalised, unbroken, unhexed, unpacked]
+LENSES = [casefolded, decoded, deleeted, joined, normalised, unbroken, unhexed, unpacked]
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_a_plain_lower_case_text_is_left_alone(view):
+@pytest.mark.parametrize("lens", LENSES)
+def test_a_plain_lower_case_text_is_left_alone(lens):
     text = "one plain sentence, with 3 numbers and a comma."
-    assert view(text) == (text, SAME)
+    assert lens(text) == (text, SAME)
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("lens", LENSES)
 @pytest.mark.parametrize("text", ["", "é", "\u200b\u200b", "%41", "p a s s", "a-b", "ß" * 3, "\\u0041x&#66;"])
-def test_offsets_stay_inside_the_source(view, text: str):
-    seen, offsets = view(text)
+def test_offsets_stay_inside_the_source(lens, text: str):
+    seen, offsets = lens(text)
     for start in range(len(seen)):
         low, high = offsets.span(start, start + 1)
         assert 0 <= low <= high <= len(text)
