@@ -4,7 +4,6 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -15,22 +14,9 @@ from chimera_cli.local.redis_server import RedisServer
 from chimera_cli.local.server import LocalServer
 from chimera_cli.local.stack_state import StackState
 from chimera_cli.local.stand_in import API_KEY, MODEL_NAME, StandInServer
+from chimera_cli.models.server import ServerStatus
 
 DEFAULT_SEED = 7
-
-
-@dataclass(frozen=True)
-class ServerStatus:
-    """How one server of the stack is doing."""
-
-    name: str
-    """Redis, PostgreSQL or stand-in model."""
-    state: str
-    """`running`, `stuck` (the process lives and does not answer) or `stopped`."""
-    pid: int | None
-    """Its process id; None when stopped."""
-    port: int
-    """Its loopback port."""
 
 
 class LocalStack:
@@ -178,5 +164,9 @@ class LocalStack:
 
 def _status(server: LocalServer) -> ServerStatus:
     pid = server.pid()
-    state = "stopped" if pid is None else "running" if server.answers() else "stuck"
-    return ServerStatus(server.name, state, pid, server.port)
+    return ServerStatus(
+        name=server.name,
+        state="stopped" if pid is None else "running" if server.answers() else "stuck",
+        pid=pid,
+        port=server.port,
+    )

@@ -27,7 +27,6 @@ from chimera_cli.ports.registry import AgentRegistryPort
 from chimera_cli.ports.review import ReviewPort
 from chimera_cli.ports.state import GlobalStatePort
 from chimera_cli.ports.telemetry import TelemetryPort
-from chimera_cli.services.monitor import Monitor
 from chimera_cli.services.orchestrator import Orchestrator
 from chimera_cli.services.review_service import ReviewService
 
@@ -147,8 +146,21 @@ class Swarm:
         return await self.review_service.submit_decision(card_id, decision, operator, reason)
 
     async def snapshot(self) -> Snapshot:
-        """Take a look at everything; see `Monitor.snapshot`."""
-        return await Monitor(self.queue, self.registry, self.record, self.reviews).snapshot()
+        """Look at everything. The stores are read one after the other, so its parts may differ by some milliseconds.
+
+        Raises:
+            BackendUnavailable: One of the stores is away.
+        """
+        to_review, oldest_card_at = await self.reviews.waiting()
+        return Snapshot(
+            at=await self.record.now(),
+            fleet=tuple(await self.registry.fleet()),
+            queues=await self.queue.counts(),
+            to_review=to_review,
+            oldest_card_at=oldest_card_at,
+            undispatched=await self.record.undispatched(),
+            ledger=await self.record.ledger(),
+        )
 
     async def _planner_lives(self) -> bool:
         fleet = await self.registry.fleet()

@@ -12,7 +12,7 @@ from chimera_cli.models.audit import AuditEvent
 from chimera_cli.models.gate import Finding
 from chimera_cli.models.review import ReviewCard
 from chimera_cli.models.text import text_of
-from chimera_cli.services.plain_text import many_lines, one_line
+from chimera_cli.services.plain_text import many_lines
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, age, moment
 from chimera_cli.views.theme import BAD, STATUS, confidence_style, confidence_text
 
@@ -97,9 +97,9 @@ def card_facts(card: ReviewCard, now: datetime) -> Facts:
 
 
 class MarkedText:
-    """A text with the places that a screen found, marked where they stand."""
+    """A value as text under a heading, with the places that a screen found marked where they stand."""
 
-    def __init__(self, heading: str, value: JsonValue | dict[str, JsonValue], findings: Iterable[Finding]) -> None:
+    def __init__(self, heading: str, value: JsonValue | dict[str, JsonValue], findings: Iterable[Finding] = ()) -> None:
         self._heading = heading
         self._text = text_of(value)
         self._spans = _merged(finding.span for finding in findings if finding.span is not None)
@@ -177,4 +177,4 @@ def audit_grid(events: Sequence[AuditEvent]) -> Grid:
 
 def _confidence(card: ReviewCard) -> Cell:
     value = card.judgement.verdict.confidence
-    return Cell(one_line(confidence_text(value)), confidence_style(value))
+    return Cell(confidence_text(value), confidence_style(value))

@@ -1,43 +1,19 @@
 """The local servers and how they are doing."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
+from chimera_cli.models.server import ServerStatus
 from chimera_cli.views.shown import Cell, Column, Grid
 from chimera_cli.views.theme import BAD, GOOD
 
 
-class Server(Protocol):
-    """What is shown of a local server; the local stack has it."""
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        ...
-
-    @property
-    def state(self) -> str:
-        """running, stuck or stopped."""
-        ...
-
-    @property
-    def pid(self) -> int | None:
-        """Its process id."""
-        ...
-
-    @property
-    def port(self) -> int:
-        """Its loopback port."""
-        ...
-
-
-def stack_document(servers: Sequence[Server], started: Sequence[str]) -> dict[str, Any]:
+def stack_document(servers: Sequence[ServerStatus], started: Sequence[str]) -> dict[str, Any]:
     """Say how each server is, and which were started just now."""
-    known = [{"name": s.name, "state": s.state, "pid": s.pid, "port": s.port} for s in servers]
-    return {"servers": known, "started": list(started)}
+    return {"servers": [server.model_dump(mode="json") for server in servers], "started": list(started)}
 
 
-def stack_grid(servers: Sequence[Server]) -> Grid:
+def stack_grid(servers: Sequence[ServerStatus]) -> Grid:
     """List the servers."""
     columns = (
         Column("server", whole=True),
@@ -48,4 +24,4 @@ def stack_grid(servers: Sequence[Server]) -> Grid:
     rows = [
         (s.name, Cell(s.state, GOOD if s.state == "running" else BAD), str(s.pid or "-"), str(s.port)) for s in servers
     ]
-    return Grid("", columns, rows, empty="nothing was ever started here")
+    return Grid("", columns, rows)

@@ -2,13 +2,9 @@
 
 from collections.abc import Sequence
 
-from rich.console import RenderableType
-from rich.text import Text
-
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.task import Task
-from chimera_cli.models.text import text_of
-from chimera_cli.services.plain_text import many_lines
+from chimera_cli.views.review import MarkedText
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, moment
 from chimera_cli.views.theme import STATUS
 
@@ -19,22 +15,6 @@ _HISTORY = (
     Column("by", spare=2),
     Column("why"),
 )
-
-
-class Block:
-    """A text over many lines, under a heading."""
-
-    def __init__(self, heading: str, text: str) -> None:
-        self._heading = heading
-        self._text = many_lines(text)
-
-    def drawn(self) -> RenderableType:
-        """Draw it."""
-        return Text.assemble((self._heading, "bold"), "\n", self._text)
-
-    def lines(self) -> list[str]:
-        """Write each line behind the heading."""
-        return [f"{self._heading}\t{line}" for line in self._text.split("\n")]
 
 
 def task_page(task: Task, history: Sequence[TaskEvent]) -> Shown:
@@ -56,9 +36,9 @@ def task_page(task: Task, history: Sequence[TaskEvent]) -> Shown:
             ("updated", moment(task.updated_at)),
         ]
     )
-    parts: list[Shown] = [facts, Block("payload", text_of(task.payload))]
+    parts: list[Shown] = [facts, MarkedText("payload", task.payload)]
     if task.output is not None:
-        parts.append(Block("output", text_of(task.output)))
+        parts.append(MarkedText("output", task.output))
     return Stack([*parts, history_grid(history)])
 
 

@@ -1,6 +1,5 @@
-from types import SimpleNamespace
-
 from chimera_cli.models.check import Check
+from chimera_cli.models.server import ServerStatus
 from chimera_cli.views.doctor import CheckList
 from chimera_cli.views.stack import stack_document, stack_grid
 from tests.unit.views.drawing import drawn
@@ -18,6 +17,6 @@ def test_a_failed_check_comes_with_its_cure() -> None:
 
 
 def test_local_servers_are_listed_with_their_ports() -> None:
-    server = SimpleNamespace(name="Redis", state="running", pid=7, port=6379)
+    server = ServerStatus(name="Redis", state="running", pid=7, port=6379)
     assert list(stack_grid([server]).lines()) == ["Redis\trunning\t7\t6379"]
     assert stack_document([server], ["Redis"])["started"] == ["Redis"]
