@@ -11,7 +11,6 @@ from random import random
 from uuid import uuid4
 
 from chimera_cli.adapters.instructor_llm import InstructorLLM, ModelEndpoint
-from chimera_cli.adapters.system_clock import SystemClock
 from chimera_cli.agents.judge import JudgeAgent, JudgeTools
 from chimera_cli.agents.planner import PlannerAgent
 from chimera_cli.agents.pool import Pool, PoolOptions, PoolTools
@@ -65,14 +64,6 @@ class JudgeOptions:
     """Whether to end when nothing is left to judge."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlannerOptions:
-    """What `chimera plan --watch` was asked for."""
-
-    handlers: tuple[str, ...] = ()
-    """Modules or files with the user's own kinds, which replacements may use."""
-
-
 async def run_workers(settings: Settings, options: WorkerOptions, telemetry: TelemetryPort) -> int:
     """Run workers until a signal or, with `burst`, until nothing is left; returns the exit code.
 
@@ -123,6 +114,7 @@ async def run_judges(settings: Settings, options: JudgeOptions, telemetry: Telem
             clock=swarm.clock,
             chance=random,
             retry=settings.retry_policy(),
+            abandon_cap=settings.lease_policy().abandon_cap,
         )
         behaviour = PoolOptions(
             process=_process_id(), lease=settings.lease_policy(), drain=options.drain, burst=options.burst
@@ -132,16 +124,16 @@ async def run_judges(settings: Settings, options: JudgeOptions, telemetry: Telem
             return await Pool(agents, _pool_tools(swarm), options=behaviour, signals=signals).run()
 
 
-async def run_planner(settings: Settings, options: PlannerOptions, telemetry: TelemetryPort) -> int:
+async def run_planner(settings: Settings, handlers: Sequence[str], telemetry: TelemetryPort) -> int:
     """Replan what failed until a signal; returns the exit code.
 
     Raises:
         ConfigError, BackendUnavailable: Only before the start; afterwards a lost server is waited for.
     """
-    kinds = load_registry(settings, options.handlers).kinds()
+    kinds = load_registry(settings, handlers).kinds()
     async with _opened(settings, telemetry) as (swarm, llm):
         planning = PlanningService(llm, kinds, timeout=settings.model_timeout())
-        agent = PlannerAgent(planning, telemetry, swarm.clock)
+        agent = PlannerAgent(planning, telemetry)
         duty = partial(agent.replan_once, swarm.record, swarm.queue)
         watch = Watch(agent, duty, _pool_tools(swarm), process=_process_id(), beat=settings.lease_policy().beat)
         with listening() as signals:
@@ -160,7 +152,7 @@ async def draft_plan(
     kinds = load_registry(settings, handlers).kinds()
     async with open_model(settings, telemetry) as llm:
         planning = PlanningService(llm, kinds, timeout=timedelta(seconds=2 * settings.model.timeout_s))
-        return await PlannerAgent(planning, telemetry, SystemClock()).plan(goal, persona)
+        return await PlannerAgent(planning, telemetry).plan(goal, persona)
 
 
 def open_model(settings: Settings, telemetry: TelemetryPort) -> AbstractAsyncContextManager[InstructorLLM]:

@@ -1,7 +1,6 @@
 """What every agent is: an id, a role, a status, a life cycle and a voice. Cheap: a process may hold thousands."""
 
 from abc import ABC, abstractmethod
-from datetime import datetime
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -9,29 +8,26 @@ from pydantic import JsonValue, ValidationError
 
 from chimera_cli.models.agent import AgentHeartbeat, AgentStatus, Role
 from chimera_cli.models.telemetry import Level, TelemetryEvent
-from chimera_cli.ports.clock import ClockPort
 from chimera_cli.ports.telemetry import TelemetryPort
 
 
 class BaseAgent(ABC):
     """One agent: sets up, runs, and tears down. A subclass names its `role`."""
 
-    __slots__ = ("clock", "id", "since", "status", "task_id", "telemetry")
+    __slots__ = ("id", "status", "task_id", "telemetry")
 
     role: ClassVar[Role]
     """What it does."""
 
-    def __init__(self, telemetry: TelemetryPort, clock: ClockPort, *, id: str = "") -> None:
+    def __init__(self, telemetry: TelemetryPort, *, id: str = "") -> None:
         self.id = id or str(uuid4())
         self.telemetry = telemetry
-        self.clock = clock
         self.status = AgentStatus.STARTING
         self.task_id = ""
-        self.since: datetime | None = None
 
     @property
     def uuid(self) -> str:
-        """The agent's id by its other name."""
+        """The agent's id, by the name that says what it is."""
         return self.id
 
     async def setup(self) -> None:
@@ -48,15 +44,15 @@ class BaseAgent(ABC):
 
     def take(self, task_id: str) -> None:
         """Note that a task is in its hands."""
-        self.status, self.task_id, self.since = AgentStatus.BUSY, task_id, self.clock.now()
+        self.status, self.task_id = AgentStatus.BUSY, task_id
 
     def release(self) -> None:
         """Note that its hands are free."""
-        self.status, self.task_id, self.since = AgentStatus.IDLE, "", None
+        self.status, self.task_id = AgentStatus.IDLE, ""
 
     def heartbeat(self) -> AgentHeartbeat:
         """Return its sign of life."""
-        return AgentHeartbeat(id=self.id, role=self.role, status=self.status, task_id=self.task_id, since=self.since)
+        return AgentHeartbeat(id=self.id, role=self.role, status=self.status, task_id=self.task_id)
 
     def log_event(self, name: str, /, message: str = "", *, level: Level = Level.INFO, **fields: Any) -> None:
         """Say something in this agent's name; see models/telemetry.py for the vocabulary."""

@@ -22,7 +22,7 @@ ANSWER_AGAIN = RetryPolicy(base=timedelta(seconds=0.1), longest=timedelta(second
 class CrewAgent(BaseAgent):
     """Takes one delivery at a time and gives the queue one answer for it."""
 
-    __slots__ = ("answering", "chance", "queue")
+    __slots__ = ("answering", "chance", "clock", "queue")
 
     stage: ClassVar[Stage]
     """The queue it takes deliveries from."""
@@ -30,8 +30,9 @@ class CrewAgent(BaseAgent):
     def __init__(
         self, queue: TaskQueuePort, telemetry: TelemetryPort, *, clock: ClockPort, chance: Chance, id: str = ""
     ) -> None:
-        super().__init__(telemetry, clock, id=id)
+        super().__init__(telemetry, id=id)
         self.queue = queue
+        self.clock = clock
         self.chance = chance
         self.answering = False
         """Whether an answer is on its way, so that the queue itself will tell whether the lease holds."""

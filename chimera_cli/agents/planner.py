@@ -8,7 +8,6 @@ from chimera_cli.models.persona import Persona
 from chimera_cli.models.plan import Plan
 from chimera_cli.models.task import TaskSpec
 from chimera_cli.models.telemetry import Level
-from chimera_cli.ports.clock import ClockPort
 from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.record import RecordPort
 from chimera_cli.ports.telemetry import TelemetryPort
@@ -20,8 +19,8 @@ class PlannerAgent(BaseAgent):
 
     role = Role.PLANNER
 
-    def __init__(self, planning: PlanningService, telemetry: TelemetryPort, clock: ClockPort, *, id: str = "") -> None:
-        super().__init__(telemetry, clock, id=id)
+    def __init__(self, planning: PlanningService, telemetry: TelemetryPort, *, id: str = "") -> None:
+        super().__init__(telemetry, id=id)
         self._planning = planning
 
     async def plan(self, goal: str, persona: Persona | None = None) -> Plan:

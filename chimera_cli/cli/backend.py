@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from chimera_cli.models.persona import Persona
     from chimera_cli.models.plan import Plan
     from chimera_cli.ports.telemetry import TelemetryPort
-    from chimera_cli.roles import JudgeOptions, PlannerOptions, WorkerOptions
+    from chimera_cli.roles import JudgeOptions, WorkerOptions
     from chimera_cli.services.swarm import Swarm
 
 
@@ -75,8 +75,8 @@ class Backend:
 
         return await run_judges(settings, options, telemetry)
 
-    async def run_planner(self, settings: "Settings", options: "PlannerOptions", telemetry: "TelemetryPort") -> int:
+    async def run_planner(self, settings: "Settings", handlers: Sequence[str], telemetry: "TelemetryPort") -> int:
         """Replan until a signal; returns the exit code."""
         from chimera_cli.roles import run_planner
 
-        return await run_planner(settings, options, telemetry)
+        return await run_planner(settings, handlers, telemetry)

@@ -114,12 +114,9 @@ def keep_planning(terminal: Terminal, handlers: Sequence[str]) -> int:
     settings = terminal.settings()
 
     async def run() -> int:
-        from chimera_cli.roles import PlannerOptions
-
         telemetry = terminal.telemetry(role=True)
         await terminal.backend.check_ready(settings, need_model=True)
-        options = PlannerOptions(handlers=tuple(handlers))
-        return await terminal.backend.run_planner(settings, options, telemetry)
+        return await terminal.backend.run_planner(settings, handlers, telemetry)
 
     return terminal.run(run())
 

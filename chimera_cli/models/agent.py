@@ -1,6 +1,6 @@
 """The running agents: who they are, and how alive."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from chimera_cli.models.noun import Noun
@@ -46,8 +46,6 @@ class AgentHeartbeat(Noun):
     """What it is doing."""
     task_id: str = ""
     """The task in its hands; empty when idle."""
-    since: datetime | None = None
-    """When it took that task; None when idle."""
 
 
 class ProcessBeat(Noun):

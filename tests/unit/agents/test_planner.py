@@ -1,7 +1,6 @@
 """The planner plans, and replaces what ended badly."""
 
 import asyncio
-from datetime import UTC, datetime
 
 import pytest
 
@@ -26,16 +25,6 @@ class Said:
 
     def emit(self, event):
         self.events.append(event)
-
-
-class Clock:
-    """Stands still."""
-
-    def now(self):
-        return datetime(2026, 1, 1, tzinfo=UTC)
-
-    async def sleep(self, delay):
-        pass
 
 
 class Record:
@@ -72,7 +61,7 @@ class Queue:
 
 def a_planner(*answers):
     said = Said()
-    return PlannerAgent(PlanningService(scripted(*answers), {"noop": None}), said, Clock()), said
+    return PlannerAgent(PlanningService(scripted(*answers), {"noop": None}), said), said
 
 
 def waiting(letter: str, **fields):

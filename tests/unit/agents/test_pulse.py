@@ -37,7 +37,7 @@ class Diary:
 def pulse(diary: Diary, clock: HandClock) -> Pulse:
     ears = Ears()
     tools = PulseTools(registry=diary, housekeeper=diary, telemetry=ears, clock=clock, chance=lambda: 0.5)
-    agents = [Clerk(ears, clock), Clerk(ears, clock)]
+    agents = [Clerk(ears), Clerk(ears)]
     return Pulse(agents, tools, process="p1", period=timedelta(seconds=5), each_beat=diary.extend)
 
 

@@ -35,7 +35,7 @@ class Post:
         tools = PulseTools(
             registry=self.registry, housekeeper=self, telemetry=self.ears, clock=self.clock, chance=lambda: 0.5
         )
-        self.agent = Planner(self.ears, self.clock, id="planner-1")
+        self.agent = Planner(self.ears, id="planner-1")
         watch = Watch(self.agent, self.look, tools, process="p1", beat=timedelta(seconds=5))
         self.done = asyncio.create_task(watch.run(self.signals))
 

@@ -173,8 +173,8 @@ class FakeBackend(Backend):
         self.ran.append(options)
         return self.code
 
-    async def run_planner(self, settings: Settings, options: Any, telemetry: Any) -> int:
-        self.ran.append(options)
+    async def run_planner(self, settings: Settings, handlers: Any, telemetry: Any) -> int:
+        self.ran.append(list(handlers))
         return self.code
 
 

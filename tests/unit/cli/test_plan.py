@@ -142,7 +142,7 @@ def test_watching_runs_the_planner_after_its_checks() -> None:
     backend = FakeBackend()
     assert run("plan", "--watch", "--handlers", "k.py", backend=backend).exit_code == 0
     assert backend.ran[0] == ("ready", True)
-    assert backend.ran[1].handlers == ("k.py",)
+    assert backend.ran[1] == ["k.py"]
 
 
 def test_tasks_are_added_to_a_live_goal(lines: str) -> None:
