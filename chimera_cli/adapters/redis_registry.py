@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from pydantic import ValidationError
+
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_errors import redis_errors
@@ -38,7 +40,8 @@ class RedisAgentRegistry:
         members = [
             member
             for _, age_ms, text in rows
-            for member in _members(ProcessBeat.model_validate_json(text), timedelta(milliseconds=age_ms))
+            if (beat := _beat(text))
+            for member in _members(beat, timedelta(milliseconds=age_ms))
         ]
         return sorted(members, key=lambda member: (member.role, member.process, member.id))
 
@@ -47,6 +50,14 @@ class RedisAgentRegistry:
         keep_ms = int(keep.total_seconds() * 1000)
         with redis_errors():
             return int(await self._scripts.call("sweep", self._tag, keep_ms, SWEEP_LIMIT))
+
+
+def _beat(text: str) -> ProcessBeat | None:
+    try:
+        return ProcessBeat.model_validate_json(text)
+    except ValidationError:
+        # Written by hand, or by a release that says it otherwise: one such process must not hide all others.
+        return None
 
 
 def _members(beat: ProcessBeat, age: timedelta) -> list[FleetMember]:

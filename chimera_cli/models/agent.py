@@ -3,6 +3,8 @@
 from datetime import timedelta
 from enum import StrEnum
 
+from pydantic import ConfigDict
+
 from chimera_cli.models.noun import Noun
 
 
@@ -35,7 +37,13 @@ class Liveness(StrEnum):
     """Missed three."""
 
 
-class AgentHeartbeat(Noun):
+class Sign(Noun):
+    """What one process says to all others. A fleet is upgraded process by process, so a newer one may say more."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class AgentHeartbeat(Sign):
     """One agent's sign of life."""
 
     id: str
@@ -48,7 +56,7 @@ class AgentHeartbeat(Noun):
     """The task in its hands; empty when idle."""
 
 
-class ProcessBeat(Noun):
+class ProcessBeat(Sign):
     """One process's sign of life, for all its agents in one message."""
 
     process: str

@@ -1,5 +1,6 @@
 """What AgentRegistryPort promises, on every Redis."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -56,3 +57,15 @@ async def test_an_agent_that_missed_three_beats_is_listed_as_dead(
     [member] = await registry.fleet()
     assert member.liveness is Liveness.DEAD
     assert member.beat_age >= timedelta(seconds=20)
+
+
+async def test_a_beat_of_another_release_or_of_nobody_hides_no_one(
+    registry: RedisAgentRegistry, client: RedisClient, keys: Keys
+) -> None:
+    await registry.beat(a_beat("host:1"))
+    newer = json.loads(a_beat("host:2").model_dump_json())
+    newer["agents"][0]["mood"] = newer["weather"] = "fine"
+    for process, text in (("host:2", json.dumps(newer)), ("host:3", "{}"), ("host:4", "no json")):
+        await client.zadd(f"{keys.fleet}:beats", {process: 4e12})
+        await client.hset(f"{keys.fleet}:fleet", process, text)
+    assert [member.process for member in await registry.fleet()] == ["host:1", "host:2"]
