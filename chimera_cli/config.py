@@ -24,7 +24,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.models.gate import GatePolicy
-from chimera_cli.models.policy import LeasePolicy, RetryPolicy, WorkerPolicy
+from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.problems import problems_of
 from chimera_cli.models.settings import (
     GateSettings,
@@ -128,22 +128,14 @@ class Settings(BaseSettings):
             lease=timedelta(seconds=self.lease_s), beat=timedelta(seconds=self.beat_s), abandon_cap=self.abandon_cap
         )
 
-    def retry_policy(self) -> RetryPolicy:
-        """Say when a failed attempt is followed by another."""
-        return self.retry.policy()
-
-    def worker_policy(self) -> WorkerPolicy:
-        """Say how a worker runs a task."""
-        return self.worker.policy()
-
-    def gate_policy(self, base: GatePolicy | None = None) -> GatePolicy:
-        """Say which way a judged result goes: what was set explicitly, over `base` (a policy file), over defaults.
+    def gate_policy(self, base: GatePolicy) -> GatePolicy:
+        """Say which way a judged result goes: what was set explicitly, over `base` (a policy file).
 
         Raises:
             ConfigError: What was set contradicts the policy file.
         """
         try:
-            return self.gate.over(base or GatePolicy())
+            return self.gate.over(base)
         except ValidationError as error:
             problems = "; ".join(problems_of(error))
             hint = "set both bands with CHIMERA_GATE__..., or change the policy file"
@@ -216,9 +208,9 @@ def _file_problems(path: Path) -> Iterator[str]:
         yield f"{path} cannot be read: {type(error).__name__}"
         return
     for binding in bindings:
-        line = binding.original.line + binding.original.string[: -len(binding.original.string.lstrip()) or None].count(
-            "\n"
-        )
+        text = binding.original.string
+        # A binding begins with the empty lines before it.
+        line = binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
         if binding.error:
             yield f"{path} line {line} is not NAME=value"
         elif binding.key and binding.key.upper().startswith(PREFIX) and binding.key.upper() not in known:

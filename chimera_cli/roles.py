@@ -81,8 +81,8 @@ async def run_workers(settings: Settings, options: WorkerOptions, telemetry: Tel
             telemetry=telemetry,
             clock=swarm.clock,
             chance=random,
-            policy=settings.worker_policy(),
-            retry=settings.retry_policy(),
+            policy=settings.worker.policy(),
+            retry=settings.retry.policy(),
         )
         behaviour = PoolOptions(
             process=_process_id(),
@@ -113,7 +113,7 @@ async def run_judges(settings: Settings, options: JudgeOptions, telemetry: Telem
             telemetry=telemetry,
             clock=swarm.clock,
             chance=random,
-            retry=settings.retry_policy(),
+            retry=settings.retry.policy(),
             abandon_cap=settings.lease_policy().abandon_cap,
         )
         behaviour = PoolOptions(

@@ -6,7 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from redis.asyncio import Redis
+from sqlalchemy import text
+
+from chimera_cli.adapters.postgres_engine import open_engine
 from chimera_cli.adapters.postgres_errors import postgres_errors
+from chimera_cli.adapters.redis_client import new_enough
 from chimera_cli.adapters.redis_errors import redis_errors
 from chimera_cli.adapters.schema import HEAD
 from chimera_cli.exceptions import SwarmError
@@ -14,15 +19,12 @@ from chimera_cli.models.check import Check
 
 PATIENCE_S = 3.0
 """Longest wait for a server, in s."""
-OLDEST_REDIS = (6, 2)
 MOST_SKEW = timedelta(seconds=5)
 """Clocks further apart than this make deadlines and ages misleading."""
 
 
 async def redis_checks(url: str) -> AsyncIterator[Check]:
     """Look at Redis: reachable, new enough, never evicting, writing its log, telling the same time."""
-    from redis.asyncio import Redis
-
     names = ("redis version", "redis eviction", "redis persistence", "redis clock")
     try:
         with redis_errors():
@@ -46,14 +48,14 @@ async def redis_checks(url: str) -> AsyncIterator[Check]:
 def judge_redis(info: dict[str, Any], policy: str) -> list[Check]:
     """Judge what a Redis says of itself."""
     version = str(info.get("redis_version", "0"))
-    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    fits = new_enough(version)
     logged = int(info.get("aof_enabled", 0)) == 1
     return [
         Check(
             name="redis version",
-            ok=parts >= OLDEST_REDIS,
+            ok=fits,
             detail=version,
-            mend="" if parts >= OLDEST_REDIS else "use Redis 6.2 or newer, or Valkey",
+            mend="" if fits else "use Redis 6.2 or newer, or Valkey",
         ),
         Check(
             name="redis eviction",
@@ -74,10 +76,6 @@ def judge_redis(info: dict[str, Any], policy: str) -> list[Check]:
 
 async def postgres_checks(url: str) -> AsyncIterator[Check]:
     """Look at Postgres: reachable, right schema, telling the same time."""
-    from sqlalchemy import text
-
-    from chimera_cli.adapters.postgres_engine import open_engine
-
     try:
         with postgres_errors():
             engine = open_engine(url)

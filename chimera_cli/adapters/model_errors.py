@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from chimera_cli.exceptions import BackendUnavailable, ConfigError, LLMError, ModelThrottled, SwarmError
+from chimera_cli.services.plain_text import first_line
 
 if TYPE_CHECKING:
     from openai import APIStatusError
@@ -65,13 +66,9 @@ def _refused(exc: "APIStatusError", model: str, default_pause: timedelta) -> Swa
         )
     if status >= 500:
         return BackendUnavailable("the model", f"HTTP {status}")
-    return LLMError(f"the provider refuses the request (HTTP {status}): {_first_line(exc.message)}")
+    return LLMError(f"the provider refuses the request (HTTP {status}): {first_line(exc.message)}")
 
 
 def _cause(exc: BaseException) -> str:
     """Name what lies under a connection error; openai itself says no more than `Connection error.`"""
-    return _first_line(str(exc.__cause__ or exc)) or type(exc.__cause__ or exc).__name__
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0][:300] if text.strip() else ""
+    return first_line(str(exc.__cause__ or exc)) or type(exc.__cause__ or exc).__name__

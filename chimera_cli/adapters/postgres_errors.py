@@ -9,6 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chimera_cli.adapters.schema import HEAD
 from chimera_cli.exceptions import BackendUnavailable, ConfigError, SchemaOutdated, SwarmError
+from chimera_cli.services.plain_text import first_line
 
 BACKEND = "Postgres"
 HINT = "check DATABASE_URL"
@@ -49,7 +50,7 @@ def mapped(error: SQLAlchemyError | psycopg.Error) -> SwarmError:
         return BackendUnavailable(BACKEND, "all its connections are in use")
     driver = error.orig if isinstance(error, DBAPIError) else error
     state = getattr(driver, "sqlstate", None) or ""
-    reason = first_line(driver)
+    reason = first_line(str(driver)) or type(driver).__name__
     if state.startswith(SCHEMA):
         return SchemaOutdated(None, HEAD)
     if state.startswith(REFUSED) or (not state and _is_refusal(driver, reason)):
@@ -59,12 +60,6 @@ def mapped(error: SQLAlchemyError | psycopg.Error) -> SwarmError:
     ):
         return BackendUnavailable(BACKEND, reason)
     return SwarmError(f"Postgres refused a statement: {reason}")
-
-
-def first_line(error: BaseException | None) -> str:
-    """Return the first line of an error's own words; those below it quote the statement and its values."""
-    lines = str(error).strip().splitlines() if error else []
-    return lines[0] if lines else type(error).__name__
 
 
 def _is_refusal(driver: BaseException | None, reason: str) -> bool:

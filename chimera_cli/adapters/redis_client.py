@@ -78,14 +78,18 @@ def check_server(version: str, policy: str) -> None:
     Raises:
         ConfigError: It is one of these.
     """
-    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if parts < OLDEST_VERSION:
+    if not new_enough(version):
         raise ConfigError(f"Redis {version} is too old, 6.2 is the oldest that works", hint="use Redis 6.2 or newer")
     if policy != "noeviction":
         raise ConfigError(
             f"Redis evicts keys when memory runs short (maxmemory-policy {policy}), which would lose tasks",
             hint="redis-cli CONFIG SET maxmemory-policy noeviction",
         )
+
+
+def new_enough(version: str) -> bool:
+    """Whether a server's version, such as `7.2.4`, is one that the scripts work on."""
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) >= OLDEST_VERSION
 
 
 def _single(url: str) -> Redis:

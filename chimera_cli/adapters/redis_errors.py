@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from redis import exceptions as redis_exceptions
 
 from chimera_cli.exceptions import BackendUnavailable, ConfigError, IllegalTransition, SwarmError
+from chimera_cli.services.plain_text import first_line
 
 _ILLEGAL = re.compile(r"ILLEGAL (\S+) (\S+) ([A-Z_]+)")
 _REFUSED = ("WRONGPASS", "NOAUTH", "NOPERM", "invalid username-password", "invalid password", "without any password")
@@ -58,9 +59,5 @@ def translate(exc: Exception) -> SwarmError:
         OSError,
     )
     if isinstance(exc, passing) or any(word in text for word in _PASSING):
-        return BackendUnavailable("Redis", _first_line(text) or type(exc).__name__)
-    return SwarmError(f"Redis refused a command: {_first_line(text)}", hint="chimera doctor")
-
-
-def _first_line(text: str) -> str:
-    return text.splitlines()[0].strip() if text.strip() else ""
+        return BackendUnavailable("Redis", first_line(text) or type(exc).__name__)
+    return SwarmError(f"Redis refused a command: {first_line(text)}", hint="chimera doctor")

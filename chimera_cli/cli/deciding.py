@@ -20,7 +20,7 @@ def decide_all(terminal: Terminal, cards: Sequence[str], word: str, name: str | 
     """
     from chimera_cli.models.review import Decision
     from chimera_cli.views.documents import cards_document
-    from chimera_cli.views.shown import Grid
+    from chimera_cli.views.shown import Column, Grid
 
     who = operator(name, terminal.settings().operator)
     decided: list[ReviewCard] = []
@@ -40,16 +40,11 @@ def decide_all(terminal: Terminal, cards: Sequence[str], word: str, name: str | 
     for error in failed:
         terminal.complain(terminal.redact(f"error: {error.message}"))
     rows = [(card.id, str(card.status), card.decided_by or "-", card.title) for card in decided]
-    terminal.show(cards_document(decided), Grid("", _columns(), rows, empty="nothing was decided"))
+    columns = (Column("card", whole=True), Column("status", whole=True), Column("by"), Column("title"))
+    terminal.show(cards_document(decided), Grid("", columns, rows, empty="nothing was decided"))
     return failed[0].exit_code if failed else 0
 
 
 async def _decide(swarm: "Swarm", card: str, decision: Any, who: str, reason: str) -> "ReviewCard":
     card_id = await swarm.record.resolve("review card", card)
     return await swarm.decide(card_id, decision, who, reason)
-
-
-def _columns() -> Any:
-    from chimera_cli.views.shown import Column
-
-    return (Column("card", whole=True), Column("status", whole=True), Column("by"), Column("title"))

@@ -31,7 +31,7 @@ def judge(
         telemetry = terminal.telemetry(role=True)
         await terminal.backend.check_ready(settings, need_model=True)
         options = JudgeOptions(
-            count=count, burst=burst, drain=settings.worker_policy().drain if patience is None else patience
+            count=count, burst=burst, drain=settings.worker.policy().drain if patience is None else patience
         )
         return await terminal.backend.run_judges(settings, options, telemetry)
 

@@ -78,7 +78,7 @@ def operator(given: str | None, configured: str | None) -> str:
     Raises:
         InvalidInput: The name is empty, too long, or holds characters that cannot be seen.
     """
-    name = next((candidate for candidate in (given, configured) if candidate is not None), None)
+    name = configured if given is None else given
     return checked_name(_system_user() if name is None else name)
 
 

@@ -43,7 +43,7 @@ def worker(
             handlers=tuple(handlers or ()),
             burst=burst,
             max_tasks=max_tasks,
-            drain=settings.worker_policy().drain if patience is None else patience,
+            drain=settings.worker.policy().drain if patience is None else patience,
         )
         return await terminal.backend.run_workers(settings, options, telemetry)
 

@@ -18,6 +18,12 @@ def many_lines(text: str) -> str:
     return "\n".join(one_line(line) for line in unified.split("\n"))
 
 
+def first_line(text: str) -> str:
+    """Return the first line of what a library says; those below it quote statements, values and whole replies."""
+    lines = text.strip().splitlines()
+    return lines[0].rstrip()[:300] if lines else ""
+
+
 def _escape(found: re.Match[str]) -> str:
     char = found.group()
     code = ord(char)

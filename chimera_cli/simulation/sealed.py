@@ -6,7 +6,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from chimera_cli.config import Settings
 from chimera_cli.simulation.options import BEAT_S, LEASE_S
-from chimera_cli.simulation.stand_in_model import MODEL
 
 
 class SealedSettings(Settings):
@@ -35,7 +34,6 @@ def role_variables(stack: Mapping[str, str], key: str) -> dict[str, str]:
     return {
         **stack,
         "OPENAI_API_KEY": key,
-        "CHIMERA_MODEL__NAME": MODEL,
         "CHIMERA_LEASE_S": str(LEASE_S),
         "CHIMERA_BEAT_S": str(BEAT_S),
     }

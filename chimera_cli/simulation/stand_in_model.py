@@ -22,12 +22,12 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
+from chimera_cli.local.stand_in import MODEL_NAME
 from chimera_cli.models.noun import Noun
 from chimera_cli.simulation.stand_in_answers import answer, purpose
 from chimera_cli.simulation.stand_in_faults import Fault, Faults, Journal
 
 HOST = "127.0.0.1"
-MODEL = "stand-in"
 
 
 class StandInPlan(Noun):
@@ -93,16 +93,19 @@ def create_app(stand_in: StandIn) -> FastAPI:
     @app.get("/v1/models")
     async def models(request: Request) -> JSONResponse:
         refused = _refusal(request, stand_in.plan.key)
-        listed = {"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "chimera"}]}
+        listed = {
+            "object": "list",
+            "data": [{"id": MODEL_NAME, "object": "model", "created": 0, "owned_by": "chimera"}],
+        }
         return refused or JSONResponse(listed)
 
     @app.get("/health")
     async def health() -> dict[str, Any]:
-        return {"ok": True, "model": MODEL}
+        return {"ok": True, "model": MODEL_NAME}
 
     @app.get("/journal")
     async def journal() -> dict[str, Any]:
-        return {"model": MODEL, "seed": stand_in.plan.seed, **stand_in.journal.as_dict()}
+        return {"model": MODEL_NAME, "seed": stand_in.plan.seed, **stand_in.journal.as_dict()}
 
     return app
 
@@ -110,12 +113,12 @@ def create_app(stand_in: StandIn) -> FastAPI:
 async def _served(stand_in: StandIn, body: bytes) -> JSONResponse:
     try:
         asked = json.loads(body)
-        known = asked["model"] == MODEL
+        known = asked["model"] == MODEL_NAME
         messages_fit = all(isinstance(message, dict) for message in asked["messages"])
     except (ValueError, KeyError, TypeError):
         return _error(400, "not a chat completion request")
     if not known:
-        return _error(404, f"this stand-in serves the model {MODEL!r} only")
+        return _error(404, f"this stand-in serves the model {MODEL_NAME!r} only")
     if asked.get("stream") or not messages_fit:
         return _error(400, "the stand-in answers whole messages only")
     return await stand_in.complete(asked)
@@ -210,7 +213,7 @@ def _completion(request: dict[str, Any], content: str, fault: Fault | None, usag
         "id": f"chatcmpl-stand-in-{digest}",
         "object": "chat.completion",
         "created": int(time.time()),
-        "model": MODEL,
+        "model": MODEL_NAME,
         "choices": [{"index": 0, "finish_reason": reason, "logprobs": None, "message": message}],
         "usage": {**usage, "total_tokens": usage["prompt_tokens"] + usage["completion_tokens"]},
     }

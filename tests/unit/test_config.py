@@ -35,10 +35,10 @@ def refusal(folder: Path, text: str) -> ConfigError:
 def test_two_urls_are_enough(folder: Path) -> None:
     found = settings(folder)
     assert found.lease_policy().lease == timedelta(seconds=15)
-    assert found.retry_policy().base == timedelta(seconds=2)
-    assert found.worker_policy().timeout == timedelta(seconds=300)
+    assert found.retry.policy().base == timedelta(seconds=2)
+    assert found.worker.policy().timeout == timedelta(seconds=300)
     assert found.model_timeout() == timedelta(seconds=60)
-    assert found.gate_policy() == GatePolicy()
+    assert found.gate_policy(GatePolicy()) == GatePolicy()
 
 
 def test_missing_urls_are_all_named_with_a_cure(folder: Path) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from chimera_cli.services.plain_text import many_lines, one_line
+from chimera_cli.services.plain_text import first_line, many_lines, one_line
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,11 @@ def test_what_could_move_the_cursor_or_forge_a_line_becomes_visible(text: str, s
 
 def test_a_block_keeps_its_lines_and_nothing_else() -> None:
     assert many_lines("a\r\nb\tc\x1b[2J\n\rd") == "a\nb    c\\x1b[2J\n\\rd"
+
+
+@pytest.mark.parametrize(
+    ("said", "first"),
+    [("", ""), (" \n ", ""), ("\n no such host \nDETAIL: the password", "no such host"), ("x" * 400, "x" * 300)],
+)
+def test_of_what_a_library_says_only_the_first_line_is_told(said: str, first: str):
+    assert first_line(said) == first
