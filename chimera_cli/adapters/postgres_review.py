@@ -12,8 +12,9 @@ from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_reads import reading
 from chimera_cli.adapters.review_rows import AuditRow, CardRow
 from chimera_cli.adapters.row import plain
-from chimera_cli.exceptions import AlreadyDecided, ReviewCardNotFound
+from chimera_cli.exceptions import AlreadyDecided, Conflict, ReviewCardNotFound
 from chimera_cli.models.audit import AuditEvent
+from chimera_cli.models.gate import Judgement
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
 
 OUTCOME = {Decision.APPROVE: CardStatus.APPROVED, Decision.REJECT: CardStatus.REJECTED}
@@ -58,6 +59,7 @@ class PostgresReview:
         Raises:
             ReviewCardNotFound: No such card.
             AlreadyDecided: Somebody was first, or the card has expired.
+            Conflict: It is to be approved, and does not show what was judged.
         """
         with postgres_errors():
             async with self._engine.begin() as connection:
@@ -66,12 +68,18 @@ class PostgresReview:
                     raise ReviewCardNotFound(card_id)
                 if card.status != CardStatus.PENDING:
                     raise AlreadyDecided(card_id, card.status, card.decided_by, card.decided_at)
+                judged = Judgement.model_validate(card.judgement)
+                if decision is Decision.APPROVE and not judged.covers(card.task_id, card.payload, card.content):
+                    raise Conflict(
+                        f"card {card_id} was altered: what it shows is not what was judged",
+                        hint=f'chimera review reject {card_id} --reason "altered"',
+                    )
                 row = await postgres_audit.append(
                     connection,
                     decision.value,
                     card_id=card_id,
                     task_id=card.task_id,
-                    digest=str(card.judgement["digest"]),
+                    digest=judged.digest,
                     operator=operator,
                     reason=reason,
                 )

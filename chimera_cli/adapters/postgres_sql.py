@@ -171,7 +171,9 @@ made within the same batch of events, is a later claim's."""
 NOTE_CARD = _statement("UPDATE cards SET note = :note WHERE id = :id")
 """Tell the reviewer what happened after the decision."""
 
-LOCK_CARD = _statement("SELECT status, decided_by, decided_at, task_id, judgement FROM cards WHERE id = :id FOR UPDATE")
+LOCK_CARD = _statement("""
+    SELECT status, decided_by, decided_at, task_id, payload, content, judgement FROM cards WHERE id = :id FOR UPDATE
+""")
 """Keep other operators waiting while one decides."""
 
 DECIDE_CARD = _statement("""

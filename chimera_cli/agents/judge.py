@@ -11,7 +11,7 @@ from chimera_cli.models.agent import Role
 from chimera_cli.models.delivery import Delivery, Stage
 from chimera_cli.models.gate import GateDecision, Judgement, Route
 from chimera_cli.models.identity import content_digest
-from chimera_cli.models.policy import RetryPolicy
+from chimera_cli.models.policy import LeasePolicy, RetryPolicy
 from chimera_cli.models.telemetry import Level
 from chimera_cli.models.verdict import Verdict
 from chimera_cli.ports.clock import Chance, ClockPort
@@ -36,6 +36,8 @@ class JudgeTools:
     clock: ClockPort
     chance: Chance
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    abandon_cap: int = LeasePolicy().abandon_cap
+    """Judges that may vanish over one result before a person gets it unread."""
 
 
 class JudgeAgent(CrewAgent):
@@ -51,6 +53,10 @@ class JudgeAgent(CrewAgent):
 
     async def see_through(self, delivery: Delivery) -> None:
         """Score the result, have the gate route it, and answer."""
+        if delivery.abandoned >= self.tools.abandon_cap:
+            # Whatever ended the judges before, reading the result once more would end this one too.
+            await self._route(delivery, self._unread(delivery))
+            return
         verdict = await self._verdict(delivery)
         if isinstance(verdict, RetryDecision):
             await self._put_back(delivery, verdict)
@@ -97,6 +103,14 @@ class JudgeAgent(CrewAgent):
             decision = self._for_a_person(f"The gate failed: {self._report(delivery, error)}")
         if decision.route is Route.APPROVE and verdict.confidence is None:
             decision = self._for_a_person("Nothing without a score is approved by the swarm.")
+        return self._bound(delivery, verdict, decision)
+
+    def _unread(self, delivery: Delivery) -> Judgement:
+        """Hold a result that no judge has survived, neither scored nor screened."""
+        reason = f"Judges vanished over it {delivery.abandoned} times, so it is neither scored nor screened."
+        return self._bound(delivery, self._unscored(reason), self._for_a_person(reason))
+
+    def _bound(self, delivery: Delivery, verdict: Verdict, decision: GateDecision) -> Judgement:
         policy, rubric = decision.policy_version, verdict.rubric_version
         digest = content_digest(delivery.lease.task_id, delivery.payload, delivery.output, policy, rubric)
         return Judgement(verdict=verdict, decision=decision, digest=digest)

@@ -3,8 +3,9 @@
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
+from chimera_cli.models.identity import content_digest
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.sensitive import SensitiveLists
 from chimera_cli.models.verdict import Verdict
@@ -83,3 +84,8 @@ class Judgement(Noun):
     """What the gate made of it."""
     digest: str
     """Digest of task, arguments, result, policy and rubric: what an approval is bound to."""
+
+    def covers(self, task_id: str, payload: JsonValue, output: JsonValue) -> bool:
+        """Tell whether exactly this was judged."""
+        versions = self.decision.policy_version, self.verdict.rubric_version
+        return self.digest == content_digest(task_id, payload, output, *versions)

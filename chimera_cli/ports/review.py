@@ -34,6 +34,7 @@ class ReviewPort(Protocol):
         Raises:
             ReviewCardNotFound: No such card.
             AlreadyDecided: Somebody was first, or the card has expired; says who and when.
+            Conflict: It is to be approved, and does not show what was judged: somebody altered it.
         """
         ...
 

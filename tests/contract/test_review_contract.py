@@ -14,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from chimera_cli.adapters.postgres_engine import open_engine
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_review import PostgresReview
-from chimera_cli.exceptions import AlreadyDecided, ReviewCardNotFound
+from chimera_cli.exceptions import AlreadyDecided, Conflict, ReviewCardNotFound
 from chimera_cli.models.audit import GENESIS, first_broken
 from chimera_cli.models.gate import Judgement
+from chimera_cli.models.goal import Goal
+from chimera_cli.models.identity import content_digest, task_id
 from chimera_cli.models.result import Usage
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
 from chimera_cli.models.task import TaskSpec
@@ -43,13 +45,18 @@ def review(engine: AsyncEngine) -> ReviewPort:
     return PostgresReview(engine)
 
 
+def judged(goal: Goal, key: str) -> dict[str, Any]:
+    """Make the judgement of a held result."""
+    return a_judgement(content_digest(task_id(goal.id, key), {"n": 1}, f"text of {key}", "1", "1"))
+
+
 async def held(record: PostgresRecord, *keys: str, shard: int = 0, **fields: Any) -> Story:
     """Submit a goal whose tasks all wait for a person."""
     goal = a_goal(uuid4)
     await record.submit(goal, [TaskSpec(key=key, kind="content.draft", title=key, payload={"n": 1}) for key in keys])
     story = Story(goal, shard)
     for key in keys:
-        data = {"judgement": a_judgement(), "usage": {"calls": 2, "input_tokens": 300, "output_tokens": 40}}
+        data = {"judgement": judged(goal, key), "usage": {"calls": 2, "input_tokens": 300, "output_tokens": 40}}
         await record.record(story.tell(key, *HELD, **{"output": f"text of {key}", "data": data, **fields}))
     return story
 
@@ -72,7 +79,7 @@ async def test_a_held_result_becomes_a_card_with_all_a_reviewer_needs(
         CardStatus.PENDING,
     )
     assert (card.content, card.payload, card.generation) == ("text of a", {"n": 1}, 2)
-    assert card.judgement == Judgement.model_validate(a_judgement())
+    assert card.judgement == Judgement.model_validate(judged(story.goal, "a"))
     assert card.usage == Usage(calls=3, input_tokens=320, output_tokens=42)
     assert card.created_at == START + timedelta(seconds=4)
     assert await record.resolve("review card", card.id[:6]) == card.id
@@ -186,6 +193,20 @@ async def test_the_audit_refuses_to_be_changed(
     with psycopg.connect(fresh_database) as owner, pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
         owner.execute(attack)
     assert [row.operator for row in await review.audit()] == ["maria"]
+
+
+@pytest.mark.parametrize("column", ["content", "payload"])
+async def test_a_card_that_was_altered_can_be_rejected_and_not_approved(
+    record: PostgresRecord, review: ReviewPort, fresh_database: str, column: str
+) -> None:
+    await held(record, "a")
+    with psycopg.connect(fresh_database) as owner:
+        owner.execute(f'UPDATE cards SET {column} = \'{{"shown": "harmless"}}\'')
+    card_id = (await only_card(review)).id
+    with pytest.raises(Conflict, match="altered"):
+        await review.decide(card_id, Decision.APPROVE, "maria", "")
+    assert (await review.audit(), (await only_card(review)).status) == ([], CardStatus.PENDING)
+    assert (await review.decide(card_id, Decision.REJECT, "maria", "altered")).status is CardStatus.REJECTED
 
 
 async def test_an_expired_card_cannot_be_decided(record: PostgresRecord, review: ReviewPort) -> None:

@@ -170,6 +170,13 @@ async def test_whatever_goes_wrong_while_scoring_a_person_decides(error: Excepti
     assert str(error) in judgement.verdict.unscored_reason
 
 
+async def test_a_result_that_judges_keep_vanishing_over_is_held_unread() -> None:
+    court = with_gate(BrokenGate, scored(5))
+    name, judgement = await court.judgement(result(abandoned=3))
+    assert (name, judgement.verdict.confidence, court.asked, court.ears.names()) == ("hold", None, 0, ["result.judged"])
+    assert judgement.decision.reasons == ("Judges vanished over it 3 times, so it is neither scored nor screened.",)
+
+
 async def test_a_criterion_that_cannot_be_judged_leaves_the_result_to_a_person() -> None:
     draft = scored(5)
     draft = draft.model_copy(update={"scores": draft.scores[1:]})
