@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from chimera_cli.models.delivery import Dependency, Dispatch
+from chimera_cli.models.delivery import Delivery, Dependency, Dispatch, Lease, Stage
 from chimera_cli.models.gate import GateDecision, Judgement, Route
 from chimera_cli.models.goal import Goal
 from chimera_cli.models.identity import task_id
 from chimera_cli.models.result import StateChange, TaskResult
 from chimera_cli.models.review import CardStatus, ReviewCard
-from chimera_cli.models.task import Task, TaskSpec, TaskStatus
+from chimera_cli.models.task import Phase, Task, TaskSpec, TaskStatus
 from chimera_cli.models.verdict import Verdict
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -41,6 +41,24 @@ def a_dispatch(
         Dependency(id=task_id(task.goal_id, need), key=need, status=status) for need, status in standing.items()
     )
     return Dispatch(task=task, goal="Grow on Twitter", dependencies=dependencies)
+
+
+def a_delivery(**fields: object) -> Delivery:
+    """A first attempt at a proposal."""
+    own = {
+        "lease": Lease(task_id="t" * 20, goal_id="g" * 20, generation=1, agent="a", stage=Stage.WORK),
+        "key": "one",
+        "kind": "content.draft",
+        "title": "A post",
+        "goal": "Grow on Twitter",
+        "payload": {},
+        "phase": Phase.PROPOSE,
+        "attempt": 1,
+        "max_retries": 3,
+        "conflicts": 0,
+        "revisions": 0,
+    }
+    return Delivery(**{**own, **fields})
 
 
 def a_result(output: JsonValue = "done", *, executes: bool = False, **changes: tuple[int, JsonValue]) -> TaskResult:

@@ -3,34 +3,32 @@
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import JsonValue
 from typer.main import get_command
 
 from chimera_cli import exceptions
 from chimera_cli.cli.app import app
 from chimera_cli.exceptions import SwarmError
-from chimera_cli.handlers.context import StateView, TaskContext
-from chimera_cli.handlers.invoke import RunLimits, execute, merge, payload_for, propose
+from chimera_cli.handlers.invoke import execute, merge, propose
 from chimera_cli.handlers.loader import load_handlers
 from chimera_cli.handlers.registry import Handler
-from chimera_cli.models.delivery import Delivery, Lease, QueueCounts, Stage
+from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.goal import Ledger
-from chimera_cli.models.result import StateChange, VersionedValue
+from chimera_cli.models.result import StateChange
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import TRANSITIONS, Phase, TaskStatus
 from chimera_cli.views.documents import queue_counts
 from docs.reference import PAGES, commands
+from tests.unit.handlers.worlds import LIMITS, FakeOutbox, FakeState, context
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES_OF_TEXT = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 ARROW = re.compile(r"^ +(\[\*\]|\w+) --> (\[\*\]|\w+)(?:: (.+))?$", re.M)
-LIMITS = RunLimits(timeout=timedelta(seconds=5), max_output_bytes=1_000_000)
 
 
 def read(name: str) -> str:
@@ -231,60 +229,16 @@ def test_the_changelog_keeps_its_form() -> None:
     assert heads[0] == "Unreleased"
 
 
-class Notebook:
-    """The state of a goal, in memory."""
-
-    def __init__(self, **values: JsonValue) -> None:
-        self.values = values
-
-    async def read(self, goal_id: str, key: str) -> VersionedValue:
-        return VersionedValue(value=self.values.get(key), version=int(key in self.values))
-
-
-class Postbox:
-    """An outbox in memory."""
-
-    def __init__(self) -> None:
-        self.posts: dict[str, Any] = {}
-
-    async def append(self, key: str, channel: str, content: Any) -> bool:
-        return self.posts.setdefault(key, (channel, content)) is not None
-
-
 def handlers_of(block: str, folder: Path) -> list[Handler]:
     file = folder / "my_kinds.py"
     file.write_text(block, encoding="utf-8")
     return [item for item in load_handlers([str(file)]) if item.kind.split(".")[0] not in {"trend", "content"}]
 
 
-def a_context(
-    item: Handler, payload: dict[str, JsonValue], notebook: Notebook, postbox: Postbox, **more: Any
-) -> TaskContext:
-    import asyncio
-
-    lease = Lease(task_id="t" * 20, goal_id="g" * 20, generation=1, agent="w", stage=Stage.WORK)
-    task = Delivery(
-        lease=lease, key="a", kind=item.kind, title="a", goal="Count", payload=payload, phase=Phase.PROPOSE, attempt=1,
-        max_retries=3, conflicts=0, revisions=0, **more,
-    )  # fmt: skip
-    return TaskContext(
-        task=task,
-        payload=payload_for(item, payload),
-        inputs={},
-        state=StateView(notebook, lease.goal_id),
-        llm=None,  # type: ignore[arg-type]
-        outbox=postbox,  # type: ignore[arg-type]
-        deadline=datetime(2100, 1, 1, tzinfo=UTC),
-        idempotency_key="t:execute",
-        log_event=lambda *_, **__: None,
-        loop=asyncio.get_running_loop(),
-    )
-
-
 async def test_the_first_example_of_a_handler_runs(tmp_path: Path) -> None:
     (item,) = handlers_of(code_blocks("docs/handlers.md", "python")[0], tmp_path)
-    context = a_context(item, {"i": 2}, Notebook(calendar=[1]), Postbox())
-    result = await propose(item, context, LIMITS)
+    ctx = context(item, {"i": 2}, state=FakeState({"calendar": ([1], 1)}))
+    result = await propose(item, ctx, LIMITS)
     assert not item.judged
     assert result.output == {"i": 2}
     assert result.changes == (StateChange(key="calendar", expected=1, value=[1, 2]),)
@@ -292,21 +246,21 @@ async def test_the_first_example_of_a_handler_runs(tmp_path: Path) -> None:
 
 async def test_the_example_with_phases_proposes_executes_and_merges(tmp_path: Path) -> None:
     (item,) = handlers_of(code_blocks("docs/handlers.md", "python")[1], tmp_path)
-    postbox = Postbox()
-    proposed = await propose(item, a_context(item, {"text": "hello"}, Notebook(sent=4), postbox), LIMITS)
+    outbox, payload = FakeOutbox(), {"text": "hello"}
+    proposed = await propose(item, context(item, payload, state=FakeState({"sent": (4, 1)})), LIMITS)
     assert (proposed.output, proposed.review_always, proposed.executes) == ({"text": "hello"}, True, True)
     assert proposed.changes == (StateChange(key="sent", expected=1, value=5),)
-    merging = a_context(item, {"text": "hello"}, Notebook(sent=7), postbox, changes=proposed.changes)
+    merging = context(item, payload, state=FakeState({"sent": (7, 2)}), outbox=outbox, changes=proposed.changes)
     merged = await merge(item, merging, proposed.output, LIMITS)
-    assert merged.changes == (StateChange(key="sent", expected=1, value=8),)
+    assert merged.changes == (StateChange(key="sent", expected=2, value=8),)
     done = await execute(item, merging, proposed.output, LIMITS)
     assert done.output == {"sent": True}
-    assert postbox.posts == {"t:execute": ("notes", {"text": "hello"})}
+    assert outbox.stored == {merging.idempotency_key: {"text": "hello"}}
 
 
 async def test_the_example_of_the_readme_runs(tmp_path: Path) -> None:
     (item,) = handlers_of(code_blocks("README.md", "python")[0], tmp_path)
-    result = await propose(item, a_context(item, {"text": "hello"}, Notebook(), Postbox()), LIMITS)
+    result = await propose(item, context(item, {"text": "hello"}), LIMITS)
     assert result.output == "HELLO"
 
 

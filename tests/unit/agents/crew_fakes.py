@@ -8,8 +8,8 @@ from typing import Any
 from chimera_cli.models.agent import ProcessBeat
 from chimera_cli.models.delivery import Delivery, Lease, Malformed, QueueCounts, Stage
 from chimera_cli.models.result import VersionedValue
-from chimera_cli.models.task import Phase
 from chimera_cli.models.telemetry import TelemetryEvent
+from tests.builders import a_delivery
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -202,16 +202,5 @@ def lease(task_id: str = "t1", *, stage: Stage = Stage.WORK, agent: str = "a1") 
 
 def delivery(task_id: str = "t1", *, stage: Stage = Stage.WORK, **fields: Any) -> Delivery:
     """A first attempt of an ordinary task."""
-    given = {
-        "key": f"key-{task_id}",
-        "kind": "noop",
-        "title": "do it",
-        "goal": "a better world",
-        "payload": {},
-        "phase": Phase.PROPOSE,
-        "attempt": 1,
-        "max_retries": 3,
-        "conflicts": 0,
-        "revisions": 0,
-    }
-    return Delivery(lease=lease(task_id, stage=stage), **{**given, **fields})
+    given = {"lease": lease(task_id, stage=stage), "key": f"key-{task_id}", "kind": "noop"}
+    return a_delivery(**{**given, **fields})

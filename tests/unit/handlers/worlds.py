@@ -10,10 +10,10 @@ from pydantic import BaseModel, JsonValue
 from chimera_cli.handlers.context import MeteredLLM, StateView, TaskContext
 from chimera_cli.handlers.invoke import RunLimits, payload_for
 from chimera_cli.handlers.registry import Handler
-from chimera_cli.models.delivery import Delivery, Lease, Stage
+from chimera_cli.models.delivery import Delivery
 from chimera_cli.models.result import Usage, VersionedValue
-from chimera_cli.models.task import Phase
 from chimera_cli.ports.llm import Answer
+from tests.builders import a_delivery
 
 LIMITS = RunLimits(timeout=timedelta(seconds=5), max_output_bytes=2048)
 
@@ -59,20 +59,7 @@ class FakeOutbox:
 
 def delivery(handler: Handler, payload: Mapping[str, Any] | None = None, **more: Any) -> Delivery:
     """Make a claimed task of the handler's kind."""
-    fields: dict[str, Any] = {
-        "lease": Lease(task_id="t" * 20, goal_id="g" * 20, generation=1, agent="a", stage=Stage.WORK),
-        "key": "k",
-        "kind": handler.kind,
-        "title": "A task",
-        "goal": "Grow on Twitter",
-        "payload": dict(payload or {}),
-        "phase": Phase.PROPOSE,
-        "attempt": 1,
-        "max_retries": 3,
-        "conflicts": 0,
-        "revisions": 0,
-    }
-    return Delivery(**{**fields, **more})
+    return a_delivery(**{"kind": handler.kind, "payload": dict(payload or {}), **more})
 
 
 def context(

@@ -4,33 +4,14 @@ from typing import Any
 
 import pytest
 
-from chimera_cli.models.delivery import Delivery, Lease, Stage
-from chimera_cli.models.task import Phase
 from chimera_cli.services.checks import check
 from chimera_cli.services.disclosure import DISCLOSURE, disclosed, with_disclosure
 from chimera_cli.services.platforms import LIMITS, post_length
-
-
-def delivery(output: Any, **more: Any) -> Delivery:
-    lease = Lease(task_id="t" * 20, goal_id="g" * 20, generation=1, agent="a", stage=Stage.JUDGE)
-    fields: dict[str, Any] = {
-        "lease": lease,
-        "key": "k",
-        "kind": "content.draft",
-        "title": "A post",
-        "goal": "Grow",
-        "payload": {},
-        "phase": Phase.PROPOSE,
-        "attempt": 1,
-        "max_retries": 3,
-        "conflicts": 0,
-        "revisions": 0,
-    }
-    return Delivery(**{**fields, "output": output, **more})
+from tests.builders import a_delivery
 
 
 def rules(output: Any, **more: Any) -> list[str]:
-    return [finding.rule for finding in check(delivery(output, **more))]
+    return [finding.rule for finding in check(a_delivery(output=output, **more))]
 
 
 def post(text: str, platform: str = "twitter") -> dict[str, Any]:

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from chimera_cli.exceptions import ConfigError
-from chimera_cli.models.delivery import Delivery, Lease, Stage
+from chimera_cli.models.delivery import Delivery
 from chimera_cli.models.gate import GatePolicy, Route
-from chimera_cli.models.task import Phase
 from chimera_cli.models.verdict import CriterionScore, Verdict
 from chimera_cli.services.policy_file import load_policy
 from chimera_cli.services.safety import SafetyService
+from tests.builders import a_delivery
 
 POLICY = load_policy()
 REJECTING = POLICY.model_copy(update={"low_confidence": Route.REJECT})
@@ -19,21 +19,7 @@ APPROVE, REVIEW, REJECT = Route.APPROVE, Route.REVIEW, Route.REJECT
 
 
 def delivery(output: Any = "A calm morning by the sea.", **more: Any) -> Delivery:
-    lease = Lease(task_id="t" * 20, goal_id="g" * 20, generation=1, agent="a", stage=Stage.JUDGE)
-    fields: dict[str, Any] = {
-        "lease": lease,
-        "key": "k",
-        "kind": "content.draft",
-        "title": "A post",
-        "goal": "Grow",
-        "payload": {"topic": "the sea"},
-        "phase": Phase.PROPOSE,
-        "attempt": 1,
-        "max_retries": 3,
-        "conflicts": 0,
-        "revisions": 0,
-    }
-    return Delivery(**{**fields, "output": output, **more})
+    return a_delivery(**{"payload": {"topic": "the sea"}, "output": output, **more})
 
 
 def verdict(confidence: float | None, **more: Any) -> Verdict:
