@@ -5,13 +5,7 @@ import pytest
 from chimera_cli.agents.base import BaseAgent
 from chimera_cli.models.agent import AgentStatus, Role
 from chimera_cli.models.telemetry import Level, TelemetryEvent
-
-
-class Ears(list[TelemetryEvent]):
-    """Telemetry that is kept."""
-
-    def emit(self, event: TelemetryEvent) -> None:
-        self.append(event)
+from tests.unit.agents.crew_fakes import Ears
 
 
 class Clerk(BaseAgent):

@@ -15,7 +15,8 @@ from chimera_cli.handlers.invoke import RunLimits, execute, merge, payload_for, 
 from chimera_cli.handlers.registry import Handler
 from chimera_cli.models.policy import WorkerPolicy
 from chimera_cli.models.result import StateChange, TaskOutcome, Usage
-from tests.unit.handlers.worlds import LIMITS, FakeModel, FakeState, context
+from tests.fake_llm import scripted
+from tests.unit.handlers.worlds import LIMITS, FakeState, context
 
 SHORT = RunLimits(timeout=timedelta(milliseconds=20), max_output_bytes=2048)
 
@@ -66,7 +67,7 @@ async def test_the_usage_of_model_calls_is_counted():
         return TaskOutcome()
 
     handler = Handler("test.kind", run)
-    made = await propose(handler, context(handler, model=FakeModel({}, {})), LIMITS)
+    made = await propose(handler, context(handler, model=scripted({}, {})), LIMITS)
     assert made.usage == Usage(calls=2, input_tokens=20, output_tokens=10)
 
 

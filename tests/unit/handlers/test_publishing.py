@@ -10,7 +10,8 @@ from chimera_cli.handlers.publishing import publish
 from chimera_cli.models.task import Phase
 from chimera_cli.services.checks import check
 from chimera_cli.services.disclosure import DISCLOSURE
-from tests.unit.handlers.worlds import LIMITS, FakeModel, FakeOutbox, context, delivery
+from tests.fake_llm import scripted
+from tests.unit.handlers.worlds import LIMITS, FakeOutbox, context, delivery
 
 ORDER = {"platform": "twitter", "draft": "draft-1"}
 
@@ -43,15 +44,15 @@ async def test_a_draft_that_is_plain_text_is_published_too():
 
 
 async def test_a_post_that_does_not_fit_is_shortened_by_the_model():
-    model = FakeModel({"text": "A short day"})
+    model = scripted({"text": "A short day"})
     made = await propose(publish, context(publish, ORDER, inputs=inputs("a" * 275), model=model), LIMITS)
     assert isinstance(made.output, dict)
     assert made.output["text"] == f"A short day\n\n{DISCLOSURE}"
-    assert "too long" in model.questions[0][0]
+    assert "too long" in model.asked[0][0]
 
 
 async def test_a_model_that_does_not_shorten_is_an_error_that_may_be_tried_again():
-    model = FakeModel({"text": "b" * 300})
+    model = scripted({"text": "b" * 300})
     with pytest.raises(LLMError, match="did not shorten"):
         await propose(publish, context(publish, ORDER, inputs=inputs("a" * 275), model=model), LIMITS)
 

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
 from chimera_cli.handlers.context import MeteredLLM, StateView, TaskContext
 from chimera_cli.handlers.invoke import RunLimits, payload_for
 from chimera_cli.handlers.registry import Handler
 from chimera_cli.models.delivery import Delivery
-from chimera_cli.models.result import Usage, VersionedValue
-from chimera_cli.ports.llm import Answer
+from chimera_cli.models.result import VersionedValue
 from tests.builders import a_delivery
+from tests.fake_llm import FunctionLLM, scripted
 
 LIMITS = RunLimits(timeout=timedelta(seconds=5), max_output_bytes=2048)
 
@@ -27,19 +27,6 @@ class FakeState:
     async def read(self, goal_id: str, key: str) -> VersionedValue:
         value, version = self.values.get(key, (None, 0))
         return VersionedValue(value=value, version=version)
-
-
-class FakeModel:
-    """Gives prepared answers and keeps the questions."""
-
-    def __init__(self, *answers: Mapping[str, Any]) -> None:
-        self.answers = list(answers)
-        self.questions: list[tuple[str, str]] = []
-
-    async def ask(self, system: str, user: str, shape: type[BaseModel], *, timeout: timedelta) -> Answer[Any]:
-        self.questions.append((system, user))
-        usage = Usage(calls=1, input_tokens=10, output_tokens=5)
-        return Answer(shape.model_validate(self.answers.pop(0)), usage, "fake")
 
 
 class FakeOutbox:
@@ -67,7 +54,7 @@ def context(
     payload: Mapping[str, Any] | None = None,
     *,
     state: FakeState | None = None,
-    model: FakeModel | None = None,
+    model: FunctionLLM | None = None,
     outbox: FakeOutbox | None = None,
     **more: Any,
 ) -> TaskContext:
@@ -78,7 +65,7 @@ def context(
         payload=payload_for(handler, task.payload),
         inputs=task.inputs,
         state=StateView(state or FakeState(), task.lease.goal_id),
-        llm=MeteredLLM(model or FakeModel()),
+        llm=MeteredLLM(model or scripted()),
         outbox=outbox or FakeOutbox(),
         deadline=task.deadline,
         idempotency_key=f"{task.lease.task_id}:{task.phase}",
