@@ -1,5 +1,6 @@
 """The language model."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
 
@@ -10,15 +11,16 @@ from chimera_cli.models.result import Usage
 T = TypeVar("T", bound=BaseModel)
 
 
+@dataclass(frozen=True)
 class Answer(Generic[T]):
-    """A model's answer in the asked-for shape, with what it cost."""
+    """A model's answer in the asked-for shape."""
 
-    __slots__ = ("model", "usage", "value")
-
-    def __init__(self, value: T, usage: Usage, model: str) -> None:
-        self.value = value
-        self.usage = usage
-        self.model = model
+    value: T
+    """The answer."""
+    usage: Usage
+    """What it consumed."""
+    model: str
+    """Who gave it."""
 
 
 class LLMPort(Protocol):

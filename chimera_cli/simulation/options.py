@@ -30,7 +30,7 @@ class SimulationOptions(Noun):
     """Whether the stack's data and the roles' logs stay."""
 
 
-class Watch(Protocol):
+class Onlooker(Protocol):
     """Who looks on while it runs."""
 
     def say(self, text: str) -> None:

@@ -20,7 +20,7 @@ from chimera_cli.services.swarm import Swarm
 from chimera_cli.simulation.evidence import Evidence, find_leaks
 from chimera_cli.simulation.gather import read_journal, read_logs, read_stores, records_as_text
 from chimera_cli.simulation.life import Mark, life_of
-from chimera_cli.simulation.options import LEASE_S, OPERATOR, SimulationOptions, Watch
+from chimera_cli.simulation.options import LEASE_S, OPERATOR, Onlooker, SimulationOptions
 from chimera_cli.simulation.report import LEASE, STAND_IN, figures_of, run_checks
 from chimera_cli.simulation.roles import Roles, command_lines, role_environment
 from chimera_cli.simulation.sealed import role_variables, sealed_settings
@@ -41,7 +41,7 @@ class Silence:
         """Say nothing."""
 
 
-def run_simulation(options: SimulationOptions, watch: Watch) -> SimulationReport:
+def run_simulation(options: SimulationOptions, watch: Onlooker) -> SimulationReport:
     """Run a simulation in a temporary folder of its own and check what it leaves behind.
 
     Raises:
@@ -72,7 +72,7 @@ def _orderly_end() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _with_stack(folder: Path, options: SimulationOptions, watch: Watch, begun: datetime) -> SimulationReport:
+def _with_stack(folder: Path, options: SimulationOptions, watch: Onlooker, begun: datetime) -> SimulationReport:
     watch.say(STAND_IN)
     watch.say(LEASE)
     with LocalStack(folder / "stack", durable=False, seed=options.seed, model_options=FAULTS) as stack:
@@ -84,7 +84,7 @@ def _with_stack(folder: Path, options: SimulationOptions, watch: Watch, begun: d
 
 
 async def _with_roles(
-    folder: Path, variables: dict[str, str], options: SimulationOptions, watch: Watch, life: Life
+    folder: Path, variables: dict[str, str], options: SimulationOptions, watch: Onlooker, life: Life
 ) -> SimulationReport:
     settings, place = sealed_settings(variables), folder / "roles"
     place.mkdir(mode=0o700)

@@ -15,7 +15,7 @@ from chimera_cli.services.swarm import Swarm
 from chimera_cli.simulation.evidence import HeldLook, Killed
 from chimera_cli.simulation.extra_tasks import HOSTAGE, MODULE, extra_tasks
 from chimera_cli.simulation.life import Mark
-from chimera_cli.simulation.options import GOAL, OPERATOR, SimulationOptions, Watch
+from chimera_cli.simulation.options import GOAL, OPERATOR, Onlooker, SimulationOptions
 from chimera_cli.simulation.roles import Role, Roles, ensure_alive, kill
 
 PATIENCE = timedelta(seconds=60)
@@ -52,7 +52,7 @@ class Story:
         *,
         folder: Path,
         options: SimulationOptions,
-        watch: Watch,
+        watch: Onlooker,
         hold: timedelta = HOLD,
     ) -> None:
         """Args:
