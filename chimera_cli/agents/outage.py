@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from chimera_cli.agents.base import telemetry_event
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.policy import RetryPolicy
-from chimera_cli.models.telemetry import Level
+from chimera_cli.models.telemetry import Level, backend_lost
 from chimera_cli.ports.clock import Chance
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.retry import backoff, describe, jitter
@@ -58,7 +58,7 @@ class Outages:
     def _lost(self, loop: str, error: BackendUnavailable) -> None:
         self._failures[loop] += 1
         if not self._missed_by[error.backend]:
-            self._say("backend.lost", error.message, level=Level.WARN, backend=error.backend, error=error.reason)
+            self._telemetry.emit(backend_lost(self._source, error, error.message))
         self._missed_by[error.backend].add(loop)
 
     def _failed(self, loop: str, error: Exception) -> None:

@@ -25,6 +25,7 @@ from enum import StrEnum
 
 from pydantic import Field, JsonValue
 
+from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.noun import Noun
 
 
@@ -50,3 +51,9 @@ class TelemetryEvent(Noun):
     """A sentence for people; empty when the name says all."""
     fields: Mapping[str, JsonValue] = Field(default_factory=dict)
     """Data for machines."""
+
+
+def backend_lost(source: str, error: BackendUnavailable, message: str) -> TelemetryEvent:
+    """Say that a server is away, and what that means for whoever waits for it."""
+    fields = {"backend": error.backend, "error": error.reason}
+    return TelemetryEvent(name="backend.lost", level=Level.WARN, source=source, message=message, fields=fields)

@@ -2,7 +2,7 @@
 
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.review import Decision, ReviewCard
-from chimera_cli.models.telemetry import Level, TelemetryEvent
+from chimera_cli.models.telemetry import Level, TelemetryEvent, backend_lost
 from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.review import ReviewPort
 from chimera_cli.ports.telemetry import TelemetryPort
@@ -28,22 +28,13 @@ class ReviewService:
             BackendUnavailable: The record is away; whether the decision was made is unknown, and repeating it tells.
         """
         card = await self._reviews.decide(card_id, decision, operator, reason)
-        fields = {"card": card.id, "task": card.task_id, "operator": operator, "action": decision}
-        self._telemetry.emit(
-            TelemetryEvent(name="review.decided", level=Level.AUDIT, source=operator, fields=dict(fields))
-        )
+        fields = {"card": card.id, "task": card.task_id, "operator": operator, "action": decision.value}
+        self._telemetry.emit(TelemetryEvent(name="review.decided", level=Level.AUDIT, source=operator, fields=fields))
         try:
             await self._resume(card)
         except BackendUnavailable as exc:
-            self._telemetry.emit(
-                TelemetryEvent(
-                    name="backend.lost",
-                    level=Level.WARN,
-                    source="review",
-                    message="the decision is kept and will be carried out when the server is back",
-                    fields={"backend": exc.backend, "error": exc.reason, "card": card.id},
-                )
-            )
+            kept = f"the decision on card {card.id} is kept and will be carried out when the server is back"
+            self._telemetry.emit(backend_lost("review", exc, kept))
         return card
 
     async def resume_decided(self) -> int:

@@ -18,7 +18,7 @@ from chimera_cli.models.problems import problems_of
 from chimera_cli.models.review import Decision, ReviewCard
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import TaskSpec
-from chimera_cli.models.telemetry import Level, TelemetryEvent
+from chimera_cli.models.telemetry import backend_lost
 from chimera_cli.ports.clock import ClockPort
 from chimera_cli.ports.outbox import OutboxPort
 from chimera_cli.ports.queue import TaskQueuePort
@@ -184,12 +184,5 @@ class Swarm:
             while await self.orchestrator.dispatch():
                 pass
         except BackendUnavailable as exc:
-            self.telemetry.emit(
-                TelemetryEvent(
-                    name="backend.lost",
-                    level=Level.WARN,
-                    source="submit",
-                    message="the tasks are stored and will be dispatched when the server is back",
-                    fields={"backend": exc.backend, "error": exc.reason},
-                )
-            )
+            stored = "the tasks are stored and will be dispatched when the server is back"
+            self.telemetry.emit(backend_lost("submit", exc, stored))
