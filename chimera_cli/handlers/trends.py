@@ -28,7 +28,7 @@ class TrendQuery(BaseModel):
     topic: str = Field(min_length=1, max_length=500)
     """What the trends should be about."""
     region: str = Field(default=GLOBAL, max_length=40)
-    """Where: `global`, `europe`, `asia`, `americas`, or a region of your own file."""
+    """Where: `global`, `europe`, `asia` or `americas`."""
     limit: int = Field(default=5, ge=1, le=50)
     """How many at most."""
 

@@ -14,10 +14,12 @@
 | task.stale | WARN | task, generation |
 | result.judged | INFO | task, confidence, route |
 | review.decided | AUDIT | card, task, operator, action |
-| goal.planned, goal.replanned, goal.finished | INFO | goal, tasks |
+| goal.planned, goal.replanned | INFO | goal, tasks |
+| goal.finished | INFO | goal, status |
 | backend.lost, backend.back | WARN, INFO | backend, error |
 | model.retried | WARN | reason, attempt, wait_s |
 | housekeeping.done | INFO | step, count |
+| library.log | WARN, ERROR | trace |
 """
 
 from collections.abc import Mapping

@@ -4,7 +4,7 @@ from typing import Any
 from chimera_cli.agents.crew import CrewAgent
 from chimera_cli.agents.runs import Runs
 from chimera_cli.models.agent import Role
-from chimera_cli.models.delivery import Delivery, Stage
+from chimera_cli.models.delivery import Delivery, Lease, Stage
 from tests.unit.agents.crew_fakes import Ears, HastyClock, delivery
 
 
@@ -23,13 +23,18 @@ class Sleeper(CrewAgent):
         await self.wake.wait()
 
 
-async def test_a_run_that_has_just_ended_is_not_said_to_be_lost() -> None:
-    ears = Ears()
-    agent = Sleeper(ears)
+async def started(agent: Sleeper) -> tuple[Runs, Lease]:
     runs, work = Runs([agent]), delivery()
     lease = work.lease.model_copy(update={"agent": agent.id})
     runs.start(work.model_copy(update={"lease": lease}))
     await asyncio.sleep(0)
+    return runs, lease
+
+
+async def test_a_run_that_has_just_ended_is_not_said_to_be_lost() -> None:
+    ears = Ears()
+    agent = Sleeper(ears)
+    runs, lease = await started(agent)
     agent.wake.set()
     # One step ends the run; that its hands are free is noted in the next.
     await asyncio.sleep(0)
@@ -39,11 +44,7 @@ async def test_a_run_that_has_just_ended_is_not_said_to_be_lost() -> None:
 
 async def test_a_run_whose_lease_is_lost_is_ended_and_said_once() -> None:
     ears = Ears()
-    agent = Sleeper(ears)
-    runs, work = Runs([agent]), delivery()
-    lease = work.lease.model_copy(update={"agent": agent.id})
-    runs.start(work.model_copy(update={"lease": lease}))
-    await asyncio.sleep(0)
+    runs, lease = await started(Sleeper(ears))
     runs.lose(lease)
     runs.lose(lease)
     await asyncio.wait_for(runs.all_done(), 5)
