@@ -41,5 +41,5 @@ class RedisEventStream:
 def _event(shard: int, entry_id: str, fields: dict[str, str]) -> TaskEvent | None:
     try:
         return wire.decode_event(shard, entry_id, fields)
-    except (ValueError, KeyError):
+    except wire.UNREADABLE:
         return None

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from pydantic import ValidationError
-
 from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, Stage
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.identity import canonical_json
 from chimera_cli.models.result import StateChange
 
+UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError)
+"""What reading fields that somebody wrote by hand may raise; pydantic's ValidationError is a ValueError."""
 EVENT_FIELDS = {
     "name",
     "task",
@@ -85,7 +85,7 @@ def decode_claim(stage: Stage, row: Sequence[Any]) -> Delivery | Malformed:
     lease = Lease(task_id=task_id, goal_id=fields.get("goal", ""), generation=generation, agent=agent, stage=stage)
     try:
         return _delivery(lease, goal, persona, fields)
-    except (ValidationError, ValueError, KeyError, TypeError) as exc:
+    except UNREADABLE as exc:
         return Malformed(lease=lease, reason=f"its fields in Redis cannot be read: {type(exc).__name__}: {exc}"[:500])
 
 

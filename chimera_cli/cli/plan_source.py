@@ -23,6 +23,9 @@ class FileSource:
         """
         self._path = path
         self._change = change
+        if path.exists() and not path.is_file() and not path.is_dir():
+            # A pipe is empty when it is read for the second time, or blocks for ever.
+            raise InvalidInput(f"{path} is no regular file", hint="write the plan to a file first")
         self._document = None if path.suffix in {".jsonl", ".ndjson"} else PlanDocument(self._text(), str(path))
 
     @property

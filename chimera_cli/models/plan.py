@@ -1,7 +1,7 @@
 """A goal's decomposition, and the rules that a whole plan must keep."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,6 +13,9 @@ from chimera_cli.models.words import Text
 
 MAX_PLANNED_TASKS = 200
 """Tasks that a model may put into one plan; a ready plan from a file has no such bound."""
+
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+"""Latest deadline: a moment of the year 9999 is one of the year 10000 elsewhere, and that nobody can read back."""
 
 Kinds = Mapping[str, type[BaseModel] | None]
 """The known task kinds with the model of their payload; None accepts any payload."""
@@ -64,6 +67,8 @@ class PlanChecker:
             self.problems.append(f"{where}: the deadline has no time zone")
         elif spec.deadline is not None and spec.deadline <= self._now:
             self.problems.append(f"{where}: the deadline {spec.deadline.isoformat()} is in the past")
+        elif spec.deadline is not None and spec.deadline > LATEST:
+            self.problems.append(f"{where}: the deadline {spec.deadline.isoformat()} is after the year {LATEST.year}")
 
     def finish(self, limit: int | None = None) -> list[str]:
         """Check the plan as a whole, after the last task, and return every problem found.

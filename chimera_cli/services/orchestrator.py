@@ -6,7 +6,7 @@ There is no master. Each step is atomic and bounded, so any number of processes 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.exceptions import SwarmError
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.telemetry import TelemetryEvent
 from chimera_cli.ports.event_stream import EventStreamPort
@@ -51,10 +51,11 @@ class Orchestrator:
     async def tick(self) -> int:
         """Run every step once and return how much was done; 0 means that there is nothing to do now.
 
-        A step whose server is away does not keep the others from running: retries and takeovers go on without Postgres.
+        A step that fails does not keep the others from running: retries and takeovers go on without Postgres, and one row
+        that cannot be read must not stop the record.
 
         Raises:
-            BackendUnavailable: A server was away; every step was tried all the same.
+            SwarmError: A step failed, mostly because a server was away; every step was tried all the same.
         """
         steps: dict[str, Step] = {
             "promote": self._queue.promote,
@@ -66,17 +67,17 @@ class Orchestrator:
             "record": self.record,
             "sweep": lambda: self._registry.sweep(KEEP_SILENT),
         }
-        done, away = 0, None
+        done, failed = 0, None
         for name, step in steps.items():
             try:
                 count = await step()
-            except BackendUnavailable as exc:
-                away = away or exc
+            except SwarmError as exc:
+                failed = failed or exc
             else:
                 done += count
                 self._say_done(name, count)
-        if away:
-            raise away
+        if failed:
+            raise failed
         return done
 
     async def dispatch(self) -> int:

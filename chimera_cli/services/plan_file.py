@@ -4,6 +4,7 @@ The JSONL form is read line by line, so that a plan of any length needs the memo
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, NoReturn
@@ -93,7 +94,7 @@ def parse_json(text: str, name: str) -> Any:
         InvalidInput: It cannot be read; says where.
     """
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         # A file of one line a task is complained about by its own line number, which is in `name`.
         place = f"column {error.colno}" if " line " in name else f"line {error.lineno} column {error.colno}"
@@ -129,6 +130,13 @@ def _persona(value: Any, name: str) -> Persona | None:
         return Persona.model_validate(value)
     except ValidationError as error:
         raise InvalidPlan([f"{name}: {problem}" for problem in problems_of(error, "persona")]) from None
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits[:40]} is too large a number")
+    return number
 
 
 def _no_constant(word: str) -> NoReturn:

@@ -285,6 +285,29 @@ async def test_a_forged_entry_does_not_make_held_work_run(
     assert [delivery.lease.task_id for delivery in popped] == [a_task("two").id]
 
 
+@pytest.mark.parametrize("counter", ["gen", "version", "attempts"])
+async def test_a_counter_that_is_no_number_fails_its_task_and_strands_no_other(
+    queue: RedisTaskQueue, client: RedisClient, keys: Keys, counter: str
+) -> None:
+    await queue.push_tasks([a_dispatch("one"), a_dispatch("two")])
+    broken = f"{keys.shard(0)}:t:{a_task('one').id}"
+    await client.hset(broken, counter, "many")
+    popped = await queue.pop_tasks(Stage.WORK, ["a", "b"])
+    assert [delivery.lease.task_id for delivery in popped] == [a_task("two").id]
+    assert await client.hget(broken, "status") == "FAILED"
+
+
+@pytest.mark.parametrize(
+    "field", [{"changes": "[1]"}, {"output": "[" * 100_000}, {"status": "LOST"}, {"version": "many"}]
+)
+async def test_an_event_that_makes_no_sense_is_passed_over(
+    queue: RedisTaskQueue, client: RedisClient, keys: Keys, events: RedisEventStream, field: dict[str, str]
+) -> None:
+    good = {"name": "x", "task": "t", "goal": "g", "status": "QUEUED", "phase": "propose", "version": "1"}
+    entry = await client.xadd(f"{keys.shard(0)}:out", {**good, "generation": "1", "attempts": "1", **field})
+    assert await events.read(0) == ([], entry)
+
+
 async def test_work_marked_approved_by_hand_does_not_run_without_the_approved_digest(
     queue: RedisTaskQueue, client: RedisClient, keys: Keys
 ) -> None:

@@ -56,6 +56,12 @@ local function claim(task)
   table.insert(claimed, {task.id, agent, tonumber(task.gen), goal[1] or '', goal[2] or 'null', redis.call('HGETALL', key)})
 end
 
+-- End a task whose counters somebody wrote by hand. The version is beyond any that the record may know of it.
+local function refuse(task)
+  set(task, 'gen', 1000000, 'version', 1000000, 'attempts', 0)
+  end_task(task, 'FAILED', 'task.failed', '', {'error', 'its counters in Redis are no numbers'})
+end
+
 -- Take up to `want` entries of one lane. Entries that stand for nothing claimable (written by hand, outdated) are dropped.
 local function take(lane, want)
   local stream = T .. ':' .. stage .. ':q:' .. lane
@@ -68,7 +74,8 @@ local function take(lane, want)
     redis.call('XDEL', stream, entry[1])
     local id = entry[2] and entry[2][2]
     local task = id and load(id)
-    if claimable(task, entry[1]) then claim(task) end
+    -- An error in the middle would strand the entries behind this one: the group has read them already.
+    if claimable(task, entry[1]) and not pcall(claim, task) then refuse(task) end
   end
   close_if_empty(stage, lane)
   return found ~= nil

@@ -32,7 +32,15 @@ def test_trimming_up_to_an_entry_keeps_the_next_one() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("payload", "[1"), ("payload", "[]"), ("phase", "dance"), ("max_retries", "x"), ("changes", "{")],
+    [
+        ("payload", "[1"),
+        ("payload", "[]"),
+        ("phase", "dance"),
+        ("max_retries", "x"),
+        ("changes", "{"),
+        ("payload", "[" * 100_000),
+        ("deadline", "9" * 30),
+    ],
 )
 def test_a_task_whose_fields_make_no_sense_can_still_be_named(field: str, value: str) -> None:
     good = {"goal": "g", "key": "k", "kind": "noop", "title": "t", "payload": "{}", "phase": "propose"}

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from pydantic import BaseModel
@@ -38,6 +38,7 @@ def test_a_valid_plan_has_no_problems() -> None:
         ([a_spec(depends_on=["one"])], "one -> one"),
         ([a_spec("a", depends_on=["b"]), a_spec("b", depends_on=["a"])], "a -> b -> a"),
         ([a_spec(deadline=NOON - timedelta(seconds=1))], "in the past"),
+        ([a_spec(deadline=datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))))], "after the year 9000"),
         ([a_spec(deadline=NOON.replace(tzinfo=None))], "no time zone"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.exceptions import BackendUnavailable, SwarmError
 from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.telemetry import TelemetryEvent
@@ -24,6 +24,7 @@ class Stores:
     def __init__(self) -> None:
         self.diary: list[str] = []
         self.away: set[str] = set()
+        self.broken: set[str] = set()
         self.waiting: list[Dispatch] = []
         self.entries: list[str] = []
         self.recorded = Recorded(new=0)
@@ -33,6 +34,8 @@ class Stores:
         self.diary.append(what)
         if server in self.away:
             raise BackendUnavailable(server, "gone")
+        if what in self.broken:
+            raise SwarmError(f"{what} is refused")
         return 0
 
     async def promote(self) -> int:
@@ -141,3 +144,10 @@ async def test_retries_and_takeovers_go_on_without_postgres(orchestrator: Orches
     with pytest.raises(BackendUnavailable):
         await orchestrator.tick()
     assert {"promote", "reap 3", "expire", "settle", "sweep"} <= set(stores.diary)
+
+
+async def test_a_dispatch_that_is_refused_does_not_stop_the_record(orchestrator: Orchestrator, stores: Stores) -> None:
+    stores.broken, stores.entries = {"dispatch"}, ["1-0"]
+    with pytest.raises(SwarmError, match="dispatch is refused"):
+        await orchestrator.tick()
+    assert {"resume", "record", "trim 1-0", "sweep"} <= set(stores.diary)

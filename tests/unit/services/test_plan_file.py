@@ -47,6 +47,7 @@ def test_lines_are_read_one_at_a_time() -> None:
     [
         ('{"goal": "g",\n "tasks": [}', "plan, line 2 column 12"),
         ('{"tasks": [NaN]}', "NaN is no JSON"),
+        ('{"tasks": [1e999]}', "1e999 is too large a number"),
         ("[" * 100_000, "nested too deeply"),
         ("[]", "must be a JSON object"),
         ('{"tasks": {}}', "must be a JSON object"),
