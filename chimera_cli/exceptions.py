@@ -161,7 +161,7 @@ class AlreadyDecided(Conflict):
 
     def __init__(self, card_id: str, status: str, operator: str | None, at: datetime | None) -> None:
         who = f"{status.lower()} by {operator}" if operator else status.lower()
-        when = f" at {at.isoformat(timespec='seconds')}" if at else ""
+        when = f" at {at:%Y-%m-%dT%H:%M:%SZ}" if at else ""
         super().__init__(f"card {card_id} was {who}{when}", hint=f"chimera review show {card_id}")
         self.card_id = card_id
         self.status = status

@@ -49,6 +49,9 @@ INSERT_TASKS = _statement("""
 COUNT_SUBMITTED = _statement("UPDATE goals SET submitted = submitted + :added WHERE id = :id")
 """Add stored tasks to the goal's total."""
 
+COUNT_KNOWN = _statement("SELECT count(*) FROM tasks WHERE id = ANY(CAST(:ids AS text[]))")
+"""Tell how many of these tasks are stored."""
+
 LOCK_GOAL = _statement("SELECT status, replans FROM goals WHERE id = :id FOR NO KEY UPDATE")
 """Keep a goal from ending, and from being replanned by others, while tasks are added to it."""
 

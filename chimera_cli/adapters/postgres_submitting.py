@@ -50,13 +50,18 @@ async def add(connection: AsyncConnection, goal_id: str, tasks: Sequence[TaskSpe
     goal = (await connection.execute(sql.LOCK_GOAL, {"id": goal_id})).one_or_none()
     if goal is None:
         raise NotFound("goal", goal_id)
+    ids = [task_id(goal_id, spec.key) for spec in tasks]
     if GoalStatus(goal.status).terminal:
+        # A caller that was not sure whether its call arrived may repeat it at any time.
+        known = (await connection.execute(sql.COUNT_KNOWN, {"ids": ids})).scalar_one()
+        if known == len(set(ids)):
+            return ids
         raise WrongState("goal", goal_id, goal.status, "given more tasks")
     now = (await connection.execute(sql.NOW)).scalar_one()
     _, added = await _insert(connection, goal_id, tasks, now)
     if added:
         await connection.execute(sql.REVIVE_GOAL, {"id": goal_id})
-    return [task_id(goal_id, spec.key) for spec in tasks]
+    return ids
 
 
 async def replan(connection: AsyncConnection, goal_id: str, replans: int, tasks: Sequence[TaskSpec]) -> bool:

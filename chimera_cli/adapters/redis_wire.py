@@ -128,6 +128,8 @@ def decode_event(shard: int, entry_id: str, fields: Mapping[str, str]) -> TaskEv
         ValueError: Somebody wrote it by hand, and it makes no sense.
         KeyError: A field is missing.
     """
+    if "\0" in fields["task"] + fields["goal"]:
+        raise ValueError("an id that Postgres cannot look up")
     data: dict[str, Any] = {name: json.loads(value) for name, value in fields.items() if name not in EVENT_FIELDS}
     return TaskEvent(
         shard=shard,

@@ -112,8 +112,9 @@ class JudgeAgent(CrewAgent):
 
     def _bound(self, delivery: Delivery, verdict: Verdict, decision: GateDecision) -> Judgement:
         policy, rubric = decision.policy_version, verdict.rubric_version
-        digest = content_digest(delivery.lease.task_id, delivery.payload, delivery.output, policy, rubric)
-        return Judgement(verdict=verdict, decision=decision, digest=digest)
+        task, changes = delivery.lease.task_id, delivery.written
+        digest = content_digest(task, delivery.payload, delivery.output, policy, rubric, changes=changes)
+        return Judgement(verdict=verdict, decision=decision, changes=changes, digest=digest)
 
     async def _route(self, delivery: Delivery, judgement: Judgement) -> None:
         answers = {Route.APPROVE: self.queue.approve, Route.REVIEW: self.queue.hold, Route.REJECT: self.queue.revise}

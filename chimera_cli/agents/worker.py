@@ -9,7 +9,7 @@ from typing import Any
 
 from chimera_cli.agents.crew import CrewAgent
 from chimera_cli.agents.outcome import Move, Outcome, commit
-from chimera_cli.exceptions import HandlerError, OCCConflict
+from chimera_cli.exceptions import HandlerError, OCCConflict, SwarmError
 from chimera_cli.handlers.context import MeteredLLM, StateView, TaskContext
 from chimera_cli.handlers.invoke import RunLimits, execute, merge, payload_for, propose, run_limits
 from chimera_cli.handlers.registry import Handler, HandlerRegistry
@@ -99,7 +99,8 @@ class WorkerAgent(CrewAgent):
     def _handler(self, kind: str) -> Handler:
         handler = self.tools.handlers.get(kind)
         if handler is None:
-            raise HandlerError(f"no handler for the kind {kind!r}", hint="start the worker with --handlers")
+            # No HandlerError: another worker may know the kind, so the task is tried again, and not failed at once.
+            raise SwarmError(f"this worker has no handler for the kind {kind!r}, start it with --handlers")
         return handler
 
     def _context(self, handler: Handler, delivery: Delivery) -> TaskContext:
@@ -186,8 +187,9 @@ def check_approval(delivery: Delivery) -> None:
     Raises:
         HandlerError: It is not.
     """
+    versions = delivery.policy_version, delivery.rubric_version
     made = content_digest(
-        delivery.lease.task_id, delivery.payload, delivery.output, delivery.policy_version, delivery.rubric_version
+        delivery.lease.task_id, delivery.payload, delivery.output, *versions, changes=delivery.written
     )
     if made != delivery.digest:
         raise HandlerError("refused to execute: the content is not what was approved (its digest differs)")

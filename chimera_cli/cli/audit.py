@@ -30,3 +30,4 @@ def list_events(
 
     events = terminal.run(read())
     terminal.show(audit_document(events), audit_grid(events))
+    terminal.note_limit(len(events), limit)

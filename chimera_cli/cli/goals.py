@@ -11,6 +11,9 @@ from chimera_cli.cli.words import choice
 
 app = group("See goals.")
 
+SHOWN = 200
+"""Tasks that are shown with a goal."""
+
 
 @command(app, "list", example="chimera goals list --status ACTIVE")
 def list_goals(
@@ -31,6 +34,7 @@ def list_goals(
 
     goals = terminal.run(read())
     terminal.show(goals_document(goals), goals_grid(goals))
+    terminal.note_limit(len(goals), limit)
 
 
 @command(app, "show", example="chimera goals show 3f2a")
@@ -39,13 +43,18 @@ def show_goal(
     goal: Annotated[str, typer.Argument(help="Its id, or the first 4 or more characters.")],
 ) -> None:
     """Show a goal with its tasks."""
+    from chimera_cli.models.goal import GoalStatus
     from chimera_cli.views.documents import goal_document, tasks_document
     from chimera_cli.views.plan import goal_page
 
     async def read() -> Any:
         async with terminal.swarm() as swarm:
             id = await swarm.record.resolve("goal", goal)
-            return await swarm.record.goal(id), await swarm.record.tasks(goal_id=id, limit=200)
+            return await swarm.record.goal(id), await swarm.record.tasks(goal_id=id, limit=SHOWN)
 
     found, tasks = terminal.run(read())
     terminal.show({**goal_document(found), **tasks_document(tasks)}, goal_page(found, tasks))
+    if found.status is GoalStatus.REPLANNING:
+        terminal.note("it waits for a planner: chimera plan --watch")
+    if len(tasks) == SHOWN:
+        terminal.note(f"{SHOWN} tasks shown, there may be more: chimera tasks list --goal {found.id} --limit 0")

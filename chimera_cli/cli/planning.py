@@ -93,8 +93,9 @@ def submit(terminal: Terminal, request: PlanRequest) -> int:
     from chimera_cli.views.plan import PlanTree
 
     async def work() -> "tuple[Goal, list[Task]]":
-        prepared = await _prepare(terminal, request)
+        # The record first: a plan costs money, and must not be made where it cannot be kept.
         async with terminal.swarm() as swarm:
+            prepared = await _prepare(terminal, request)
             goal_id = await _submit(swarm, prepared, request)
             terminal.note(f"goal {goal_id} submitted; chimera goals show {goal_id}")
             goal = await _awaited(swarm, goal_id, request)

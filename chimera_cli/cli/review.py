@@ -37,6 +37,7 @@ def list_cards(
 
     cards = terminal.run(read())
     terminal.show(cards_document(cards), cards_grid(cards, utc_now()))
+    terminal.note_limit(len(cards), limit)
 
 
 @command(app, "show", example="chimera review show 7d0b")

@@ -34,6 +34,7 @@ def list_tasks(
 
     tasks = terminal.run(read())
     terminal.show(tasks_document(tasks), tasks_grid(tasks))
+    terminal.note_limit(len(tasks), limit)
 
 
 @command(app, "show", example="chimera tasks show 9c1e")

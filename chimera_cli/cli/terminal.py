@@ -66,6 +66,11 @@ class Terminal:
         else:
             self.write(view.lines())
 
+    def note_limit(self, shown: int, limit: int) -> None:
+        """Say that a list may be longer than what is shown."""
+        if limit and shown == limit:
+            self.note(f"{limit} shown, there may be more; --limit 0 shows all")
+
     @property
     def drawing(self) -> bool:
         """Whether a person looks at stdout."""

@@ -52,7 +52,7 @@ def moment(word: str | None, option: str, now: datetime) -> datetime | None:
     """Read a time: ISO 8601 with a zone, or a duration from now; None stays None.
 
     Raises:
-        InvalidInput: It is neither.
+        InvalidInput: It is neither, or it is over.
     """
     if word is None:
         return None
@@ -63,7 +63,9 @@ def moment(word: str | None, option: str, now: datetime) -> datetime | None:
     except ValueError:
         raise InvalidInput(f"{option} {word!r} is no time", hint="write 2h, or 2030-01-31T18:00:00Z") from None
     if at.tzinfo is None:
-        raise InvalidInput(f"{option} {word!r} has no time zone", hint=f"write {word}Z for UTC")
+        raise InvalidInput(f"{option} {word!r} has no time zone", hint=f"write {at.isoformat()}Z for UTC")
+    if at <= now:
+        raise InvalidInput(f"{option} {word!r} is in the past", hint="write 2h for two hours from now")
     return at
 
 

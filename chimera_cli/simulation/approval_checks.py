@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from chimera_cli.models.audit import first_broken
-from chimera_cli.models.identity import content_digest
 from chimera_cli.models.review import CardStatus, ReviewCard
 from chimera_cli.models.simulation import InvariantCheck
 from chimera_cli.models.task import Phase, TaskStatus
@@ -36,14 +35,7 @@ def held_work_does_not_run(evidence: Evidence) -> InvariantCheck:
 
 def _digest_problems(evidence: Evidence, task_id: str, card: ReviewCard) -> Iterator[str]:
     judgement, task = card.judgement, evidence.by_id.get(task_id)
-    made = content_digest(
-        task_id,
-        task.payload if task else None,
-        card.content,
-        judgement.decision.policy_version,
-        judgement.verdict.rubric_version,
-    )
-    if made != judgement.digest:
+    if not judgement.covers(task_id, task.payload if task else None, card.content):
         yield f"{evidence.key(task_id)}: what the card shows is not what its digest binds"
 
 

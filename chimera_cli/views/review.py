@@ -66,6 +66,7 @@ def card_page(card: ReviewCard, now: datetime) -> Shown:
     parts: list[Shown] = [
         card_facts(card, now),
         MarkedText("content", card.content, [f for f in decision.findings if f.where == "output"]),
+        *([MarkedText("changes", dict(card.judgement.changes), [])] if card.judgement.changes else []),
         MarkedText("arguments", card.payload, [f for f in decision.findings if f.where == "payload"]),
         findings_grid(decision.findings),
         scores_grid(card),

@@ -470,3 +470,12 @@ async def test_a_goal_without_tasks_is_not_stored(record: PostgresRecord) -> Non
     with pytest.raises(InvalidPlan, match="no tasks"):
         await record.submit(a_goal(uuid4), [])
     assert await record.goals() == []
+
+
+async def test_tasks_that_a_goal_has_may_be_given_again_after_its_end(record: RecordPort) -> None:
+    goal, story = await submitted(record, "a")
+    await record.record(story.tell("a", "task.queued", "task.started", "task.completed"))
+    assert (await record.goal(goal.id)).status is GoalStatus.COMPLETED
+    assert await record.add_tasks(goal.id, specs("a")) == [task_id(goal.id, "a")]
+    with pytest.raises(WrongState):
+        await record.add_tasks(goal.id, specs("a", "b"))

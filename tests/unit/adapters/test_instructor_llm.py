@@ -19,7 +19,7 @@ from chimera_cli.simulation.stand_in_faults import Fault
 from chimera_cli.simulation.stand_in_model import StandInPlan
 from tests.stand_in import listening, serving
 
-TIMEOUT = timedelta(seconds=5)
+TIMEOUT = timedelta(seconds=30)
 QUICK = WirePolicy(backoff=timedelta(milliseconds=5), attempts=4)
 
 

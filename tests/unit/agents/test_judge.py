@@ -12,7 +12,7 @@ from chimera_cli.exceptions import BackendUnavailable, ConfigError, LLMError, Mo
 from chimera_cli.models.delivery import Delivery, Malformed, Stage
 from chimera_cli.models.gate import GateDecision, GatePolicy, Judgement, Route
 from chimera_cli.models.identity import content_digest
-from chimera_cli.models.result import Usage
+from chimera_cli.models.result import StateChange, Usage
 from chimera_cli.models.verdict import Verdict
 from chimera_cli.ports.llm import Answer
 from chimera_cli.services.policy_file import load_policy
@@ -221,3 +221,11 @@ async def test_a_judgement_outlives_an_outage_of_the_queue() -> None:
 async def test_a_malformed_result_is_failed() -> None:
     answers = await Court(scored(5)).answers(Malformed(lease=HELD, reason="no output"))
     assert answers == [("fail", HELD, "no output")]
+
+
+async def test_a_reviewer_sees_and_decides_on_what_the_result_writes() -> None:
+    writes = (StateChange(key="calendar", expected=3, value=["monday"]),)
+    _, judgement = await Court(scored(5)).judgement(result(changes=writes))
+    _, other = await Court(scored(5)).judgement(result())
+    assert judgement.changes == {"calendar": ["monday"]}
+    assert judgement.digest != other.digest

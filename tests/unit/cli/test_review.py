@@ -58,7 +58,7 @@ def test_the_second_of_two_operators_is_told_who_was_first(swarm: FakeSwarm) -> 
     run("review", "approve", FIRST, "--as", "ada", backend=FakeBackend(swarm))
     late = run("review", "reject", FIRST, "--reason", "no", "--as", "bob", backend=FakeBackend(swarm))
     assert late.exit_code == 4
-    assert f"card {FIRST} was approved by ada at 2026-01-01T12:00:00+00:00" in late.stderr
+    assert f"card {FIRST} was approved by ada at 2026-01-01T12:00:00Z" in late.stderr
     assert len(swarm.rows) == 1
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from chimera_cli.local.process import wait_until
 from chimera_cli.simulation.roles import RoleFailed, Roles, command_lines, ensure_alive, kill, role_environment
 
 PYTHON = (sys.executable, "-c")
@@ -78,7 +79,8 @@ async def test_what_ps_would_show_holds_the_arguments_of_the_roles(tmp_path: Pat
     roles = roles_in(tmp_path)
     role = await roles.start("worker-1", "import time; time.sleep(60) # seen-by-ps")
     try:
-        assert "seen-by-ps" in command_lines()
+        # The kernel closes the parent's pipe a moment before it fills in the new command line.
+        assert wait_until(lambda: "seen-by-ps" in command_lines(), timeout_s=5)
     finally:
         await roles.end()
     assert not role.alive
