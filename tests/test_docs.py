@@ -18,9 +18,12 @@ from chimera_cli.handlers.loader import load_handlers
 from chimera_cli.handlers.registry import Handler
 from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.goal import Ledger
+from chimera_cli.models.plan import PlanChecker
 from chimera_cli.models.result import StateChange
 from chimera_cli.models.snapshot import Snapshot
-from chimera_cli.models.task import TRANSITIONS, Phase, TaskStatus
+from chimera_cli.models.task import TRANSITIONS, Phase, TaskSpec, TaskStatus
+from chimera_cli.services.persona_file import parse_persona
+from chimera_cli.services.plan_file import PlanDocument
 from chimera_cli.views.documents import queue_counts
 from docs.reference import PAGES, commands
 from tests.unit.handlers.worlds import LIMITS, FakeOutbox, FakeState, context
@@ -270,3 +273,24 @@ def test_the_plan_beside_the_first_example_fits_its_handler(tmp_path: Path) -> N
     (item,) = handlers_of(code_blocks("docs/handlers.md", "python")[0], tmp_path)
     lines = [line for line in code_blocks("docs/handlers.md", "console")[0].splitlines() if line.startswith("{")]
     assert check_tasks(tasks_in_lines(lines), {item.kind: item.payload}, datetime(2026, 1, 1, tzinfo=UTC)) == 2
+
+
+def test_the_examples_of_plans_and_personas_are_taken() -> None:
+    whole, line = code_blocks("docs/plans.md", "json")
+    kinds = load_handlers([]).kinds()
+    checker = PlanChecker(kinds, datetime.now(UTC))
+    for place, spec in PlanDocument(whole).tasks():
+        checker.add(spec, place)
+    assert checker.finish() == []
+    assert TaskSpec.model_validate_json(line).kind in kinds
+    persona = parse_persona(code_blocks("docs/plans.md", "markdown")[0], "ana.md")
+    assert (persona.name, len(persona.directives)) == ("Ana", 2)
+
+
+def test_every_field_of_a_task_and_every_built_in_kind_is_explained() -> None:
+    text = read("docs/plans.md")
+    assert set(re.findall(r"^\| `(\w+)` \|", text, re.M)) == set(TaskSpec.model_fields)
+    for kind, payload in load_handlers([]).kinds().items():
+        (row,) = re.findall(rf"^\| `{re.escape(kind)}` \| (.*) \|$", text, re.M)
+        assert payload is not None
+        assert set(re.findall(r"`(\w+)`", row)) >= set(payload.model_fields)
