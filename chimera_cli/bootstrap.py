@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext, suppress
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -54,8 +54,9 @@ async def open_swarm(settings: Settings, *, telemetry: TelemetryPort, need_redis
     try:
         await _within(check_schema(engine), "Postgres")
         async with open_redis(settings.redis_url.get_secret_value(), required=need_redis) as client:
-            if need_redis:
-                await check_shards(client, Keys(settings.namespace, settings.shards))
+            # Work put into another shard than the workers look into would never be done.
+            with nullcontext() if need_redis else suppress(BackendUnavailable):
+                await _within(check_shards(client, Keys(settings.namespace, settings.shards)), "Redis")
             yield _swarm(settings, telemetry, client, engine)
     finally:
         await engine.dispose()

@@ -119,6 +119,14 @@ def test_servers_that_are_away_refuse_or_hold_an_old_schema_are_told_apart(
             assert secret not in end.err
 
 
+def test_a_process_that_counts_other_shards_is_refused_before_it_puts_work_where_nobody_looks(still: Line) -> None:
+    plan = still.write("shards.jsonl", json.dumps({"key": "a", "kind": "mark"}) + "\n")
+    still.submit("one shard", [{"key": "a", "kind": "mark"}])
+    for words in (("plan", "--file", plan, "--goal", "lost"), ("status",), ("worker",)):
+        assert_one_clear_error(still.run(*words, CHIMERA_SHARDS="2"), 6, "CHIMERA_SHARDS is 2", "hint: ")
+    assert still.rows("SELECT 1 FROM goals WHERE text = 'lost'") == []
+
+
 def wrong_password(url: str) -> str:
     before, at, after = url.rpartition("@")
     return f"{before.rpartition(':')[0]}:wrong-password{at}{after}"
