@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 
@@ -125,9 +124,3 @@ async def check_shards(client: RedisClient, keys: Keys) -> None:
             f"CHIMERA_SHARDS is {keys.shards}, but this swarm was started with {in_use}",
             hint=f"set CHIMERA_SHARDS={in_use}, or use another CHIMERA_NAMESPACE",
         )
-
-
-async def bell_wait(client: RedisClient, keys: list[str], timeout: timedelta) -> bool:
-    """Block on the bells of one process, on one connection, and tell whether one rang."""
-    with redis_errors():
-        return bool(await client.blpop(keys, timeout=timeout.total_seconds()))

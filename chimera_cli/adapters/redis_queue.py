@@ -5,9 +5,11 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
+from redis.asyncio import Redis
+
 from chimera_cli.adapters import redis_wire as wire
 from chimera_cli.adapters.keys import Keys
-from chimera_cli.adapters.redis_client import RedisClient, bell_wait
+from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_errors import redis_errors
 from chimera_cli.adapters.scripts import Scripts
 from chimera_cli.exceptions import OCCConflict, StaleLease
@@ -55,8 +57,11 @@ class RedisTaskQueue:
         return claimed
 
     async def wait(self, stage: Stage, timeout: timedelta) -> bool:
-        """Wait for the bell of the first shard; the other shards are polled, by the timeout."""
-        return await bell_wait(self._client, [f"{self._keys.shard(0)}:{stage}:bell"], timeout)
+        """Block on all bells of the stage, on one connection; on a cluster on the first shard's, the others being polled."""
+        shards = range(self._keys.shards if isinstance(self._client, Redis) else 1)
+        bells = [f"{self._keys.shard(shard)}:{stage}:bell" for shard in shards]
+        with redis_errors():
+            return bool(await self._client.blpop(bells, timeout=timeout.total_seconds()))
 
     async def extend(self, leases: Sequence[Lease]) -> list[Lease]:
         """Prolong the leases that still hold and return those that do not, in one call a stage and shard."""

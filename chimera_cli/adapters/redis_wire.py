@@ -167,7 +167,7 @@ def after(entry_id: str) -> str:
     return f"{ms}-{int(seq) + 1}"
 
 
-def chunks(texts: Sequence[Dispatch], size: int) -> list[Sequence[Dispatch]]:
+def chunks(dispatches: Sequence[Dispatch], size: int) -> list[Sequence[Dispatch]]:
     """Cut a sequence into parts of at most `size`."""
-    edges = [*range(0, len(texts), size), len(texts)]
-    return [texts[start:end] for start, end in pairwise(edges)]
+    edges = [*range(0, len(dispatches), size), len(dispatches)]
+    return [dispatches[start:end] for start, end in pairwise(edges)]

@@ -21,6 +21,7 @@ from chimera_cli.handlers.threads import in_thread
 from chimera_cli.handlers.wire import checked_changes, checked_json
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.policy import WorkerPolicy
+from chimera_cli.models.problems import problems_of
 from chimera_cli.models.result import TaskOutcome, TaskResult, Usage
 
 GRACE = timedelta(seconds=1)
@@ -47,7 +48,9 @@ def payload_for(handler: Handler, payload: Mapping[str, JsonValue]) -> Any:
     try:
         return handler.payload.model_validate(dict(payload))
     except ValidationError as exc:
-        raise HandlerError(f"kind {handler.kind!r}: the payload does not fit: {_sentence(exc)}") from exc
+        raise HandlerError(
+            f"kind {handler.kind!r}: the payload does not fit: {'; '.join(problems_of(exc, 'payload')[:5])}"
+        ) from exc
 
 
 def run_limits(handler: Handler, policy: WorkerPolicy, deadline: datetime | None, now: datetime) -> RunLimits:
@@ -152,8 +155,3 @@ async def _result(handler: Handler, ctx: TaskContext, outcome: object, limits: R
 
 def _name(value: object) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
-
-
-def _sentence(exc: ValidationError) -> str:
-    problems = exc.errors(include_url=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, p['loc'])) or 'payload'}: {p['msg']}" for p in problems[:5])
