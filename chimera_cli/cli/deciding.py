@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import operator
-from chimera_cli.exceptions import Conflict, NotFound, SwarmError
+from chimera_cli.exceptions import EXIT_CONFLICT, Conflict, NotFound, SwarmError
 
 if TYPE_CHECKING:
     from chimera_cli.models.review import ReviewCard
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 def decide_all(terminal: Terminal, cards: Sequence[str], word: str, name: str | None, reason: str) -> int:
     """Decide cards in the order given; returns the exit code of the first that failed, 0 when none did.
+
+    A decision that came too late, for its task had ended otherwise, is a conflict too.
 
     Raises:
         SwarmError: The only card given could not be decided, or a server is away.
@@ -42,7 +44,10 @@ def decide_all(terminal: Terminal, cards: Sequence[str], word: str, name: str | 
     rows = [(card.id, str(card.status), card.decided_by or "-", card.title) for card in decided]
     columns = (Column("card", whole=True), Column("status", whole=True), Column("by"), Column("title"))
     terminal.show(cards_document(decided), Grid("", columns, rows, empty="nothing was decided"))
-    return failed[0].exit_code if failed else 0
+    late = [card for card in decided if card.note]
+    for card in late:
+        terminal.note(f"card {card.id}: {card.note}")
+    return failed[0].exit_code if failed else EXIT_CONFLICT if late else 0
 
 
 async def _decide(swarm: "Swarm", card: str, decision: Any, who: str, reason: str) -> "ReviewCard":

@@ -74,7 +74,7 @@ class Terminal:
     @property
     def drawing(self) -> bool:
         """Whether a person looks at stdout."""
-        return sys.stdout.isatty() or self.options.colour is Colour.ALWAYS
+        return (sys.stdout is not None and sys.stdout.isatty()) or self.options.colour is Colour.ALWAYS
 
     def console(self) -> "Console":
         """Return what draws on stdout; it obeys NO_COLOR and TERM=dumb by itself."""

@@ -76,12 +76,15 @@ async def execute(handler: Handler, ctx: TaskContext, approved: JsonValue, limit
     """Perform the effect of an approved output.
 
     Raises:
-        HandlerError: The kind has no execute phase, or it returned something else than a TaskOutcome of JSON values.
+        HandlerError: The kind has no execute phase, or it returned changes, or something else than a TaskOutcome of JSON.
         TimeoutError: It ran too long.
     """
     if handler.execute_with is None:
         raise HandlerError(f"kind {handler.kind!r} has no execute phase")
     outcome = await _call(handler, limits, handler.execute_with, ctx, deepcopy(approved))
+    if isinstance(outcome, TaskOutcome) and outcome.changes:
+        # A conflict over them would perform the effect again.
+        raise HandlerError(f"kind {handler.kind!r}: execute returned changes, which nobody approved")
     return await _result(handler, ctx, outcome, limits)
 
 

@@ -31,7 +31,8 @@ class ReviewService:
         fields = {"card": card.id, "task": card.task_id, "operator": operator, "action": decision.value}
         self._telemetry.emit(TelemetryEvent(name="review.decided", level=Level.AUDIT, source=operator, fields=fields))
         try:
-            await self._resume(card)
+            if not await self._resume(card):
+                return card.model_copy(update={"note": TOO_LATE})
         except BackendUnavailable as exc:
             kept = f"the decision on card {card.id} is kept and will be carried out when the server is back"
             self._telemetry.emit(backend_lost("review", exc, kept))
@@ -44,6 +45,7 @@ class ReviewService:
             await self._resume(card)
         return len(cards)
 
-    async def _resume(self, card: ReviewCard) -> None:
+    async def _resume(self, card: ReviewCard) -> bool:
         resumed = await self._queue.resume(card)
         await self._reviews.mark_resumed(card.id, "" if resumed else TOO_LATE)
+        return resumed

@@ -180,7 +180,7 @@ end
 local function carry_on(task, agent, changes)
   local judgement = redis.call('HGET', task_key(task.id), 'judgement') or 'null'
   if task.executes == '1' then
-    set(task, 'phase', 'execute', 'fail:work', 0)
+    set(task, 'phase', 'execute', 'fail:work', 0, 'lost:work', 0)
     move(task, 'APPROVED', 'task.approved', agent, {'changes', changes, 'judgement', judgement})
     enter(task, 'work')
   else
@@ -209,7 +209,7 @@ local function approve(task, agent)
   end
   local reason = 'state ' .. found[2] .. ' is at version ' .. found[4] .. ', the result was made on ' .. found[3]
   if task.mergeable == '1' then
-    set(task, 'phase', 'merge', 'fail:work', 0)
+    set(task, 'phase', 'merge', 'fail:work', 0, 'lost:work', 0)
     move(task, 'APPROVED', 'task.approved', agent, {'error', reason})
     enter(task, 'work')
   else

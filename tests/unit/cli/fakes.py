@@ -43,6 +43,8 @@ class FakeSwarm:
     rows: list[AuditEvent] = field(default_factory=list)
     ends_as: GoalStatus = GoalStatus.COMPLETED
     submitted: dict[str, Any] = field(default_factory=dict)
+    late: str = ""
+    """What decisions are told when they come too late."""
 
     @property
     def record(self) -> "FakeSwarm":
@@ -127,7 +129,7 @@ class FakeSwarm:
             reason=reason,
         )
         self.rows.append(chain(entry, len(self.rows) + 1, GENESIS))
-        said = {"status": status, "decided_by": operator, "decided_at": NOON, "reason": reason}
+        said = {"status": status, "decided_by": operator, "decided_at": NOON, "reason": reason, "note": self.late}
         self.cards_by_id[card_id] = card.model_copy(update=said)
         return self.cards_by_id[card_id]
 

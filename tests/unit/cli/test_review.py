@@ -62,6 +62,13 @@ def test_the_second_of_two_operators_is_told_who_was_first(swarm: FakeSwarm) -> 
     assert len(swarm.rows) == 1
 
 
+def test_a_decision_that_came_too_late_says_so_and_exits_4(swarm: FakeSwarm) -> None:
+    swarm.late = "the task no longer waited for it"
+    result = run("review", "approve", "aaaa", backend=FakeBackend(swarm))
+    assert result.exit_code == 4
+    assert swarm.late in result.stderr
+
+
 def test_one_card_that_cannot_be_decided_does_not_stop_the_others(swarm: FakeSwarm) -> None:
     result = run("review", "approve", "cccc", FIRST, "--json", backend=FakeBackend(swarm))
     assert result.exit_code == 3

@@ -251,6 +251,15 @@ async def test_cancelling_the_agent_cancels_its_handler():
     assert ended.is_set()
 
 
+async def test_execute_may_not_write_what_nobody_approved():
+    def perform(ctx: TaskContext, approved: Any) -> TaskOutcome:
+        return TaskOutcome(output="sent", changes={"calendar": 1})
+
+    handler = Handler("test.kind", lambda ctx: TaskOutcome(), execute=perform)
+    with pytest.raises(HandlerError, match="nobody approved"):
+        await execute(handler, context(handler), {}, LIMITS)
+
+
 async def test_execute_gets_a_copy_of_exactly_what_was_approved():
     got: list[Any] = []
 

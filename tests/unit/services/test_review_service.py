@@ -62,8 +62,9 @@ async def test_a_decision_is_kept_while_the_queue_is_away_and_carried_out_later(
 
 async def test_a_decision_that_came_too_late_says_so_on_its_card() -> None:
     desk = Desk(resumes=False)
-    await service(desk).submit_decision(CARD.id, Decision.APPROVE, "ada")
+    card = await service(desk).submit_decision(CARD.id, Decision.APPROVE, "ada")
     assert desk.notes == {CARD.id: TOO_LATE}
+    assert card.note == TOO_LATE
 
 
 async def test_the_second_of_two_operators_changes_nothing() -> None:
