@@ -119,8 +119,8 @@ class AmbiguousId(NotFound):
 class ReviewCardNotFound(NotFound):
     """No review card has this id."""
 
-    def __init__(self, id: str) -> None:
-        super().__init__("review card", id, hint="chimera review list")
+    def __init__(self, id: str, *, hint: str = "") -> None:
+        super().__init__("review card", id, hint=hint or "chimera review list")
 
 
 class Conflict(SwarmError):

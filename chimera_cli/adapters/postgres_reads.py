@@ -23,7 +23,9 @@ from chimera_cli.models.identity import ID_LENGTH
 from chimera_cli.models.result import VersionedValue
 from chimera_cli.models.task import Task, TaskStatus
 
-PREFIX = re.compile(rf"[0-9a-f]{{4,{ID_LENGTH}}}")
+SHORTEST = 4
+"""Characters of an id that are enough to ask for it."""
+PREFIX = re.compile(rf"[0-9a-f]{{{{{SHORTEST},{ID_LENGTH}}}}}")
 """What may be the beginning of an id."""
 AFTER_HEX = "g"
 """Sorts after every id that continues a prefix."""
@@ -137,7 +139,8 @@ class PostgresReads:
         if len(found) > 1:
             raise AmbiguousId(noun, prefix, found)
         if not found:
-            raise ReviewCardNotFound(prefix) if noun == "review card" else NotFound(noun, prefix)
+            short = "give 4 or more characters of the id" if len(start) < SHORTEST else ""
+            raise ReviewCardNotFound(prefix, hint=short) if noun == "review card" else NotFound(noun, prefix, hint=short)
         return found[0]
 
     async def now(self) -> datetime:
