@@ -25,7 +25,7 @@ from chimera_cli.models.task import Task, TaskStatus
 
 SHORTEST = 4
 """Characters of an id that are enough to ask for it."""
-PREFIX = re.compile(rf"[0-9a-f]{{{{{SHORTEST},{ID_LENGTH}}}}}")
+PREFIX = re.compile(rf"[0-9a-f]{{{SHORTEST},{ID_LENGTH}}}")
 """What may be the beginning of an id."""
 AFTER_HEX = "g"
 """Sorts after every id that continues a prefix."""
@@ -140,7 +140,9 @@ class PostgresReads:
             raise AmbiguousId(noun, prefix, found)
         if not found:
             short = "give 4 or more characters of the id" if len(start) < SHORTEST else ""
-            raise ReviewCardNotFound(prefix, hint=short) if noun == "review card" else NotFound(noun, prefix, hint=short)
+            raise (
+                ReviewCardNotFound(prefix, hint=short) if noun == "review card" else NotFound(noun, prefix, hint=short)
+            )
         return found[0]
 
     async def now(self) -> datetime:

@@ -58,7 +58,9 @@ def check_words(goal: str | None, option: str | None, ready: bool, watch: bool) 
     if words is None:
         if ready or watch:
             return ""
-        raise InvalidInput("there is no goal", hint='chimera plan "Grow on Twitter"; with --file tasks.jsonl give --goal TEXT')
+        raise InvalidInput(
+            "there is no goal", hint='chimera plan "Grow on Twitter"; with --file tasks.jsonl give --goal TEXT'
+        )
     return _goal(words)
 
 
