@@ -36,7 +36,12 @@ async def test_a_program_submits_adds_and_waits_and_a_key_given_twice_is_one_tas
     assert sorted(line.tasks(goal)) == ["gated", "more-1", "more-2", "more-3"]
     ran = [task for _, task, _, _ in line.marked("mark")]
     assert sorted(ran.count(id) for id in ids) == [1, 1]
-    late = line.run("tasks", "add", goal, "--file", lines, "--handlers", str(KINDS))
+    later = line.write("later.jsonl", '{"key": "more-4", "kind": "mark"}')
+    repeated, late = line.at_once(
+        ("tasks", "add", goal, "--file", lines, "--handlers", str(KINDS), "--json"),
+        ("tasks", "add", goal, "--file", later, "--handlers", str(KINDS)),
+    )
+    assert repeated.json == added.json
     assert_one_clear_error(late, 4, "COMPLETED")
 
 
