@@ -1,6 +1,7 @@
 """Fixtures for every test: real servers, started once a test process when first asked for."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,12 @@ import pytest
 from tests.servers import Servers
 
 OWN_VARIABLES = ("DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL")
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C even when a shell started the tests in the background, which ignores it: roles inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
