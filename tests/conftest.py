@@ -19,7 +19,10 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the settings of whoever runs the tests out of them."""
+    """Keep the settings and the terminal of whoever runs the tests out of them."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
     for name in list(os.environ):
         if name in OWN_VARIABLES or name.startswith("CHIMERA_"):
             monkeypatch.delenv(name)
