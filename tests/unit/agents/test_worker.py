@@ -242,6 +242,7 @@ async def test_execution_gets_exactly_the_approved_output_and_names_its_digest()
     [
         {"output": {"post": "hi!"}},
         {"payload": {"to": "some"}},
+        {"changes": (StateChange(key="calendar", expected=0, value=1),)},
         {"policy_version": "p2"},
         {"rubric_version": "r2"},
         {"digest": ""},
