@@ -21,7 +21,7 @@ class TaskEvent(Noun):
     """When it happened, by the clock of Redis."""
     name: str
     """What happened: task.queued, task.started, task.given_back, task.taken_over, task.delayed, task.judging, task.revised,
-    task.held, task.approved, task.conflicted, task.merged, task.completed, task.rejected, task.failed or task.cancelled."""
+    task.held, task.approved, task.conflicted, task.completed, task.rejected, task.failed or task.cancelled."""
     task_id: str
     """The task."""
     goal_id: str
