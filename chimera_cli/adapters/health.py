@@ -33,20 +33,20 @@ async def redis_checks(url: str) -> AsyncIterator[Check]:
             ) as client:
                 info: dict[str, Any] = await client.info()
                 seconds, micros = await client.time()
-                policy = str((await client.config_get("maxmemory-policy")).get("maxmemory-policy", "unknown"))
     except (SwarmError, ValueError) as error:
         yield _down("redis", error, "chimera up, or correct REDIS_URL")
         for name in names:
             yield _unknown(name, "redis")
         return
     yield Check(name="redis", ok=True, detail="reachable")
-    for check in judge_redis(info, policy):
+    for check in judge_redis(info):
         yield check
     yield clock_check("redis clock", datetime.fromtimestamp(seconds + micros / 1e6, UTC), datetime.now(UTC))
 
 
-def judge_redis(info: dict[str, Any], policy: str) -> list[Check]:
+def judge_redis(info: dict[str, Any]) -> list[Check]:
     """Judge what a Redis says of itself."""
+    policy = str(info.get("maxmemory_policy", "unknown"))
     version = str(info.get("redis_version", "0"))
     fits = new_enough(version)
     logged = int(info.get("aof_enabled", 0)) == 1

@@ -10,7 +10,8 @@ from chimera_cli.exceptions import BackendUnavailable, ConfigError, IllegalTrans
 from chimera_cli.services.plain_text import first_line
 
 _ILLEGAL = re.compile(r"ILLEGAL (\S+) (\S+) ([A-Z_]+)")
-_REFUSED = ("WRONGPASS", "NOAUTH", "NOPERM", "invalid username-password", "invalid password", "without any password")
+_FORBIDDEN = re.compile(r"NOPERM|no permissions|can't run this command|can't access|access a key that")
+_REFUSED = ("WRONGPASS", "NOAUTH", "invalid username-password", "invalid password", "without any password")
 _PASSING = (
     "LOADING",
     "OOM",
@@ -30,7 +31,7 @@ def redis_errors() -> Iterator[None]:
 
     Raises:
         BackendUnavailable: The server is away, too slow, starting, full or failing over.
-        ConfigError: The server refuses the password or the user.
+        ConfigError: The server refuses the password or the user, or forbids him a command.
         IllegalTransition: A script refused a status change; only a bug leads there.
     """
     try:
@@ -45,8 +46,12 @@ def translate(exc: Exception) -> SwarmError:
     illegal = _ILLEGAL.search(text)
     if illegal:
         return IllegalTransition(illegal[1], illegal[2], illegal[3])
-    refused = isinstance(exc, redis_exceptions.AuthenticationError | redis_exceptions.NoPermissionError)
-    if refused or any(word in text for word in _REFUSED):
+    if isinstance(exc, redis_exceptions.NoPermissionError) or _FORBIDDEN.search(text):
+        return ConfigError(
+            f"Redis forbids its user what chimera needs: {first_line(text)}",
+            hint="give it the rules of deploy/redis.acl",
+        )
+    if isinstance(exc, redis_exceptions.AuthenticationError) or any(word in text for word in _REFUSED):
         return ConfigError("Redis refuses the user or the password", hint="correct REDIS_URL")
     passing = (
         redis_exceptions.ConnectionError,

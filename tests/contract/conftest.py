@@ -13,6 +13,8 @@ from chimera_cli.adapters.redis_events import RedisEventStream
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_state import RedisGlobalState
 from chimera_cli.models.policy import LeasePolicy
+from tests.acl import limited_url
+from tests.servers import Servers
 
 MakeQueue = Callable[..., RedisTaskQueue]
 
@@ -30,15 +32,31 @@ async def client(request: pytest.FixtureRequest) -> AsyncIterator[RedisClient]:
 
 
 @pytest.fixture
+async def user(request: pytest.FixtureRequest, client: RedisClient) -> AsyncIterator[RedisClient]:
+    """The product's own client: on real servers a user who may do no more than deploy/redis.acl says.
+
+    Tests look into Redis and forge what is there by `client`.
+    """
+    kind = request.node.callspec.params["client"]
+    if kind == "fake":
+        yield client
+        return
+    servers: Servers = request.getfixturevalue("servers")
+    nodes = servers.cluster if kind == "cluster" else [servers.redis]
+    async with open_redis(limited_url([node.url for node in nodes])) as limited:
+        yield limited
+
+
+@pytest.fixture
 def keys() -> Keys:
     """Key names that no other test uses."""
     return Keys(uuid4().hex)
 
 
 @pytest.fixture
-def make_queue(client: RedisClient, keys: Keys) -> MakeQueue:
+def make_queue(user: RedisClient, keys: Keys) -> MakeQueue:
     """Make a queue whose leases hold for the given seconds; 0 makes every claim an abandoned one at once."""
-    return lambda lease_s=60: RedisTaskQueue(client, keys, LeasePolicy(lease=timedelta(seconds=lease_s)))
+    return lambda lease_s=60: RedisTaskQueue(user, keys, LeasePolicy(lease=timedelta(seconds=lease_s)))
 
 
 @pytest.fixture
@@ -47,10 +65,10 @@ def queue(make_queue: MakeQueue) -> RedisTaskQueue:
 
 
 @pytest.fixture
-def state(client: RedisClient, keys: Keys) -> RedisGlobalState:
-    return RedisGlobalState(client, keys)
+def state(user: RedisClient, keys: Keys) -> RedisGlobalState:
+    return RedisGlobalState(user, keys)
 
 
 @pytest.fixture
-def events(client: RedisClient, keys: Keys) -> RedisEventStream:
-    return RedisEventStream(client, keys)
+def events(user: RedisClient, keys: Keys) -> RedisEventStream:
+    return RedisEventStream(user, keys)

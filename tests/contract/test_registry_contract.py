@@ -12,8 +12,8 @@ from chimera_cli.models.agent import AgentHeartbeat, AgentStatus, Liveness, Proc
 
 
 @pytest.fixture
-def registry(client: RedisClient, keys: Keys) -> RedisAgentRegistry:
-    return RedisAgentRegistry(client, keys)
+def registry(user: RedisClient, keys: Keys) -> RedisAgentRegistry:
+    return RedisAgentRegistry(user, keys)
 
 
 def a_beat(process: str = "host:1", agents: int = 1, status: AgentStatus = AgentStatus.IDLE) -> ProcessBeat:
