@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from typing import Any
 import psycopg
 
 from chimera_cli.local.process import wait_until
+from chimera_cli.simulation.history.checker import check_history
+from chimera_cli.simulation.history.history import History, Timing
+from chimera_cli.simulation.history.reading import read_history
 
 ROOT = Path(__file__).parents[2]
 KINDS = Path(__file__).with_name("kinds.py")
@@ -165,6 +169,20 @@ class Line:
     def marked(self, word: str) -> list[list[str]]:
         """Return the runs noted under a word."""
         return [words for words in self.marks() if words[0] == word]
+
+    def left(self) -> History:
+        """Read what the swarm has left in both stores."""
+        urls = self.environment["DATABASE_URL"], self.environment["REDIS_URL"]
+        shards = int(self.environment.get("CHIMERA_SHARDS", 1))
+        return read_history(*urls, namespace=self.environment["CHIMERA_NAMESPACE"], shards=shards)
+
+    def violations(self, *, lease_s: float | None = None) -> list[str]:
+        """Check all ten invariants on a swarm whose goals are over; returns what breaks them."""
+        timing = Timing(
+            lease=None if lease_s is None else timedelta(seconds=lease_s),
+            retry_base=timedelta(seconds=float(self.environment["CHIMERA_RETRY__BASE_S"])),
+        )
+        return [str(violation) for violation in check_history(self.left(), timing=timing)]
 
     def gate(self, name: str) -> str:
         """Name a gate: a file for which a handler waits."""

@@ -1,0 +1,52 @@
+"""Invariant 8: streams, pending lists, consumers and keys grow with live work only, and are gone when it ends."""
+
+import re
+from collections.abc import Iterator
+
+from chimera_cli.simulation.history.history import History
+from chimera_cli.simulation.history.rows import RedisKey
+from chimera_cli.simulation.history.violation import Flaw, Terms
+
+FLEET = re.compile(r"shards|beats|fleet")
+"""Keys of the fleet: the number of shards, and a beat a process, which is swept after five minutes of silence."""
+STAYS = re.compile(r"run|turn|trimmed|grace|(work|judge):parked")
+"""Keys of a shard that stay: which server was vouched for, whose turn it was, how far the record is, and lanes at rest."""
+EMPTIED = re.compile(r"out")
+"""Streams that stay with no entry in them."""
+LIVE = re.compile(
+    r"(work|judge):(q:.+:(high|normal|low)|lanes|lease|delay|bell)|t:[^:]+|c:[^:]+|g:[^:]+|s:[^:]+|settle|deadline",
+    re.DOTALL,
+)
+"""Keys of a shard that live work has."""
+BELL = re.compile(r"(work|judge):bell")
+BELL_TOKENS = 64
+"""Wake-up tokens that may lie about; a process that is awake needs none."""
+
+
+def nothing_grows(history: History, terms: Terms) -> Iterator[Flaw]:
+    """Find keys that nobody knows, entries that a dead consumer could keep, and what is left when all is over."""
+    for key in history.keys:
+        yield from ((f"key {key.name}", text) for text in (*_structure(key, history.shards), *_rest(key, terms)))
+
+
+def _structure(key: RedisKey, shards: int) -> Iterator[str]:
+    known = (FLEET,) if key.shard is None else (STAYS, EMPTIED, LIVE)
+    if not any(pattern.fullmatch(key.suffix) for pattern in known):
+        yield "is no key that chimera knows"
+    if key.shard is not None and key.shard >= shards:
+        yield f"belongs to shard {key.shard}; there are {shards}"
+    if key.pending:
+        yield f"has {key.pending} entries that were delivered and not acknowledged"
+    if key.consumers > 1:
+        yield f"has {key.consumers} consumers; one name is enough, for the lease is the owner"
+    if BELL.fullmatch(key.suffix) and key.size > BELL_TOKENS:
+        yield f"has {key.size} wake-up tokens, more than {BELL_TOKENS}"
+
+
+def _rest(key: RedisKey, terms: Terms) -> Iterator[str]:
+    if not terms.ended or key.shard is None:
+        return
+    if EMPTIED.fullmatch(key.suffix) and key.size:
+        yield f"still holds {key.size} entries, though all is over"
+    if LIVE.fullmatch(key.suffix) and not BELL.fullmatch(key.suffix):
+        yield f"is left ({key.kind}, {key.size}), though all is over"
