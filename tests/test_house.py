@@ -340,3 +340,89 @@ def test_no_promise_is_left_for_later() -> None:
     promise = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedError")
     found = [f"{place(path)}" for path in MODULES if promise.search(path.read_text("utf-8"))]
     assert not [name for name in found if "migrations" not in name], offenders(found)
+
+
+MAKES_SQL = {"text", "literal_column", "SQL", "exec_driver_sql", "_statement", "TextClause"}
+"""Functions that turn a string into SQL."""
+TEMPLATES = {"adapters/postgres_sql.py": {"sql.replace('{LIVE}', LIVE)"}}
+"""Where a statement is not written out, but put together of constants."""
+RUNS_LUA = {"eval", "evalsha", "eval_ro", "evalsha_ro", "script_load", "register_script"}
+
+
+def test_statements_take_values_as_parameters_only() -> None:
+    """No value can become SQL: what is made into a statement is written out, or made of constants."""
+    wrong = [
+        f"{place(path)}:{call.lineno} {ast.unparse(call)[:90]}"
+        for path in MODULES
+        if place(path).startswith(("adapters/", "local/", "simulation/", "bootstrap", "roles"))
+        for call in calls(path)
+        if not takes_constants(place(path), call)
+    ]
+    assert not wrong, offenders(wrong)
+
+
+def calls(path: Path) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree(path)) if isinstance(node, ast.Call))
+
+
+def takes_constants(where: str, call: ast.Call) -> bool:
+    """Tell whether a call's statement, if it has one, owes nothing to what the program is given."""
+    name = name_of(call.func)
+    if not call.args or (name == "text" and isinstance(call.func, ast.Attribute)):
+        return True
+    first = call.args[0]
+    if name in MAKES_SQL or ast.unparse(call.func) == "op.execute":
+        return is_constant(first) or ast.unparse(first) in TEMPLATES.get(where, ())
+    if name in {"execute", "scalar", "scalars", "stream"}:
+        return not isinstance(first, ast.JoinedStr | ast.BinOp) and name_of(first) not in {"format", "join", "replace"}
+    return True
+
+
+def name_of(node: ast.AST) -> str:
+    """Return the last word of what is named or called."""
+    if isinstance(node, ast.Call):
+        return name_of(node.func)
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def is_constant(node: ast.AST) -> bool:
+    """Tell whether this is a text written out, a constant by its name, or put together of these."""
+    if isinstance(node, ast.JoinedStr):
+        return all(is_constant(part) for part in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return is_constant(node.value)
+    return (isinstance(node, ast.Constant) and isinstance(node.value, str)) or name_of(node).isupper()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "text(f'SELECT {name}')",
+        "text('SELECT ' + name)",
+        "text(query)",
+        "text('SELECT %s' % name)",
+        "sql.SQL('SELECT {}'.format(name))",
+        "connection.execute(f'SELECT {NAME}')",
+        "connection.execute('SELECT ' + name)",
+        "op.execute(f'DROP {name}')",
+    ],
+)
+def test_a_statement_made_of_a_value_is_found(code: str) -> None:
+    (node,) = ast.parse(code).body
+    assert isinstance(node, ast.Expr)
+    assert isinstance(node.value, ast.Call)
+    assert not takes_constants("adapters/x.py", node.value)
+
+
+def test_scripts_take_values_as_arguments_only() -> None:
+    """Lua is sent by one module, the texts of the package and nothing else, and no script makes code of what it is given."""
+    sent = {
+        (place(path), ast.unparse(c.args[0])) for path in MODULES for c in calls(path) if name_of(c.func) in RUNS_LUA
+    }
+    assert {(where, text) for where, text in sent if where != "adapters/scripts.py"} == set()
+    assert {text.replace("call.name", "name") for _, text in sent} == {
+        "self._texts[name]",
+        "_hash(self._texts[name])",
+    }
+    made = [path.name for path in SCRIPTS if re.search(r"\b(loadstring|dofile|setfenv)\b", path.read_text("utf-8"))]
+    assert not made

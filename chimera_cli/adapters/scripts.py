@@ -35,7 +35,7 @@ def load_scripts() -> Mapping[str, str]:
 
 @cache
 def _hash(text: str) -> str:
-    return hashlib.sha1(text.encode()).hexdigest()
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

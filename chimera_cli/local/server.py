@@ -26,7 +26,7 @@ class LocalServer(ABC):
     starts: int = 1
     """How often to try before giving up on a server that dies while starting."""
 
-    def __init__(self, folder: Path, port: int, password: str = "") -> None:
+    def __init__(self, folder: Path, port: int, password: str = "") -> None:  # nosec B107 # the empty one means none
         self.folder = folder.resolve()
         self.port = port
         self._password = password

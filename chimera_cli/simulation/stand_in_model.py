@@ -77,7 +77,8 @@ class StandIn:
 
     def _latency(self, prompt: str) -> float:
         shortest, longest = self.plan.latency_s
-        return Random(hashlib.sha256(f"{self.plan.seed}\n{prompt}".encode()).digest()).uniform(shortest, longest)
+        drawn = hashlib.sha256(f"{self.plan.seed}\n{prompt}".encode()).digest()
+        return Random(drawn).uniform(shortest, longest)  # nosec B311 # the same question must take the same time
 
 
 def create_app(stand_in: StandIn) -> FastAPI:
