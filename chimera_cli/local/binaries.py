@@ -103,7 +103,7 @@ def _postgres_major(folder: Path) -> int:
 def _version(program: Path, pattern: str) -> tuple[int, int]:
     """Ask a program for its version; (0, 0) when it does not run or does not tell."""
     try:
-        asked = [program, "--version"]
+        asked = [str(program), "--version"]
         told = subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout  # nosec B603 # a list, no shell
     except (OSError, subprocess.SubprocessError):
         return 0, 0
