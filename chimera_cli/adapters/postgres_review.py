@@ -96,11 +96,14 @@ class PostgresReview:
             rows = await session.exec(asked.order_by(col(CardRow.decided_at), col(CardRow.id)).limit(limit))
             return [row.noun() for row in rows]
 
-    async def mark_resumed(self, card_id: str, note: str = "") -> None:
-        """Note that a decision was carried out, or why it could not be; harmless when repeated."""
+    async def mark_resumed(self, card_id: str, note: str = "") -> bool:
+        """Note that a decision was carried out, or why it could not be, and tell whether it was; harmless when repeated."""
         with postgres_errors():
             async with self._engine.begin() as connection:
+                if note and (await connection.execute(sql.CARRIED_OUT, {"id": card_id})).scalar_one():
+                    note = ""
                 await connection.execute(sql.MARK_RESUMED, {"id": card_id, "note": plain(note)})
+        return not note
 
     async def audit(self, *, since: datetime | None = None, limit: int = 50) -> list[AuditEvent]:
         """List audit rows, oldest first, the last `limit` of them; limit 0 means all."""
@@ -110,3 +113,9 @@ class PostgresReview:
         async with reading(self._engine) as session:
             rows = (await session.exec(asked)).all()
         return [row.noun() for row in reversed(rows)]
+
+    async def audit_after(self, seq: int, limit: int = 500) -> list[AuditEvent]:
+        """List the next audit rows after the given one, in the order of the chain."""
+        asked = select(AuditRow).where(AuditRow.seq > seq).order_by(col(AuditRow.seq)).limit(limit)
+        async with reading(self._engine) as session:
+            return [row.noun() for row in await session.exec(asked)]

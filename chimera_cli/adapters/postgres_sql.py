@@ -184,6 +184,13 @@ DECIDE_CARD = _statement("""
 """)
 """Store a decision; that `resumed_at` is empty is the order to carry it out."""
 
+CARRIED_OUT = _statement("""
+    SELECT EXISTS (SELECT FROM events JOIN cards ON cards.task_id = events.task_id AND cards.generation = events.generation
+                   WHERE cards.id = :id AND events.name = CASE cards.status WHEN 'APPROVED' THEN 'task.approved'
+                                                                            ELSE 'task.rejected' END)
+""")
+"""Tell whether the record knows that a decision was carried out. The queue may have forgotten it, after it was recorded."""
+
 MARK_RESUMED = _statement("""
     UPDATE cards SET resumed_at = coalesce(resumed_at, clock_timestamp()), note = CASE WHEN :note = '' THEN note ELSE :note END
     WHERE id = :id

@@ -1,5 +1,6 @@
 """`chimera audit`: who decided what, when."""
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -8,8 +9,9 @@ from chimera_cli.cli.arguments import Limit
 from chimera_cli.cli.command import command, group
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import span, utc_now
+from chimera_cli.exceptions import EXIT_FAILED, InvalidInput
 
-app = group("See who decided what.")
+app = group("See who decided what, and check that nobody has changed it since.")
 
 
 @command(app, "list", example="chimera audit list --since 1d --json")
@@ -19,8 +21,8 @@ def list_events(
     limit: Limit = 50,
 ) -> None:
     """List human decisions, oldest first."""
+    from chimera_cli.views.audit import audit_grid
     from chimera_cli.views.documents import audit_document
-    from chimera_cli.views.review import audit_grid
 
     back = span(since, "--since")
 
@@ -31,3 +33,40 @@ def list_events(
     events = terminal.run(read())
     terminal.show(audit_document(events), audit_grid(events))
     terminal.note_limit(len(events), limit)
+
+
+@command(app, "verify", example="chimera audit verify --json")
+def verify(
+    terminal: Terminal,
+    head: Annotated[
+        str | None, typer.Option("--head", help="A head that an earlier verify told; it must still be in the chain.")
+    ] = None,
+) -> int:
+    """Check that the audit is unbroken; exit 1 when it is not."""
+    from chimera_cli.services.audit_trail import verify_audit
+    from chimera_cli.views.audit import report_facts
+    from chimera_cli.views.documents import audit_report_document
+
+    if head is not None and not re.fullmatch("[0-9a-f]{64}", head):
+        raise InvalidInput("--head is no hash of 64 hexadecimal characters", hint="chimera audit verify")
+
+    async def read() -> Any:
+        async with terminal.swarm() as swarm:
+            return await verify_audit(swarm.reviews, head)
+
+    report = terminal.run(read())
+    terminal.show(audit_report_document(report), report_facts(report))
+    return 0 if report.holds else EXIT_FAILED
+
+
+@command(app, "export", example="chimera audit export > audit.jsonl")
+def export(terminal: Terminal) -> None:
+    """Write every row, a line of JSON each, to keep it elsewhere."""
+    from chimera_cli.services.audit_trail import audit_rows
+
+    async def write() -> None:
+        async with terminal.swarm() as swarm:
+            async for row in audit_rows(swarm.reviews):
+                terminal.write([row.model_dump_json()])
+
+    terminal.run(write())

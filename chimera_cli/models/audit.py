@@ -53,12 +53,43 @@ def link(entry: AuditEntry, seq: int, prev_hash: str) -> str:
     return hashlib.sha256(canonical_json([prev_hash, seq, *said]).encode()).hexdigest()
 
 
+class ChainCheck:
+    """Walks the chain and keeps only its end, so that an audit of any length is checked in bounded memory."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        """Rows that followed from each other so far."""
+        self.head = GENESIS
+        """Hash of the last of them."""
+
+    def follows(self, event: AuditEvent) -> bool:
+        """Tell whether the row follows from the one before, and if so go on from it."""
+        seq = self.rows + 1
+        if event.seq != seq or event.prev_hash != self.head or event.hash != link(event, seq, self.head):
+            return False
+        self.rows, self.head = seq, event.hash
+        return True
+
+
+class AuditReport(Noun):
+    """What a walk along the whole chain found."""
+
+    rows: int
+    """Rows that follow from each other, counted from the first."""
+    first_broken: int | None = None
+    """`seq` of the first row that does not; None when the chain holds to its end."""
+    head: str
+    """Hash of the last row that does. Noted elsewhere it later proves that nothing up to here was rewritten or cut off."""
+    noted_found: bool | None = None
+    """Whether a head noted earlier is still in the chain; None when none was given."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing speaks against the audit."""
+        return self.first_broken is None and self.noted_found is not False
+
+
 def first_broken(events: Iterable[AuditEvent]) -> int | None:
     """Return the `seq` of the first row that does not follow from the one before, or None when the chain holds."""
-    seq, prev = 0, GENESIS
-    for event in events:
-        seq += 1
-        if event.seq != seq or event.prev_hash != prev or event.hash != link(event, seq, prev):
-            return event.seq
-        prev = event.hash
-    return None
+    chain_so_far = ChainCheck()
+    return next((event.seq for event in events if not chain_so_far.follows(event)), None)

@@ -42,10 +42,17 @@ class ReviewPort(Protocol):
         """List decided cards whose decision is not carried out yet, oldest first."""
         ...
 
-    async def mark_resumed(self, card_id: str, note: str = "") -> None:
-        """Note that a decision was carried out, or why it could not be; harmless when repeated."""
+    async def mark_resumed(self, card_id: str, note: str = "") -> bool:
+        """Note that a decision was carried out, or why it could not be, and tell whether it was; harmless when repeated.
+
+        The note is dropped when the record shows that somebody else carried it out.
+        """
         ...
 
     async def audit(self, *, since: datetime | None = None, limit: int = 50) -> list[AuditEvent]:
         """List audit rows, oldest first, the last `limit` of them; limit 0 means all."""
+        ...
+
+    async def audit_after(self, seq: int, limit: int = 500) -> list[AuditEvent]:
+        """List the next audit rows after the given one, in the order of the chain; empty at its end."""
         ...

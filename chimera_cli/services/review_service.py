@@ -46,6 +46,6 @@ class ReviewService:
         return len(cards)
 
     async def _resume(self, card: ReviewCard) -> bool:
+        # Of several that carry out one decision, the last may find that the queue has forgotten the task: the record remembers.
         resumed = await self._queue.resume(card)
-        await self._reviews.mark_resumed(card.id, "" if resumed else TOO_LATE)
-        return resumed
+        return await self._reviews.mark_resumed(card.id, "" if resumed else TOO_LATE)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from chimera_cli.models.audit import AuditEvent
+from chimera_cli.models.audit import AuditEvent, AuditReport
 from chimera_cli.models.goal import Goal
 from chimera_cli.models.review import ReviewCard
 from chimera_cli.models.snapshot import Snapshot
@@ -75,6 +75,11 @@ def cards_document(cards: Iterable[ReviewCard]) -> Document:
 def audit_document(events: Sequence[AuditEvent]) -> Document:
     """Audit rows with their chain."""
     return {"events": [event.model_dump(mode="json") for event in events]}
+
+
+def audit_report_document(report: AuditReport) -> Document:
+    """A walk along the chain of the audit."""
+    return {**report.model_dump(mode="json"), "holds": report.holds}
 
 
 def status_document(snapshot: Snapshot) -> Document:

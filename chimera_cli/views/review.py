@@ -8,7 +8,6 @@ from rich.console import RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from chimera_cli.models.audit import AuditEvent
 from chimera_cli.models.gate import Finding
 from chimera_cli.models.review import ReviewCard
 from chimera_cli.models.text import text_of
@@ -32,14 +31,6 @@ _SCORES = (
     Column("score", whole=True, number=True),
     Column("reason"),
     Column("quote", spare=1),
-)
-_AUDIT = (
-    Column("at", whole=True),
-    Column("operator"),
-    Column("action", whole=True),
-    Column("card", whole=True),
-    Column("task", whole=True, spare=2),
-    Column("reason", spare=1),
 )
 
 
@@ -168,12 +159,6 @@ def scores_grid(card: ReviewCard) -> Grid:
         for s in verdict.scores
     ]
     return Grid("Scores", _SCORES, rows, empty=verdict.unscored_reason or "none", mark="score")
-
-
-def audit_grid(events: Sequence[AuditEvent]) -> Grid:
-    """List decisions."""
-    rows = [(moment(e.at), e.operator, e.action, e.card_id, e.task_id, e.reason or "-") for e in events]
-    return Grid("", _AUDIT, rows, empty="nobody has decided anything yet")
 
 
 def _confidence(card: ReviewCard) -> Cell:

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from chimera_cli.adapters.postgres_engine import open_engine
+from chimera_cli.adapters.postgres_engine import driver_url, open_engine
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_review import PostgresReview
 from chimera_cli.exceptions import AlreadyDecided, Conflict, ReviewCardNotFound
@@ -23,6 +23,7 @@ from chimera_cli.models.result import Usage
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
 from chimera_cli.models.task import TaskSpec
 from chimera_cli.ports.review import ReviewPort
+from chimera_cli.services.audit_trail import verify_audit
 from tests.contract.postgres_life import HELD, START, Story, a_goal, a_judgement
 
 pytestmark = pytest.mark.integration
@@ -195,6 +196,49 @@ async def test_the_audit_refuses_to_be_changed(
     assert [row.operator for row in await review.audit()] == ["maria"]
 
 
+async def test_what_the_audits_owner_can_do_is_found_out_by_the_chain_or_by_a_noted_head(
+    record: PostgresRecord, review: ReviewPort, fresh_database: str
+) -> None:
+    await held(record, "a", "b", "c")
+    for card in await review.cards():
+        await review.decide(card.id, Decision.REJECT, "maria", "too long")
+    noted = await verify_audit(review)
+    assert (noted.rows, noted.holds) == (3, True)
+    assert [row.seq for row in await review.audit_after(1, limit=1)] == [2]
+    with psycopg.connect(fresh_database) as owner:
+        owner.execute("ALTER TABLE audit DISABLE TRIGGER audit_is_append_only")
+        owner.execute("DELETE FROM audit WHERE seq = 3")
+    assert (await verify_audit(review)).holds
+    assert (await verify_audit(review, noted.head)).noted_found is False
+    with psycopg.connect(fresh_database) as owner:
+        owner.execute("UPDATE audit SET operator = 'mallory' WHERE seq = 1")
+    assert (await verify_audit(review)).first_broken == 1
+
+
+async def test_a_user_who_owns_no_table_can_decide_and_cannot_switch_the_guard_off(
+    record: PostgresRecord, review: ReviewPort, fresh_database: str
+) -> None:
+    await held(record, "a")
+    card = await only_card(review)
+    name = f"clerk_{card.id}"
+    with psycopg.connect(fresh_database, autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'clerk'")
+        owner.execute(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {name}")
+        owner.execute(f"REVOKE UPDATE ON audit FROM {name}")
+        url = driver_url(fresh_database).set(username=name, password="clerk").render_as_string(hide_password=False)
+        clerk = open_engine(url)
+        try:
+            assert (await PostgresReview(clerk).decide(card.id, Decision.APPROVE, "maria", "")).decided_by == "maria"
+            await PostgresReview(clerk).mark_resumed(card.id)
+            with psycopg.connect(fresh_database, user=name, password="clerk") as session:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    session.execute("ALTER TABLE audit DISABLE TRIGGER audit_is_append_only")
+        finally:
+            await clerk.dispose()
+            owner.execute(f"DROP OWNED BY {name}")
+            owner.execute(f"DROP ROLE {name}")
+
+
 @pytest.mark.parametrize("column", ["content", "payload"])
 async def test_a_card_that_was_altered_can_be_rejected_and_not_approved(
     record: PostgresRecord, review: ReviewPort, fresh_database: str, column: str
@@ -236,9 +280,28 @@ async def test_a_decision_waits_until_it_is_carried_out(record: PostgresRecord, 
     assert len(await review.unresumed(limit=1)) == 1
     await review.mark_resumed(second.id)
     await review.mark_resumed(second.id, "the task had ended")
-    await review.mark_resumed(second.id)
+    assert await review.mark_resumed(second.id) is True
     assert [card.id for card in await review.unresumed()] == [first.id]
     assert (await review.card(second.id)).note == "the task had ended"
+
+
+@pytest.mark.parametrize(
+    ("decision", "event"), [(Decision.APPROVE, "task.approved"), (Decision.REJECT, "task.rejected")]
+)
+async def test_a_decision_that_somebody_else_carried_out_is_not_called_too_late(
+    record: PostgresRecord, review: ReviewPort, decision: Decision, event: str
+) -> None:
+    story = await held(record, "a", "b")
+    done, late = await review.cards()
+    for card in (done, late):
+        await review.decide(card.id, decision, "maria", "no")
+    await record.record(story.tell("a", event))
+    await record.record(story.tell("b", "task.failed", error="deadline passed"))
+    assert await review.mark_resumed(done.id, "too late") is True
+    assert await review.mark_resumed(done.id) is True
+    assert await review.mark_resumed(late.id, "too late") is False
+    assert [(await review.card(card.id)).note for card in (done, late)] == ["", "too late"]
+    assert await review.unresumed() == []
 
 
 async def test_an_approval_that_met_a_conflict_is_noted_once_on_card_and_audit(

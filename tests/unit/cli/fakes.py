@@ -96,6 +96,9 @@ class FakeSwarm:
     async def audit(self, *, since: datetime | None = None, limit: int = 50) -> list[AuditEvent]:
         return [row for row in self.rows if since is None or row.at >= since]
 
+    async def audit_after(self, seq: int, limit: int = 500) -> list[AuditEvent]:
+        return [row for row in self.rows if row.seq > seq][:limit]
+
     async def submit_checked(
         self, goal: str, tasks: Iterable[TaskSpec], *, idempotency_key: str | None = None, **how: Any
     ) -> str:
@@ -128,7 +131,7 @@ class FakeSwarm:
             digest="d",
             reason=reason,
         )
-        self.rows.append(chain(entry, len(self.rows) + 1, GENESIS))
+        self.rows.append(chain(entry, len(self.rows) + 1, self.rows[-1].hash if self.rows else GENESIS))
         said = {"status": status, "decided_by": operator, "decided_at": NOON, "reason": reason, "note": self.late}
         self.cards_by_id[card_id] = card.model_copy(update=said)
         return self.cards_by_id[card_id]

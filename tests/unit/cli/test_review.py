@@ -105,3 +105,28 @@ def test_the_audit_lists_operator_and_time(swarm: FakeSwarm) -> None:
     [event] = json.loads(run("audit", "list", "--json", backend=FakeBackend(swarm)).stdout)["events"]
     assert (event["operator"], event["at"], event["action"]) == ("ada", "2026-01-01T12:00:00Z", "approve")
     assert run("audit", "list", "--since", "1h", backend=FakeBackend(swarm)).stdout == ""
+
+
+def test_an_audit_that_holds_is_verified_with_exit_0(swarm: FakeSwarm) -> None:
+    run("review", "approve", FIRST, SECOND, backend=FakeBackend(swarm))
+    result = run("audit", "verify", "--json", backend=FakeBackend(swarm))
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert (report["rows"], report["first_broken"], report["holds"]) == (2, None, True)
+    assert run("audit", "verify", "--head", report["head"], backend=FakeBackend(swarm)).exit_code == 0
+    assert run("audit", "verify", "--head", "0" * 63 + "1", backend=FakeBackend(swarm)).exit_code == 1
+    assert run("audit", "verify", "--head", "abc", backend=FakeBackend(swarm)).exit_code == 2
+
+
+def test_a_broken_audit_names_the_row_and_exits_1(swarm: FakeSwarm) -> None:
+    run("review", "approve", FIRST, SECOND, backend=FakeBackend(swarm))
+    swarm.rows[1] = swarm.rows[1].model_copy(update={"operator": "mallory"})
+    result = run("audit", "verify", backend=FakeBackend(swarm))
+    assert result.exit_code == 1
+    assert "broken: row 2" in result.stdout
+
+
+def test_the_audit_is_exported_a_line_a_row_with_hashes(swarm: FakeSwarm) -> None:
+    run("review", "approve", FIRST, SECOND, backend=FakeBackend(swarm))
+    lines = run("audit", "export", backend=FakeBackend(swarm)).stdout.splitlines()
+    assert [json.loads(line)["hash"] for line in lines] == [row.hash for row in swarm.rows]

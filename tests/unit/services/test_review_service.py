@@ -27,8 +27,9 @@ class Desk:
     async def unresumed(self) -> list[ReviewCard]:
         return [CARD]
 
-    async def mark_resumed(self, card_id: str, note: str) -> None:
+    async def mark_resumed(self, card_id: str, note: str) -> bool:
         self.notes[card_id] = note
+        return not note
 
     async def resume(self, card: ReviewCard) -> bool:
         if self.queue_away:

@@ -2,12 +2,11 @@ from datetime import timedelta
 
 import pytest
 
-from chimera_cli.models.audit import GENESIS, AuditEntry, chain
 from chimera_cli.models.gate import Finding, GateDecision, Judgement, Route
 from chimera_cli.models.review import CardStatus, ReviewCard
 from chimera_cli.models.verdict import CriterionScore, Verdict
-from chimera_cli.views.documents import audit_document, card_document, cards_document
-from chimera_cli.views.review import MarkedText, audit_grid, card_page, cards_grid
+from chimera_cli.views.documents import card_document, cards_document
+from chimera_cli.views.review import MarkedText, card_page, cards_grid
 from chimera_cli.views.theme import confidence_style, confidence_text
 from tests.builders import NOON, a_card, a_task
 from tests.unit.views.drawing import ESCAPE, drawn
@@ -89,13 +88,6 @@ def test_cards_in_a_list_keep_id_confidence_and_reason(width: int) -> None:
     assert "c" * 20 in shown
     assert "0.600" in shown
     assert "sensitive" in shown
-
-
-def test_an_audit_line_tells_operator_and_time() -> None:
-    entry = AuditEntry(at=NOON, operator="ada", action="approve", card_id="c1", task_id="t1", digest="d")
-    event = chain(entry, 1, GENESIS)
-    assert list(audit_grid([event]).lines()) == ["2026-01-01T12:00:00Z\tada\tapprove\tc1\tt1\t-"]
-    assert audit_document([event])["events"][0].keys() >= {"at", "operator", "action", "card_id", "task_id"}
 
 
 def test_card_documents_have_the_promised_fields() -> None:

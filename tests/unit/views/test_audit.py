@@ -1,0 +1,31 @@
+import pytest
+
+from chimera_cli.models.audit import GENESIS, AuditEntry, AuditReport, chain
+from chimera_cli.views.audit import audit_grid, report_facts
+from chimera_cli.views.documents import audit_document
+from tests.builders import NOON
+
+
+def test_an_audit_line_tells_operator_and_time() -> None:
+    entry = AuditEntry(at=NOON, operator="ada", action="approve", card_id="c1", task_id="t1", digest="d")
+    event = chain(entry, 1, GENESIS)
+    assert list(audit_grid([event]).lines()) == ["2026-01-01T12:00:00Z\tada\tapprove\tc1\tt1\t-"]
+    assert audit_document([event])["events"][0].keys() >= {"at", "operator", "action", "card_id", "task_id"}
+
+
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        (AuditReport(rows=2, head="h"), ["rows\t2", "chain\tholds", "head\th"]),
+        (
+            AuditReport(rows=2, head="h", first_broken=7),
+            ["rows\t2", "chain\tbroken: row 7 does not follow from the one before", "head\th"],
+        ),
+        (
+            AuditReport(rows=2, head="h", noted_found=False),
+            ["rows\t2", "chain\tholds", "noted head\tis not in the chain", "head\th"],
+        ),
+    ],
+)
+def test_a_walk_along_the_chain_tells_what_it_found(report: AuditReport, said: list[str]) -> None:
+    assert list(report_facts(report).lines()) == said
