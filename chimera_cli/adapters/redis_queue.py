@@ -46,13 +46,27 @@ class RedisTaskQueue:
         self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = ()
     ) -> list[Delivery | Malformed]:
         """Claim at most one delivery an agent, shard after shard."""
+        return await self._claim(stage, agents, kinds, alone=False)
+
+    async def pop_suspect(self, stage: Stage, agent: str, *, kinds: Sequence[str] = ()) -> Delivery | Malformed | None:
+        """Claim one of those that are claimed alone."""
+        return next(iter(await self._claim(stage, [agent], kinds, alone=True)), None)
+
+    async def must_rest(self, stage: Stage, process: str, *, kinds: Sequence[str] = ()) -> bool:
+        """Tell whether this process should come to rest for one of those that are claimed alone."""
+        asked = stage, process, self._lease_ms, canonical_json(list(kinds))
+        return bool(await self._everywhere("warden", *asked))
+
+    async def _claim(
+        self, stage: Stage, agents: Sequence[str], kinds: Sequence[str], *, alone: bool
+    ) -> list[Delivery | Malformed]:
         claimed: list[Delivery | Malformed] = []
         for shard in range(self._keys.shards):
             free = list(agents[len(claimed) :])
             if not free:
                 break
             names = canonical_json(free), canonical_json(list(kinds))
-            rows = await self._on_shard("claim", shard, stage, self._lease_ms, *names)
+            rows = await self._on_shard("claim", shard, stage, self._lease_ms, *names, int(alone))
             claimed += [wire.decode_claim(stage, row) for row in rows]
         return claimed
 

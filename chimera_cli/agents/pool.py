@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from chimera_cli.agents.claims import Claims
 from chimera_cli.agents.crew import CrewAgent
 from chimera_cli.agents.pulse import GRACE, Pulse, PulseTools
 from chimera_cli.agents.race import first
@@ -76,6 +77,7 @@ class Pool:
         self._agents, self._tools, self._options = tuple(agents), tools, options
         self._signals, self._notice, self._stage = signals, notice, agents[0].stage
         self._runs = Runs(agents)
+        self._claims = Claims(tools.queue, self._runs, stage=self._stage, kinds=options.kinds, process=options.process)
         self._pulse = Pulse(
             agents, tools, process=options.process, period=options.lease.beat, each_beat=self._keep_leases
         )
@@ -101,9 +103,11 @@ class Pool:
     async def _claim_to_the_end(self) -> None:
         while not self._signals.stop.is_set():
             free = self._runs.free(self._allowed())
-            if free:
+            if self._claims.closed:
+                await self._or_stop(self._runs.one_done())
+            elif free:
                 claimed = await self._claim(free)
-                if len(claimed) == len(free):
+                if len(claimed) == len(free) or self._claims.closed:
                     continue
                 if self._options.burst and await self._nothing_left():
                     return
@@ -119,10 +123,9 @@ class Pool:
         return min(MOST_AT_ONCE, self._options.max_tasks - self._claimed)
 
     async def _claim(self, free: list[str]) -> list[Delivery | Malformed]:
-        pop = partial(self._tools.queue.pop_tasks, self._stage, free, kinds=self._options.kinds)
         nothing: list[Delivery | Malformed] = []
         # Never cancelled: a claim whose reply nobody reads would be held by nobody until its lease ends.
-        claimed = await self._attempt("claims", pop, nothing)
+        claimed = await self._attempt("claims", partial(self._claims.take, free), nothing)
         if self._signals.stop.is_set():
             await self._give_back([delivery.lease for delivery in claimed])
             return []
@@ -165,6 +168,7 @@ class Pool:
         # Under the beats' name: a loop that is idle once its work is done would never tell that the server is back.
         for lost in await self._attempt("beats", partial(self._tools.queue.extend, leases), none):
             self._runs.lose(lost)
+        await self._attempt("beats", self._claims.look, None)
 
     async def _drain(self) -> None:
         """Let what runs come to its end, then let go of the rest."""

@@ -58,6 +58,11 @@ class Runs:
         while not self._free:
             await self._next_change()
 
+    async def one_done(self) -> None:
+        """Wait until a run has ended."""
+        if self._live:
+            await self._next_change()
+
     async def all_done(self) -> None:
         """Wait until no run is left."""
         while self._live:

@@ -30,6 +30,19 @@ class TaskQueuePort(Protocol):
         """
         ...
 
+    async def pop_suspect(self, stage: Stage, agent: str, *, kinds: Sequence[str] = ()) -> Delivery | Malformed | None:
+        """Claim one of the deliveries that must be alone, because one more lost lease is the last; None when none waits.
+
+        The caller has nothing else in hand, and takes nothing else until this one has ended: that is what makes sure that a
+        task which ends its process ends no other task.
+        """
+        ...
+
+    async def must_rest(self, stage: Stage, process: str, *, kinds: Sequence[str] = ()) -> bool:
+        """Tell whether this process should finish what it holds and then `pop_suspect`: one waits, and this is the one
+        process whose duty that is. The duty holds for a lease, unless it is asked for again."""
+        ...
+
     async def wait(self, stage: Stage, timeout: timedelta) -> bool:
         """Wait until something may be claimable, and tell whether a bell rang. A missed bell costs at most the timeout."""
         ...

@@ -4,29 +4,18 @@
   ARGV[2]  length of the lease [ms]
   ARGV[3]  JSON list of agent ids, one delivery each at most
   ARGV[4]  JSON list of kinds; empty means any
+  ARGV[5]  1 to claim from the lanes of those that are claimed alone, 0 from all others
   Returns  a list of {task id, agent, generation, goal text, persona, flat list of the task's fields}. ]]
 
 local stage, lease_ms = ARGV[1], tonumber(ARGV[2])
-local agents, kinds = cjson.decode(ARGV[3]), cjson.decode(ARGV[4])
+local agents, kinds, alone = cjson.decode(ARGV[3]), cjson.decode(ARGV[4]), ARGV[5] == '1'
+local PRIORITIES = alone and {'alone'} or {'high', 'normal', 'low'}
 local now = now_ms()
 local claimed = {}
 
-local function wanted(kind)
-  if #kinds == 0 then return true end
-  for _, one in ipairs(kinds) do if one == kind then return true end end
-  return false
-end
-
--- {high = {{lane, length}, ...}, ...}: the lanes that may be read now. The shortest come first, so that a long one starves nobody.
+-- The shortest lanes come first, so that a long one starves nobody.
 local function lanes_by_priority()
-  local lanes = {high = {}, normal = {}, low = {}}
-  for _, lane in ipairs(redis.call('SMEMBERS', T .. ':' .. stage .. ':lanes')) do
-    local kind, prio = string.match(lane, '^(.*):(%a+)$')
-    local parked = redis.call('ZSCORE', T .. ':' .. stage .. ':parked', kind)
-    if lanes[prio] and wanted(kind) and not (parked and tonumber(parked) > now) then
-      table.insert(lanes[prio], {lane, redis.call('XLEN', T .. ':' .. stage .. ':q:' .. lane)})
-    end
-  end
+  local lanes = open_lanes(stage, kinds, PRIORITIES)
   for _, list in pairs(lanes) do
     table.sort(list, function(a, b) return a[2] < b[2] or (a[2] == b[2] and a[1] < b[1]) end)
   end
@@ -82,11 +71,13 @@ local function take(lane, want)
 end
 
 local lanes = lanes_by_priority()
-for _, prio in ipairs({'high', 'normal', 'low'}) do
+for _, prio in ipairs(PRIORITIES) do
   local list = lanes[prio]
   for i, lane in ipairs(list) do
     local want = math.ceil((#agents - #claimed) / (#list - i + 1))
     if want > 0 then take(lane[1], want) end
   end
 end
+-- Whoever came to rest for this one has done its duty.
+if alone and #claimed > 0 then redis.call('DEL', T .. ':' .. stage .. ':warden') end
 return claimed

@@ -4,7 +4,8 @@
   ARGV[2]  JSON object: goal id -> {text, persona (JSON text)}
   Returns  how many tasks were new.
   Fields of T:t:<id> beside the ones above: status, phase, gen (claims so far), version (status changes so far), attempts (begun),
-  begin (1: the next claim begins an attempt), fail:<stage> (failures in this phase), lost:<stage> (leases expired), conflicts,
+  begin (1: the next claim begins an attempt), fail:<stage> (failures in this phase), lost:<stage> (leases expired),
+  alone:<stage> (1: claimed alone from here), conflicts,
   revisions, left (dependencies still open), in:<key> (output of a dependency), entry (stream entry while it waits), agent,
   and with a result: output, changes, usage, executes, mergeable, always, feedback, judgement, digest, approved, policy, rubric. ]]
 

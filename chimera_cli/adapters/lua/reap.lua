@@ -6,13 +6,22 @@
 local cap, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
 local reaped = 0
 
+-- Count the loss. Before the one that ends a task it is claimed alone: what fails then has failed for no neighbour's fault.
+local function count_loss(task, stage)
+  local lost = redis.call('HINCRBY', task_key(task.id), 'lost:' .. stage, 1)
+  if lost == cap - 1 then set(task, 'alone:' .. stage, 1) end
+  return lost
+end
+
 local function take_back(task)
-  local lost = redis.call('HINCRBY', task_key(task.id), 'lost:work', 1)
+  local lost = count_loss(task, 'work')
   if lost >= cap then
-    end_task(task, 'FAILED', 'task.failed', '', {'error', 'its agent vanished ' .. lost .. ' times, at last ' .. task.agent})
+    local how = task['alone:work'] == '1' and ', with nothing else in its process' or ''
+    end_task(task, 'FAILED', 'task.failed', '', {'error', 'its agent vanished ' .. lost .. ' times, at last ' .. task.agent .. how})
   else
+    local next = task['alone:work'] == '1' and ', it is claimed alone from here' or ''
     leave(task)
-    move(task, waiting_status(task), 'task.taken_over', '', {'error', 'lease of ' .. task.agent .. ' expired'})
+    move(task, waiting_status(task), 'task.taken_over', '', {'error', 'lease of ' .. task.agent .. ' expired' .. next})
     enter(task, 'work')
   end
 end
@@ -26,7 +35,7 @@ for _, stage in ipairs({'work', 'judge'}) do
       take_back(task)
     elseif task and stage == 'judge' and task.status == 'JUDGING' then
       -- A result is never failed for its judge: a judge that sees a high count holds it for a person.
-      redis.call('HINCRBY', task_key(id), 'lost:judge', 1)
+      count_loss(task, 'judge')
       enter(task, 'judge')
     end
     reaped = reaped + 1

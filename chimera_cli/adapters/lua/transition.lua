@@ -4,7 +4,9 @@
   KEYS[1]  T, the hash tag of one shard, such as {chimera:default:0}. Every other key is T plus a suffix and so in T's slot:
 
   T:<stage>:q:<kind>:<priority>  stream   one lane; an entry is {t = task id}; group `w`, read with NOACK, for the lease is the owner
-  T:<stage>:lanes                set      "<kind>:<priority>" of the lanes that are not empty
+  T:<stage>:q:<kind>:alone       stream   the lane of tasks that may be what ended their processes: each is claimed alone
+  T:<stage>:lanes                set      "<kind>:<priority>" and "<kind>:alone" of the lanes that are not empty
+  T:<stage>:warden               string   the process whose duty it is to come to rest for one of those; expires
   T:<stage>:lease                zset     task id by the lease's end [ms]
   T:<stage>:delay                zset     task id by when it is due [ms]
   T:<stage>:parked               zset     kind by when it may be claimed again [ms]
@@ -28,7 +30,7 @@ local SETTLE_AT_ONCE = 100
 
 local TERMINAL = {COMPLETED = true, REJECTED = true, FAILED = true, CANCELLED = true}
 local CONTROL = {'status', 'phase', 'goal', 'key', 'kind', 'prio', 'gen', 'version', 'attempts', 'entry', 'left', 'agent',
-                 'digest', 'approved', 'executes', 'mergeable', 'recorded'}
+                 'digest', 'approved', 'executes', 'mergeable', 'recorded', 'alone:work', 'alone:judge'}
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -79,9 +81,28 @@ local function ring(stage)
   if redis.call('LLEN', bell) < BELL_TOKENS then redis.call('RPUSH', bell, 1) end
 end
 
+local function lane_of(task, stage)
+  return task.kind .. ':' .. (task['alone:' .. stage] == '1' and 'alone' or task.prio)
+end
+
+-- The lanes of these priorities that may be read now: {priority = {{lane, length}, ...}}. No kinds mean any kind.
+local function open_lanes(stage, kinds, priorities)
+  local now, lanes, wanted = now_ms(), {}, {}
+  for _, prio in ipairs(priorities) do lanes[prio] = {} end
+  for _, kind in ipairs(kinds) do wanted[kind] = true end
+  for _, lane in ipairs(redis.call('SMEMBERS', T .. ':' .. stage .. ':lanes')) do
+    local kind, prio = string.match(lane, '^(.*):(%a+)$')
+    local parked = redis.call('ZSCORE', T .. ':' .. stage .. ':parked', kind)
+    if lanes[prio] and (#kinds == 0 or wanted[kind]) and not (parked and tonumber(parked) > now) then
+      table.insert(lanes[prio], {lane, redis.call('XLEN', T .. ':' .. stage .. ':q:' .. lane)})
+    end
+  end
+  return lanes
+end
+
 -- Append the task to its lane of a stage and wake a process.
 local function enter(task, stage)
-  local lane = task.kind .. ':' .. task.prio
+  local lane = lane_of(task, stage)
   local stream = T .. ':' .. stage .. ':q:' .. lane
   if redis.call('SADD', T .. ':' .. stage .. ':lanes', lane) == 1 then
     redis.pcall('XGROUP', 'CREATE', stream, 'w', '0', 'MKSTREAM')
@@ -105,7 +126,7 @@ local function leave(task)
   redis.call('ZREM', T .. ':' .. stage .. ':lease', task.id)
   redis.call('ZREM', T .. ':' .. stage .. ':delay', task.id)
   if task.entry ~= '' then
-    local lane = task.kind .. ':' .. task.prio
+    local lane = lane_of(task, stage)
     redis.call('XDEL', T .. ':' .. stage .. ':q:' .. lane, task.entry)
     close_if_empty(stage, lane)
     set(task, 'entry', '')
@@ -180,7 +201,7 @@ end
 local function carry_on(task, agent, changes)
   local judgement = redis.call('HGET', task_key(task.id), 'judgement') or 'null'
   if task.executes == '1' then
-    set(task, 'phase', 'execute', 'fail:work', 0, 'lost:work', 0)
+    set(task, 'phase', 'execute', 'fail:work', 0, 'lost:work', 0, 'alone:work', 0)
     move(task, 'APPROVED', 'task.approved', agent, {'changes', changes, 'judgement', judgement})
     enter(task, 'work')
   else
@@ -209,7 +230,7 @@ local function approve(task, agent)
   end
   local reason = 'state ' .. found[2] .. ' is at version ' .. found[4] .. ', the result was made on ' .. found[3]
   if task.mergeable == '1' then
-    set(task, 'phase', 'merge', 'fail:work', 0, 'lost:work', 0)
+    set(task, 'phase', 'merge', 'fail:work', 0, 'lost:work', 0, 'alone:work', 0)
     move(task, 'APPROVED', 'task.approved', agent, {'error', reason})
     enter(task, 'work')
   else

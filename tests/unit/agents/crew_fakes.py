@@ -84,6 +84,9 @@ class FakeQueue:
 
     def __init__(self) -> None:
         self.stock: list[Delivery | Malformed] = []
+        self.suspects: list[Delivery | Malformed] = []
+        self.rest = False
+        """Whether a process that asks is to come to rest for a suspect."""
         self.answers: list[tuple[Any, ...]] = []
         self.claims: list[tuple[int, int]] = []
         """For each claim how many agents asked and how many got something."""
@@ -121,6 +124,17 @@ class FakeQueue:
         self.claims.append((len(agents), len(taken)))
         self.on_claim()
         return taken
+
+    async def pop_suspect(self, stage: Stage, agent: str, *, kinds: Sequence[str] = ()) -> Delivery | Malformed | None:
+        self._trip("pop_suspect")
+        if not self.suspects:
+            return None
+        task = self.suspects.pop(0)
+        return task.model_copy(update={"lease": task.lease.model_copy(update={"agent": agent})})
+
+    async def must_rest(self, stage: Stage, process: str, *, kinds: Sequence[str] = ()) -> bool:
+        self._trip("must_rest")
+        return self.rest and bool(self.suspects)
 
     async def wait(self, stage: Stage, timeout: timedelta) -> bool:
         self.waits += 1

@@ -459,3 +459,46 @@ async def test_a_pool_that_is_itself_cancelled_gives_back_what_it_holds(shop: Sh
     await quiet()
     assert shop.done.cancelled()
     assert [lease.task_id for _, lease in shop.queue.told("give_back")] == ["t1"]
+
+
+async def test_a_suspect_has_its_process_for_itself_until_it_has_ended(shop: Shop) -> None:
+    shop.queue.suspects.append(delivery("s1"))
+    shop.queue.put(*tasks(2))
+    await shop.start(3)
+    assert shop.begun == ["s1"]
+    await shop.clock.pass_by(20)
+    assert shop.begun == ["s1"]
+    await shop.finish("s1")
+    assert shop.begun == ["s1", "t1", "t2"]
+
+
+async def test_suspects_and_others_take_turns(shop: Shop) -> None:
+    shop.queue.suspects += [delivery("s1"), delivery("s2")]
+    shop.queue.put(*tasks(3))
+    shop.open = True
+    await shop.start(2, burst=True)
+    await shop.clock.pass_by(1)
+    assert shop.begun == ["s1", "t1", "t2", "s2", "t3"]
+
+
+async def test_a_busy_process_whose_duty_it_is_comes_to_rest_for_a_suspect(shop: Shop) -> None:
+    shop.queue.put(*tasks(4))
+    await shop.start(2)
+    shop.queue.suspects.append(delivery("s1"))
+    shop.queue.rest = True
+    await shop.clock.pass_by(5)
+    await shop.finish("t1")
+    assert shop.begun == ["t1", "t2"]
+    await shop.finish("t2")
+    assert shop.begun == ["t1", "t2", "s1"]
+    await shop.finish("s1")
+    assert shop.begun == ["t1", "t2", "s1", "t3", "t4"]
+
+
+async def test_a_busy_process_whose_duty_is_anothers_goes_on(shop: Shop) -> None:
+    shop.queue.put(*tasks(3))
+    await shop.start(2)
+    shop.queue.suspects.append(delivery("s1"))
+    await shop.clock.pass_by(5)
+    await shop.finish("t1")
+    assert shop.begun == ["t1", "t2", "t3"]

@@ -1,0 +1,50 @@
+"""What a process claims: as much as it has free hands for, or one task that must be alone.
+
+A task whose agents have vanished too often is claimed by a process with nothing else in hand, which takes nothing else until
+it has ended. So whatever it does to the process, no other task is lost with it.
+"""
+
+from collections.abc import Sequence
+
+from chimera_cli.agents.runs import Runs
+from chimera_cli.models.delivery import Delivery, Malformed, Stage
+from chimera_cli.ports.queue import TaskQueuePort
+
+
+class Claims:
+    """One process's way to its next work."""
+
+    def __init__(self, queue: TaskQueuePort, runs: Runs, *, stage: Stage, kinds: Sequence[str], process: str) -> None:
+        self._queue, self._runs = queue, runs
+        self._stage, self._kinds, self._process = stage, kinds, process
+        self._alone = False
+        self._resting = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing may be claimed before what is in hand has ended."""
+        return (self._alone or self._resting) and len(self._runs) > 0
+
+    async def take(self, free: Sequence[str]) -> list[Delivery | Malformed]:
+        """Claim for agents with free hands. One that must be alone comes first, but never twice in a row while others wait."""
+        self._resting = False
+        if len(self._runs):
+            return await self._several(free)
+        if self._alone:
+            return await self._several(free) or await self._single(free[0])
+        return await self._single(free[0]) or await self._several(free)
+
+    async def look(self) -> None:
+        """Find out whether this process should come to rest; it is asked for again and again while it should."""
+        busy = len(self._runs) > 0 and not self._alone
+        self._resting = busy and await self._queue.must_rest(self._stage, self._process, kinds=self._kinds)
+
+    async def _several(self, free: Sequence[str]) -> list[Delivery | Malformed]:
+        claimed = await self._queue.pop_tasks(self._stage, free, kinds=self._kinds)
+        self._alone = self._alone and not claimed
+        return claimed
+
+    async def _single(self, agent: str) -> list[Delivery | Malformed]:
+        suspect = await self._queue.pop_suspect(self._stage, agent, kinds=self._kinds)
+        self._alone = suspect is not None
+        return [] if suspect is None else [suspect]
