@@ -30,20 +30,42 @@ def plain_user() -> str | None:
     )
 
 
+def group_of(user: str | None) -> int | None:
+    """Return a user's own group; None for none."""
+    if user is None:
+        return None
+    import pwd  # Unix only, and needed only by root
+
+    return pwd.getpwnam(user).pw_gid
+
+
 def let_in(user: str, folder: Path, installation: Path) -> None:
     """Give a user the data folder, and let him pass through the folders above it and above the programs.
 
-    Passing needs the search bit only: the folders above stay unreadable, nobody can list them.
+    Passing needs the search bit only: the folders above stay unreadable, nobody can list them. Where a folder's group has no
+    rights, his group gets that bit, and all others still have none.
     """
     shutil.chown(folder, user)
     for parent in {*folder.parents, *installation.resolve().parents}:
-        _add(parent, stat.S_IXOTH)
+        _let_pass(user, parent)
     if _others_may(installation / "bin" / "postgres", stat.S_IROTH | stat.S_IXOTH):
         return
     # Installed under a strict umask: the programs belong to a public wheel, reading them tells nothing.
     for path in [installation, *installation.rglob("*")]:
         executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
         _add(path, stat.S_IROTH | (stat.S_IXOTH if executable else 0))
+
+
+def _let_pass(user: str, folder: Path) -> None:
+    found = folder.stat()
+    of_group = found.st_mode & stat.S_IRWXG
+    if found.st_mode & stat.S_IXOTH or (found.st_gid == group_of(user) and of_group & stat.S_IXGRP):
+        return
+    if of_group:
+        _add(folder, stat.S_IXOTH)
+    else:
+        shutil.chown(folder, group=group_of(user) or 0)
+        _add(folder, stat.S_IXGRP)
 
 
 def _others_may(path: Path, bits: int) -> bool:

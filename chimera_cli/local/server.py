@@ -8,6 +8,8 @@ from pathlib import Path
 
 from chimera_cli.exceptions import BackendUnavailable, ConfigError
 from chimera_cli.local import process
+from chimera_cli.local.private_file import private_folder
+from chimera_cli.local.privileges import group_of
 
 READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 15.0
@@ -102,7 +104,7 @@ class LocalServer(ABC):
 
     def _launch(self) -> int:
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self.folder, passing=group_of(self.system_user()))
             argv = self.prepare()
             user = self.system_user()
             pid = process.spawn(argv, log=self.log, cwd=self.folder, env=self.environment(), user=user)

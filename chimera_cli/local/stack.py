@@ -9,7 +9,8 @@ from types import TracebackType
 
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.local.postgres_server import PostgresServer
-from chimera_cli.local.private_file import write_private
+from chimera_cli.local.private_file import close_to_others, private_folder, write_private
+from chimera_cli.local.privileges import group_of, plain_user
 from chimera_cli.local.redis_server import RedisServer
 from chimera_cli.local.server import LocalServer
 from chimera_cli.local.stack_state import StackState
@@ -110,7 +111,7 @@ class LocalStack:
         return variables
 
     def write_env(self, path: Path) -> bool:
-        """Write the settings as a `.env`, readable by us alone; one that is there already is never touched.
+        """Write the settings as a `.env`, readable by us alone; one that is there already keeps what it says.
 
         Returns:
             Whether it was written.
@@ -120,6 +121,7 @@ class LocalStack:
         try:
             write_private(path, "\n".join(lines) + "\n", exclusive=True)
         except FileExistsError:
+            close_to_others(path)
             return False
         return True
 
@@ -148,7 +150,7 @@ class LocalStack:
     def _alone(self) -> Iterator[None]:
         """Let one command at a time change the stack: two `up` at once would start everything twice."""
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self.folder, passing=group_of(plain_user()))
             lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise ConfigError(

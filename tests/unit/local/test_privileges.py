@@ -1,3 +1,4 @@
+import grp
 import os
 import stat
 import tempfile
@@ -28,13 +29,25 @@ def test_only_root_needs_another_user() -> None:
 @as_root
 def test_the_way_to_the_data_opens_for_passing_only(private: Path) -> None:
     data, programs = private / "deep" / "postgres", private / "programs"
-    data.mkdir(mode=0o700, parents=True)
+    data.parent.mkdir(mode=0o700)
+    data.mkdir(mode=0o700)
     (programs / "bin").mkdir(parents=True)
     (programs / "bin" / "postgres").touch(mode=0o755)
     privileges.let_in("nobody", data, programs)
-    assert mode(private) == 0o701
-    assert mode(data) == 0o700
+    assert (mode(private), private.group()) == (0o710, grp.getgrgid(privileges.group_of("nobody") or 0).gr_name)
+    assert (mode(data), mode(data.parent)) == (0o700, 0o710)
     assert data.owner() == "nobody"
+
+
+@as_root
+def test_a_folder_whose_group_has_rights_keeps_its_group(private: Path) -> None:
+    data, programs = private / "shared" / "postgres", private / "programs"
+    (programs / "bin").mkdir(parents=True)
+    (programs / "bin" / "postgres").touch(mode=0o755)
+    data.mkdir(parents=True)
+    data.parent.chmod(0o750)
+    privileges.let_in("nobody", data, programs)
+    assert (mode(data.parent), data.parent.stat().st_gid) == (0o751, os.getgid())
 
 
 @as_root

@@ -1,5 +1,6 @@
 import os
 import signal
+import socket
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -101,8 +102,34 @@ def or_skip_start(stack: LocalStack) -> list[str]:
 
 def test_secrets_are_for_nobody_else(stack: LocalStack, folder: Path) -> None:
     assert stat.S_IMODE(stack.state_file.stat().st_mode) == 0o600
-    # For root the folder has a search bit, so that PostgreSQL's own user may pass; it can never be listed.
-    assert stat.S_IMODE(folder.stat().st_mode) & 0o066 == 0
+    # For root PostgreSQL's own group may pass; nobody can list it.
+    assert stat.S_IMODE(folder.stat().st_mode) == (0o710 if os.geteuid() == 0 else 0o700)
+
+
+def test_a_folder_that_was_open_is_closed_at_the_next_start(stack: LocalStack, folder: Path) -> None:
+    folder.chmod(0o777)
+    assert stack.start() == []
+    test_secrets_are_for_nobody_else(stack, folder)
+    assert states(stack) == dict.fromkeys(ALL, "running")
+
+
+def test_nothing_of_it_listens_beyond_this_machine(stack: LocalStack) -> None:
+    ports = {server.port for server in stack.status()}
+    assert {port for _, port in listening()} >= ports
+    assert {address for address, port in listening() if port in ports} == {"127.0.0.1"}
+
+
+def listening() -> set[tuple[str, int]]:
+    """Read from the kernel who listens where: IPv4 addresses in full, IPv6 ones as they stand there."""
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            (_, local, _, state), listens = line.split()[:4], "0A"
+            address, port = local.split(":")
+            if state == listens:
+                plain = socket.inet_ntoa(bytes.fromhex(address)[::-1]) if table == "tcp" else address
+                found.add((plain, int(port, 16)))
+    return found
 
 
 def test_an_env_file_is_written_once_and_never_touched_again(stack: LocalStack, tmp_path: Path) -> None:
@@ -112,7 +139,9 @@ def test_an_env_file_is_written_once_and_never_touched_again(stack: LocalStack, 
     written = file.read_text()
     assert all(f"{name}={value}\n" in written for name, value in stack.environment().items())
     file.write_text("MINE=1\n")
+    file.chmod(0o644)
     assert not stack.write_env(file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.read_text() == "MINE=1\n"
 
 
