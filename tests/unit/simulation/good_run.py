@@ -75,15 +75,18 @@ def troubles() -> list[TaskEvent]:
     ]
 
 
-def judged_task(key: str, output: JsonValue, at: float, *, executes: bool = False) -> list[TaskEvent]:
+def judged_task(
+    key: str, output: JsonValue, at: float, judgement: Judgement, *, executes: bool = False
+) -> list[TaskEvent]:
     """Made, held and approved; executed too when it has that phase."""
     phase = Phase.EXECUTE if executes else Phase.PROPOSE
+    data = {"judgement": judgement.model_dump(mode="json")}
     events = [
         step(key, at, "queued", S.QUEUED, generation=0),
         step(key, at + 0.1, "started", S.RUNNING, agent="b1"),
         step(key, at + 0.2, "judging", S.JUDGING, agent="b1", output=output),
-        step(key, at + 0.3, "held", S.NEEDS_REVIEW, agent="j1", generation=2, output=output),
-        step(key, at + 2, "approved", S.APPROVED, agent=OPERATOR, generation=2, phase=phase),
+        step(key, at + 0.3, "held", S.NEEDS_REVIEW, agent="j1", generation=2, output=output, data=data),
+        step(key, at + 2, "approved", S.APPROVED, agent=OPERATOR, generation=2, phase=phase, data=data),
     ]
     end = {"generation": 3 if executes else 2, "phase": phase, "agent": "b2"}
     if executes:
@@ -101,12 +104,15 @@ def numbered(events: Sequence[TaskEvent]) -> list[TaskEvent]:
     return found
 
 
-def a_card(task: Task, output: JsonValue, confidence: float, findings: tuple[Finding, ...] = ()) -> ReviewCard:
-    judgement = Judgement(
+def judged(key: str, output: JsonValue, confidence: float, findings: tuple[Finding, ...] = ()) -> Judgement:
+    return Judgement(
         verdict=Verdict(confidence=confidence, rubric_version="r1"),
         decision=GateDecision(route=Route.REVIEW, reasons=("why",), findings=findings, policy_version="p1"),
-        digest=content_digest(task.id, task.payload, output, "p1", "r1"),
+        digest=content_digest(tid(key), {}, output, "p1", "r1"),
     )
+
+
+def a_card(task: Task, output: JsonValue, judgement: Judgement) -> ReviewCard:
     return ReviewCard(
         id=f"card-{task.key}",
         task_id=task.id,
@@ -128,7 +134,12 @@ def audited(cards: Sequence[ReviewCard]) -> list[AuditEvent]:
     rows: list[AuditEvent] = []
     for seq, card in enumerate(cards, 1):
         entry = AuditEntry(
-            at=NOON, operator=OPERATOR, action="approve", card_id=card.id, task_id=card.task_id, digest="d"
+            at=NOON,
+            operator=OPERATOR,
+            action="approve",
+            card_id=card.id,
+            task_id=card.task_id,
+            digest=card.judgement.digest,
         )
         rows.append(chain(entry, seq, rows[-1].hash if rows else GENESIS))
     return rows
@@ -142,10 +153,11 @@ def good_run() -> Evidence:
     """Evidence that every check accepts."""
     tasks = [done("tally-1", "sim.tally"), done("tally-2", "sim.tally"), done("flaky", "sim.flaky", 2)]
     tasks += [done("hostage", "sim.hostage"), done("draft", "content.draft"), done("publish", "content.publish")]
-    events = [*tallies(), *troubles(), *judged_task("draft", "password", 1.0)]
-    events += judged_task("publish", POST, 4.0, executes=True)
     word = Finding(rule="security.password", where="output", message="The output holds 'password'.")
-    cards = [a_card(tasks[4], "password", 0.95, (word,)), a_card(tasks[5], POST, 0.6)]
+    draft, post = judged("draft", "password", 0.95, (word,)), judged("publish", POST, 0.6)
+    events = [*tallies(), *troubles(), *judged_task("draft", "password", 1.0, draft)]
+    events += judged_task("publish", POST, 4.0, post, executes=True)
+    cards = [a_card(tasks[4], "password", draft), a_card(tasks[5], POST, post)]
     key = f"{tid('publish')}:execute"
     return Evidence(
         goal=a_goal(status=GoalStatus.COMPLETED, finished_at=moment(7)),
