@@ -118,9 +118,9 @@ class RedisTaskQueue:
         """Put a claimed task back where it was."""
         await self._answer("give_back", lease, lease.stage)
 
-    async def rerun(self, lease: Lease, error: str) -> None:
+    async def rerun(self, lease: Lease, error: str, *, delay: timedelta = timedelta(0)) -> None:
         """Have a task make its result again from fresh state."""
-        await self._answer("rerun", lease, error)
+        await self._answer("rerun", lease, error, _ms(delay))
 
     async def approve(self, lease: Lease, judgement: Judgement) -> None:
         """Let a judged result take effect."""

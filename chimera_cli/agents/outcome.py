@@ -34,7 +34,7 @@ class Outcome:
     error: str = ""
     """Why, when RERUN, RETRY or FAIL."""
     delay: timedelta = timedelta()
-    """Time until the next attempt, when RETRY."""
+    """Time until the next attempt, when RETRY or RERUN."""
     costs_attempt: bool = True
     """Whether a RETRY counts against the task."""
     park: timedelta | None = None
@@ -69,7 +69,7 @@ async def commit(queue: TaskQueuePort, lease: Lease, outcome: Outcome) -> None:
         case Move.HAND_OVER:
             await queue.hand_over(lease, outcome.result)
         case Move.RERUN:
-            await queue.rerun(lease, outcome.error)
+            await queue.rerun(lease, outcome.error, delay=outcome.delay)
         case Move.FAIL:
             await queue.fail(lease, outcome.error)
         case Move.RETRY:

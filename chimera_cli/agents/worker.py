@@ -25,7 +25,7 @@ from chimera_cli.ports.outbox import OutboxPort
 from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.state import GlobalStatePort
 from chimera_cli.ports.telemetry import TelemetryPort
-from chimera_cli.services.retry import decide_retry
+from chimera_cli.services.retry import decide_retry, elbow_room
 
 LONGEST_TRACE = 8000
 """Characters of a stack trace that are told; the end says most."""
@@ -125,16 +125,19 @@ class WorkerAgent(CrewAgent):
         return run_limits(handler, self.tools.policy, ahead, now)
 
     def _after_conflict(self, delivery: Delivery, conflict: OCCConflict) -> Outcome:
-        """Run again at once while that is free; beyond it costs attempts, whose delays take the crowd apart."""
-        if delivery.phase is Phase.PROPOSE and delivery.conflicts < self.tools.policy.max_conflicts:
-            return Outcome(move=Move.RERUN, error=conflict.message)
-        return self._failure(delivery, conflict)
+        """Run again. To meet others at a key is nobody's failure: it costs no attempt, however often it happens."""
+        if delivery.phase is Phase.PROPOSE:
+            return self._rerun(delivery, conflict.message)
+        delay = elbow_room(1, self.chance)
+        return Outcome(move=Move.RETRY, error=conflict.message, delay=delay, costs_attempt=False)
 
     def _make_anew(self, delivery: Delivery) -> Outcome:
-        """Have a held result, which cannot be merged into newer state, made again, but not for ever."""
-        reason = f"kind {delivery.kind!r} cannot merge its result into the state as it is now"
-        again = delivery.conflicts < self.tools.policy.max_conflicts
-        return Outcome(move=Move.RERUN if again else Move.FAIL, error=reason)
+        """Have a held result, which cannot be merged into newer state, made again."""
+        return self._rerun(delivery, f"kind {delivery.kind!r} cannot merge its result into the state as it is now")
+
+    def _rerun(self, delivery: Delivery, reason: str) -> Outcome:
+        beyond = delivery.conflicts - self.tools.policy.max_conflicts + 1
+        return Outcome(move=Move.RERUN, error=reason, delay=elbow_room(beyond, self.chance))
 
     def _failure(self, delivery: Delivery, error: BaseException) -> Outcome:
         decision = decide_retry(

@@ -35,7 +35,7 @@ class WorkerPolicy(Noun):
     timeout: timedelta = timedelta(seconds=300)
     """Longest run of a handler that names no timeout of its own."""
     max_conflicts: int = Field(default=10, ge=0)
-    """Runs that may be repeated from fresh state after a version conflict, without costing an attempt."""
+    """Runs that are repeated at once from fresh state after a version conflict; further ones wait a moment first."""
     drain: timedelta = timedelta(seconds=60)
     """How long running tasks may take to end after the first signal."""
     max_output_bytes: int = Field(default=1_048_576, ge=1024)

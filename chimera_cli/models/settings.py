@@ -84,7 +84,7 @@ class WorkerSettings(Group):
     timeout_s: Seconds = 300.0
     """Seconds that a handler without a timeout of its own may run."""
     max_conflicts: Annotated[int, Field(ge=0, le=1000)] = 10
-    """Times a task runs again from fresh state after a version conflict, without costing an attempt."""
+    """Times a task runs again at once after a version conflict; further ones wait a moment first, and none costs an attempt."""
     drain_s: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 60.0
     """Seconds that running tasks may take to end after the first signal."""
     max_output_bytes: Annotated[int, Field(ge=1024)] = 1_048_576

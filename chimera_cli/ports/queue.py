@@ -99,8 +99,9 @@ class TaskQueuePort(Protocol):
         """
         ...
 
-    async def rerun(self, lease: Lease, error: str) -> None:
-        """Have a task make its result again from fresh state after a conflict; counts a conflict, not an attempt.
+    async def rerun(self, lease: Lease, error: str, *, delay: timedelta = timedelta(0)) -> None:
+        """Have a task make its result again from fresh state after a conflict, at once or when the delay has passed; counts a
+        conflict, not an attempt.
 
         Raises:
             StaleLease: The lease no longer holds; nothing changed.

@@ -34,6 +34,8 @@ MENDING = timedelta(seconds=30)
 """How long a lane rests while somebody mends the configuration."""
 OWN_BACKENDS = frozenset({"redis", "postgres", "postgresql"})
 """The swarm's own servers, as BackendUnavailable names them, in lower case."""
+CROWD = RetryPolicy(base=timedelta(seconds=0.5), longest=timedelta(seconds=8))
+"""How far those are taken apart who meet at one state key again and again."""
 LONGEST_REASON = 2000
 """Characters of an error that are kept."""
 
@@ -85,6 +87,11 @@ def backoff(policy: RetryPolicy, attempt: int) -> timedelta:
     state = RetryCallState(Retrying(), fn=None, args=(), kwargs={})
     state.attempt_number = max(attempt, 1)
     return timedelta(seconds=wait(state))
+
+
+def elbow_room(crowded: int, chance: Chance) -> timedelta:
+    """Return how long a run waits that met others for the `crowded`th time too often: anything up to 0.5, 1, 2, 4 or 8 s."""
+    return backoff(CROWD, crowded) * chance() if crowded > 0 else timedelta(0)
 
 
 def jitter(delay: timedelta, policy: RetryPolicy, chance: Chance) -> timedelta:

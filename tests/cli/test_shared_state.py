@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.cli.driver import Line
+from tests.cli.conftest import NewLine
+from tests.cli.driver import KINDS, Line
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +59,17 @@ def test_without_a_merge_the_result_is_made_again_and_card_and_audit_say_so(line
         again,
     )
     assert [action for (action,) in actions] == ["approve", "rerun", "approve"]
+
+
+def test_twelve_workers_at_one_state_key_fail_none_of_their_tasks_however_often_they_meet(new_line: NewLine) -> None:
+    line = new_line(CHIMERA_WORKER__MAX_CONFLICTS="0")
+    payload = {"counter": "crowd", "i": 1, "s": 0.2, "gate": line.gate("crowd")}
+    line.open_gate("crowd")
+    tasks = [{"key": f"t-{n}", "kind": "tally", "payload": payload, "max_retries": 0} for n in range(12)]
+    goal = line.submit("meet at one key", tasks)
+    line.start("worker", "--count", "12", "--handlers", str(KINDS))
+    line.over(goal)
+    assert line.rows("SELECT value, version FROM state WHERE goal_id = %s", goal) == [(12, 12)]
+    assert line.rows("SELECT max(attempts) FROM tasks WHERE goal_id = %s", goal) == [(1,)]
+    [(conflicts,)] = line.rows("SELECT count(*) FROM events WHERE goal_id = %s AND name = 'task.conflicted'", goal)
+    assert conflicts >= 11

@@ -204,6 +204,17 @@ async def test_a_retry_waits_in_redis_until_it_is_due(queue: RedisTaskQueue) -> 
     assert (await queue.counts()).delayed == 1
 
 
+async def test_a_conflicted_task_waits_in_redis_until_its_delay_is_over(
+    queue: RedisTaskQueue, events: RedisEventStream
+) -> None:
+    await queue.push_tasks([a_dispatch()])
+    await queue.rerun((await claim(queue)).lease, "calendar moved on", delay=timedelta(hours=1))
+    counts = await queue.counts()
+    assert (counts.delayed, counts.waiting, await queue.promote()) == (1, 0, 0)
+    [*_, last], _ = await events.read(0)
+    assert (last.name, last.status, last.attempts) == ("task.conflicted", TaskStatus.DELAYED, 1)
+
+
 async def test_a_due_retry_is_the_next_attempt(queue: RedisTaskQueue) -> None:
     await queue.push_tasks([a_dispatch()])
     await queue.retry((await claim(queue)).lease, NOW, "boom")

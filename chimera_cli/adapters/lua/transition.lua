@@ -210,13 +210,17 @@ local function carry_on(task, agent, changes)
   end
 end
 
--- Make the result again from fresh state. Counts a conflict, costs no attempt.
-local function run_again(task, agent, reason)
+-- Make the result again from fresh state, at once or after a delay [ms]. Counts a conflict, costs no attempt.
+local function run_again(task, agent, reason, delay)
   redis.call('HINCRBY', task_key(task.id), 'conflicts', 1)
   redis.call('HDEL', task_key(task.id), 'output', 'changes', 'digest', 'approved', 'policy', 'rubric')
   set(task, 'phase', 'propose')
-  move(task, 'QUEUED', 'task.conflicted', agent, {'error', reason})
-  enter(task, 'work')
+  move(task, delay > 0 and 'DELAYED' or 'QUEUED', 'task.conflicted', agent, {'error', reason})
+  if delay > 0 then
+    redis.call('ZADD', T .. ':work:delay', now_ms() + delay, task.id)
+  else
+    enter(task, 'work')
+  end
 end
 
 -- Let the held result take effect. The approved digest is written here and nowhere else.
@@ -235,6 +239,6 @@ local function approve(task, agent)
     enter(task, 'work')
   else
     move(task, 'APPROVED', 'task.approved', agent, {'error', reason})
-    run_again(task, agent, reason)
+    run_again(task, agent, reason, 0)
   end
 end

@@ -170,8 +170,8 @@ class FakeQueue:
     async def give_back(self, lease: Lease) -> None:
         self._note("give_back", lease)
 
-    async def rerun(self, lease: Lease, error: str) -> None:
-        self._note("rerun", lease, error)
+    async def rerun(self, lease: Lease, error: str, *, delay: timedelta = timedelta(0)) -> None:
+        self._note("rerun", lease, error, delay)
 
     async def approve(self, lease: Lease, judgement: Any) -> None:
         self._note("approve", lease, judgement)

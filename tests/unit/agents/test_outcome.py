@@ -19,7 +19,8 @@ MINUTE = timedelta(minutes=1)
     [
         (Outcome(move=Move.COMPLETE, result=RESULT, digest="d"), [("complete", lease(), RESULT, "d")]),
         (Outcome(move=Move.HAND_OVER, result=RESULT), [("hand_over", lease(), RESULT)]),
-        (Outcome(move=Move.RERUN, error="moved on"), [("rerun", lease(), "moved on")]),
+        (Outcome(move=Move.RERUN, error="moved on"), [("rerun", lease(), "moved on", timedelta(0))]),
+        (Outcome(move=Move.RERUN, error="moved on", delay=MINUTE), [("rerun", lease(), "moved on", MINUTE)]),
         (Outcome(move=Move.FAIL, error="no"), [("fail", lease(), "no")]),
         (Outcome(move=Move.RETRY, error="no", delay=MINUTE), [("retry", lease(), MINUTE, "no", True)]),
         (
