@@ -7,13 +7,11 @@ from functools import cached_property
 
 from pydantic import JsonValue
 
-from chimera_cli.models.audit import AuditEvent
-from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.event import TaskEvent
-from chimera_cli.models.goal import Goal, Ledger
-from chimera_cli.models.result import VersionedValue
+from chimera_cli.models.goal import Goal
 from chimera_cli.models.review import ReviewCard
 from chimera_cli.models.task import Task, TaskStatus
+from chimera_cli.simulation.history.history import History
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,26 +60,16 @@ class Evidence:
     """Its tasks."""
     events: Sequence[TaskEvent]
     """Its events, in order."""
-    ledger: Ledger
-    """Its ledger."""
-    state: Mapping[str, VersionedValue]
-    """Its state."""
     cards: Sequence[ReviewCard]
     """Its review cards, decided or not."""
-    audit: Sequence[AuditEvent]
-    """The whole audit."""
     posts: Sequence[Mapping[str, JsonValue]]
     """The whole outbox."""
-    queues: QueueCounts
-    """What stands in the queues."""
-    undispatched: int = 0
-    """Persisted tasks that never came to the queue."""
+    history: History
+    """What both stores hold, row by row."""
     operator: str
     """Who decided the cards."""
     lease: timedelta
     """How long a claim held."""
-    retry_base: timedelta = timedelta(seconds=2)
-    """Delay after the first failure."""
     stall: timedelta = timedelta()
     """Longest time that the machine let a process wait which had nothing to wait for."""
     journal: ModelJournal = ModelJournal()
@@ -92,10 +80,6 @@ class Evidence:
     """Looks at the outbox while results were held."""
     exits: Mapping[str, int] = field(default_factory=dict)
     """Exit codes of the roles that were asked to end, by name."""
-    leaks: Sequence[str] = ()
-    """Places where a secret was found."""
-    read: int = 0
-    """Places that were searched for secrets."""
 
     @cached_property
     def by_id(self) -> Mapping[str, Task]:
@@ -117,8 +101,3 @@ class Evidence:
     def completed(self, task_id: str) -> bool:
         """Whether a task ended well."""
         return task_id in self.by_id and self.by_id[task_id].status is TaskStatus.COMPLETED
-
-
-def find_leaks(texts: Mapping[str, str], secrets: Sequence[str]) -> list[str]:
-    """Name the texts that hold a secret, without repeating it."""
-    return [name for name, text in texts.items() if any(secret in text for secret in secrets)]

@@ -58,6 +58,10 @@ def conflict_resolved(evidence: Evidence) -> InvariantCheck:
     ]
     if not conflicts:
         problems.append("no conflict happened")
+    tallies = sum(task.kind == "sim.tally" and evidence.completed(task.id) for task in evidence.tasks)
+    tally = next((value.value for value in evidence.history.state if value.key == "tally"), 0)
+    if tally != tallies:
+        problems.append(f"the tally stands at {tally} after {count(tallies, 'tally task')}")
     lost = {event.task_id for event in conflicts}
     return judged(
         "a conflict was resolved", problems, f"{count(len(conflicts), 'conflict')} of {count(len(lost), 'task')}"

@@ -3,7 +3,6 @@
 import asyncio
 import http.client
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,20 +16,15 @@ ANSWER_WITHIN_S = 5.0
 
 
 async def read_stores(swarm: Swarm, goal_id: str) -> dict[str, Any]:
-    """Read what the stores know of a goal, once the last events are recorded; names are those of `Evidence`."""
-    while await swarm.orchestrator.record():
+    """Read what the stores know of a goal, once nothing is left to be kept house of; names are those of `Evidence`."""
+    while await swarm.orchestrator.tick():
         pass
     return {
         "goal": await swarm.record.goal(goal_id),
         "tasks": await swarm.record.tasks(goal_id=goal_id, limit=0),
         "events": await swarm.record.history(goal_id=goal_id),
-        "ledger": await swarm.record.ledger(goal_id),
-        "state": await swarm.record.state(goal_id),
         "cards": await swarm.reviews.cards(status=None, goal_id=goal_id, limit=0),
-        "audit": await swarm.reviews.audit(limit=0),
         "posts": await swarm.outbox.posts(limit=0),
-        "queues": await swarm.queue.counts(),
-        "undispatched": await swarm.record.undispatched(),
     }
 
 
@@ -59,8 +53,3 @@ def read_logs(folder: Path) -> dict[str, str]:
         with suppress(OSError):
             texts[str(file.relative_to(folder))] = file.read_text(errors="replace")
     return texts
-
-
-def records_as_text(stores: Mapping[str, Any]) -> dict[str, str]:
-    """Write audit, events and cards as they are stored, to be searched."""
-    return {name: "\n".join(noun.model_dump_json() for noun in stores[name]) for name in ("audit", "events", "cards")}

@@ -8,9 +8,9 @@ from pydantic import JsonValue
 
 from chimera_cli.models.simulation import InvariantCheck, LifeLine
 from chimera_cli.simulation.check import Check
-from chimera_cli.simulation.delivery_checks import waited_for_takeover
 from chimera_cli.simulation.evidence import Evidence
 from chimera_cli.simulation.features import FEATURES, most_at_once
+from chimera_cli.simulation.history.takeovers import takeover_times
 from chimera_cli.simulation.invariants import INVARIANTS
 from chimera_cli.simulation.options import BEAT_S, LEASE_S
 
@@ -32,8 +32,7 @@ def figures_of(evidence: Evidence, life: Sequence[LifeLine], took: timedelta) ->
         took: Time from the start of the stack to the last evidence.
     """
     names = Counter(event.name for event in evidence.events)
-    waits = [waited_for_takeover(evidence, event) for event in evidence.events if event.name == "task.taken_over"]
-    known = [wait.total_seconds() for wait in waits if wait is not None]
+    waits = takeover_times(evidence.history)
     return {
         "took_s": round(took.total_seconds(), 1),
         "tasks": len(evidence.tasks),
@@ -43,10 +42,10 @@ def figures_of(evidence: Evidence, life: Sequence[LifeLine], took: timedelta) ->
         "conflicts": names["task.conflicted"],
         "retries": names["task.delayed"],
         "takeovers": names["task.taken_over"],
-        "takeover_s": round(max(known), 2) if known else None,
+        "takeover_s": round(max(waits), 2) if waits else None,
         "stall_s": round(evidence.stall.total_seconds(), 2),
         "held": names["task.held"],
-        "approved_by_a_person": len(evidence.audit),
+        "approved_by_a_person": len(evidence.history.audit),
         "posts": len(evidence.posts),
         "model_answers": evidence.journal.served,
         "model_429": evidence.journal.throttled,

@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
@@ -13,12 +14,15 @@ from typing import Any
 
 from chimera_cli.adapters.schema import upgrade
 from chimera_cli.bootstrap import open_swarm
+from chimera_cli.config import Settings
 from chimera_cli.local.stack import LocalStack
 from chimera_cli.models.simulation import SimulationReport
 from chimera_cli.models.telemetry import TelemetryEvent
 from chimera_cli.services.swarm import Swarm
-from chimera_cli.simulation.evidence import Evidence, find_leaks
-from chimera_cli.simulation.gather import read_journal, read_logs, read_stores, records_as_text
+from chimera_cli.simulation.evidence import Evidence
+from chimera_cli.simulation.gather import read_journal, read_logs, read_stores
+from chimera_cli.simulation.history.history import Death, History
+from chimera_cli.simulation.history.reading import read_history
 from chimera_cli.simulation.life import Mark, life_of
 from chimera_cli.simulation.options import LEASE_S, OPERATOR, Onlooker, SimulationOptions
 from chimera_cli.simulation.report import LEASE, STAND_IN, figures_of, run_checks
@@ -97,12 +101,25 @@ async def _with_roles(
             shown = command_lines()
             exits = await roles.end()
             told = await _told(swarm, story, variables["OPENAI_BASE_URL"])
-            texts = {**read_logs(folder), **records_as_text(told), **({"command lines": shown} if shown else {})}
-            evidence = Evidence(**told, exits=exits, leaks=find_leaks(texts, settings.secret_values()), read=len(texts))
+            history = await asyncio.to_thread(_left, folder, settings, shown)
+            deaths = () if story.killed is None else (Death(at=story.killed.at, agents=story.killed.agents),)
+            evidence = Evidence(**told, exits=exits, history=replace(history, deaths=deaths))
             return _report(evidence, story, options, life)
     finally:
         # After an error nobody waits for what is in hand: the whole stack goes.
         await roles.end(AT_ONCE)
+
+
+def _left(folder: Path, settings: Settings, command_lines: str) -> History:
+    """Read what both stores hold, with everything that was written."""
+    return read_history(
+        settings.database_url.get_secret_value(),
+        settings.redis_url.get_secret_value(),
+        namespace=settings.namespace,
+        shards=settings.shards,
+        sinks=[*read_logs(folder).items(), ("command lines", command_lines)],
+        secrets=settings.secret_values(),
+    )
 
 
 async def _told(swarm: Swarm, story: Story, model_url: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def test_a_simulation_shows_everything_and_leaves_nothing_behind(tmp_path: Path)
     assert report["ok"]
     assert report["seed"] == 11
     assert len(report["goal_id"]) == 20
-    assert len(report["invariants"]) == 22
+    assert len(report["invariants"]) == 21
     assert all(check["ok"] and check["name"] and check["detail"] for check in report["invariants"])
     assert report["figures"]["most_at_once"] >= 2
     assert report["figures"]["takeover_s"] <= 4 + report["figures"]["stall_s"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from itertools import pairwise
 
 from chimera_cli.simulation.history.history import ENDS, Death, History
 from chimera_cli.simulation.history.rows import Event
@@ -58,11 +57,6 @@ def _waited(history: History, claim: Event, death: Death) -> timedelta | None:
 
 
 def takeover_times(history: History) -> list[float]:
-    """Measure, in s, how long each abandoned claim waited: from its holder's death where that is known, else from the claim."""
-    found = []
-    for events in history.lives.values():
-        for claim, after in pairwise(events):
-            if claim.name == "task.started" and after.name == "task.taken_over":
-                deaths = [death.at for death in history.deaths if claim.agent in death.agents and death.at <= after.at]
-                found.append((after.at - max([claim.at, *deaths])).total_seconds())
-    return found
+    """Measure, in s, how long each claim that a dead process held waited for what followed."""
+    waits = [_waited(history, claim, death) for claim, death in _abandoned(history)]
+    return [waited.total_seconds() for waited in waits if waited is not None]

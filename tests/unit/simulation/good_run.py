@@ -1,4 +1,4 @@
-"""Evidence of a small run in which everything went well, and ways to spoil it."""
+"""Evidence of a small run in which everything went well, and ways to spoil it. Its history is told apart, in good_history."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,18 +6,17 @@ from datetime import timedelta
 
 from pydantic import JsonValue
 
-from chimera_cli.models.audit import GENESIS, AuditEntry, AuditEvent, chain
-from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.gate import Finding, GateDecision, Judgement, Route
-from chimera_cli.models.goal import GoalStatus, Ledger
+from chimera_cli.models.goal import GoalStatus
 from chimera_cli.models.identity import content_digest, task_id
-from chimera_cli.models.result import StateChange, VersionedValue
+from chimera_cli.models.result import StateChange
 from chimera_cli.models.review import CardStatus, ReviewCard
 from chimera_cli.models.task import Phase, Task, TaskStatus
 from chimera_cli.models.verdict import Verdict
 from chimera_cli.simulation.evidence import Evidence, HeldLook, Killed, ModelJournal
 from tests.builders import GOAL, NOON, a_goal, a_task
+from tests.unit.simulation.history.good_history import good_history
 
 OPERATOR = "scripted operator"
 S = TaskStatus
@@ -130,21 +129,6 @@ def a_card(task: Task, output: JsonValue, judgement: Judgement) -> ReviewCard:
     )
 
 
-def audited(cards: Sequence[ReviewCard]) -> list[AuditEvent]:
-    rows: list[AuditEvent] = []
-    for seq, card in enumerate(cards, 1):
-        entry = AuditEntry(
-            at=NOON,
-            operator=OPERATOR,
-            action="approve",
-            card_id=card.id,
-            task_id=card.task_id,
-            digest=card.judgement.digest,
-        )
-        rows.append(chain(entry, seq, rows[-1].hash if rows else GENESIS))
-    return rows
-
-
 def done(key: str, kind: str, attempts: int = 1) -> Task:
     return a_task(key, kind, status=S.COMPLETED, attempts=attempts)
 
@@ -163,19 +147,15 @@ def good_run() -> Evidence:
         goal=a_goal(status=GoalStatus.COMPLETED, finished_at=moment(7)),
         tasks=tasks,
         events=numbered(events),
-        ledger=Ledger(submitted=6, finished=6),
-        state={"tally": VersionedValue(value=2, version=2)},
         cards=cards,
-        audit=audited(cards),
         posts=[{"idempotency_key": key, "platform": "twitter", "post": POST}],
-        queues=QueueCounts(),
+        history=good_history(),
         operator=OPERATOR,
         lease=timedelta(seconds=3),
         journal=ModelJournal(served=5, throttled=1, malformed=1),
         killed=Killed(role="worker-1", at=moment(2.0), agents=frozenset({"a1"}), task_id=tid("hostage")),
         looks=[HeldLook(held=(tid("draft"),), posted=()), HeldLook(held=(tid("publish"),), posted=("x:execute",))],
         exits={"worker-2": 0, "judge": 0},
-        read=9,
     )
 
 
@@ -194,12 +174,6 @@ def without(key: str, *names: str) -> Evidence:
     good = good_run()
     gone = {f"task.{name}" for name in names}
     return replace(good, events=numbered([e for e in good.events if e.task_id != tid(key) or e.name not in gone]))
-
-
-def with_event(event: TaskEvent) -> Evidence:
-    """The good run with one event more, at its place in time."""
-    good = good_run()
-    return replace(good, events=numbered([*good.events, event]))
 
 
 def with_task(key: str, **fields: object) -> Evidence:

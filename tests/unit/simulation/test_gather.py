@@ -1,10 +1,9 @@
 from pathlib import Path
 
-from chimera_cli.simulation.gather import read_journal, read_logs, records_as_text
+from chimera_cli.simulation.gather import read_journal, read_logs
 from chimera_cli.simulation.stand_in_faults import Fault
 from chimera_cli.simulation.stand_in_model import StandInPlan
 from tests.stand_in import serving
-from tests.unit.simulation.good_run import good_run
 
 
 def test_logs_of_all_folders_are_read_and_nothing_else(tmp_path: Path) -> None:
@@ -13,13 +12,6 @@ def test_logs_of_all_folders_are_read_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text("a password")
     assert list(read_logs(tmp_path)) == ["roles/judge.err.log"]
     assert read_logs(tmp_path)["roles/judge.err.log"].startswith("fine")
-
-
-def test_records_are_searched_as_they_are_stored() -> None:
-    good = good_run()
-    texts = records_as_text({"audit": good.audit, "events": good.events, "cards": good.cards})
-    assert "card-draft" in texts["audit"]
-    assert "the output holds" in texts["cards"].lower()
 
 
 async def test_the_journal_tells_what_went_wrong_on_the_wire() -> None:
