@@ -11,10 +11,12 @@ from chimera_cli.adapters.logging import open_log
 from chimera_cli.adapters.postgres_engine import check_schema, open_engine
 from chimera_cli.adapters.postgres_outbox import PostgresOutbox
 from chimera_cli.adapters.postgres_record import PostgresRecord
+from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.adapters.postgres_review import PostgresReview
 from chimera_cli.adapters.redis_client import RedisClient, check_shards, open_redis
 from chimera_cli.adapters.redis_events import RedisEventStream
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
+from chimera_cli.adapters.redis_recovery import RedisRecovery
 from chimera_cli.adapters.redis_registry import RedisAgentRegistry
 from chimera_cli.adapters.redis_state import RedisGlobalState
 from chimera_cli.adapters.system_clock import SystemClock
@@ -22,6 +24,7 @@ from chimera_cli.config import Settings, load_settings
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.orchestrator import Orchestrator
+from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
 from chimera_cli.services.swarm import Swarm
 
@@ -76,7 +79,14 @@ def _swarm(settings: Settings, telemetry: TelemetryPort, client: RedisClient, en
         reviews=reviews,
         outbox=PostgresOutbox(engine),
         orchestrator=Orchestrator(
-            queue, events, record, registry=registry, reviews=review_service, telemetry=telemetry, policy=policy
+            queue,
+            events,
+            record,
+            reconciler=Reconciler(RedisRecovery(client, keys), PostgresRecovery(engine), events, grace=policy.lease),
+            registry=registry,
+            reviews=review_service,
+            telemetry=telemetry,
+            policy=policy,
         ),
         review_service=review_service,
         telemetry=telemetry,

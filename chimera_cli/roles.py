@@ -183,6 +183,8 @@ async def _opened(settings: Settings, telemetry: TelemetryPort) -> AsyncIterator
         open_swarm(settings, telemetry=telemetry, need_redis=True) as swarm,
         open_model(settings, telemetry) as llm,
     ):
+        # Before the first claim, which a Redis that nobody vouches for would refuse.
+        await swarm.orchestrator.reconcile()
         yield swarm, llm
 
 

@@ -7,6 +7,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chimera_cli.adapters import postgres_sql as sql
+from chimera_cli.adapters import postgres_turns as turns
 from chimera_cli.adapters.row import LIVE
 from chimera_cli.adapters.rows import GoalRow, TaskRow, persona_of
 from chimera_cli.models.delivery import Dependency, Dispatch
@@ -15,14 +16,15 @@ from chimera_cli.models.task import TaskStatus
 
 
 async def undispatched(session: AsyncSession, limit: int) -> list[Dispatch]:
-    """Return the first tasks, in the order of submission, that are not in the queue yet."""
+    """Return the first tasks, in the order of submission, that are not in the queue yet; the caller holds the lock."""
     waiting = select(TaskRow).where(col(TaskRow.dispatched_at).is_(None), text(LIVE)).order_by(col(TaskRow.position))
     tasks = (await session.exec(waiting.limit(limit))).all()
     if not tasks:
         return []
     goals = await _goals(session, {task.goal_id for task in tasks})
     dependencies = await _dependencies(session, tasks)
-    return [_dispatch(task, goals[task.goal_id], dependencies) for task in tasks]
+    turn = await turns.number(await session.connection())
+    return [_dispatch(task, goals[task.goal_id], dependencies, turn) for task in tasks]
 
 
 async def mark(session: AsyncSession, dispatches: Sequence[Dispatch]) -> None:
@@ -31,7 +33,7 @@ async def mark(session: AsyncSession, dispatches: Sequence[Dispatch]) -> None:
     await connection.execute(sql.MARK_DISPATCHED, {"ids": [dispatch.task.id for dispatch in dispatches]})
 
 
-def _dispatch(task: TaskRow, goal: GoalRow, known: Mapping[str, Dependency]) -> Dispatch:
+def _dispatch(task: TaskRow, goal: GoalRow, known: Mapping[str, Dependency], turn: int) -> Dispatch:
     return Dispatch(
         task=task.noun(),
         goal=goal.text,
@@ -39,6 +41,7 @@ def _dispatch(task: TaskRow, goal: GoalRow, known: Mapping[str, Dependency]) -> 
         dependencies=tuple(
             known.get(id) or _missing(id, key) for key in task.depends_on for id in [task_id(task.goal_id, key)]
         ),
+        turn=turn,
     )
 
 

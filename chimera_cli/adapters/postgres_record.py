@@ -10,6 +10,7 @@ from chimera_cli.adapters import postgres_dispatching as dispatching
 from chimera_cli.adapters import postgres_recording as recording
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters import postgres_submitting as submitting
+from chimera_cli.adapters import postgres_turns as turns
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_reads import PostgresReads, with_counts
 from chimera_cli.adapters.rows import GoalRow
@@ -57,11 +58,18 @@ class PostgresRecord(PostgresReads):
         """
         with postgres_errors():
             async with AsyncSession(self._engine) as session, session.begin():
-                await (await session.connection()).execute(sql.LOCK, {"lock": sql.RECORD_LOCK})
+                await turns.hold(await session.connection())
                 dispatches = await dispatching.undispatched(session, limit)
                 yield dispatches
                 if dispatches:
                     await dispatching.mark(session, dispatches)
+
+    async def turn(self) -> int:
+        """Take a turn without reading or writing anything."""
+        with postgres_errors():
+            async with self._engine.begin() as connection:
+                await turns.hold(connection)
+                return await turns.number(connection)
 
     async def record(self, events: Sequence[TaskEvent]) -> Recorded:
         """Store events of one shard exactly once, in order, and bring goals, tasks, state and review cards up to them."""
@@ -71,10 +79,11 @@ class PostgresRecord(PostgresReads):
         with postgres_errors():
             async with AsyncSession(self._engine) as session, session.begin():
                 connection = await session.connection()
-                await connection.execute(sql.LOCK, {"lock": sql.RECORD_LOCK})
+                await turns.hold(connection)
                 new = await recording.record(connection, events)
+                turn = await turns.number(connection)
                 goals = await _terminal(session, {goal_id for goal_id, _ in ended})
-        return Recorded(new=new, ended_tasks=tuple(ended), ended_goals=tuple(goals))
+        return Recorded(new=new, turn=turn, ended_tasks=tuple(ended), ended_goals=tuple(goals))
 
 
 async def _terminal(session: AsyncSession, goal_ids: set[str]) -> list[Goal]:

@@ -20,6 +20,7 @@ async def record(connection: AsyncConnection, events: Sequence[TaskEvent]) -> in
     """Record events of one shard, and return how many were new. The connection's transaction holds the record's lock."""
     new = await _store(connection, events)
     if new:
+        await connection.execute(sql.REACH, {"shard": new[-1].shard, "entry_id": new[-1].entry_id})
         await _write(connection, project(await _marks(connection, new), new))
     return len(new)
 

@@ -19,6 +19,14 @@ def _statement(sql: str) -> TextClause:
 LOCK = _statement("SELECT pg_advisory_xact_lock(:lock)")
 """Wait for a turn; it ends with the transaction."""
 
+TRY_LOCK = _statement("SELECT pg_try_advisory_xact_lock(:lock)")
+"""Take a turn if nobody has it."""
+
+TAKE_TURN = _statement("""
+    SELECT setval('turns', greatest(nextval('turns'), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint))
+""")
+"""Number a turn, higher than all before it: also when the clock was set back, or the database was restored from an old copy."""
+
 NOW = _statement("SELECT clock_timestamp()")
 """The clock of the database, in the middle of a transaction too."""
 
@@ -88,6 +96,12 @@ INSERT_EVENTS = _statement("""
     RETURNING shard, entry_id
 """)
 """Store events in the given order, and tell which were new."""
+
+REACH = _statement("""
+    INSERT INTO shards (shard, last_entry) VALUES (:shard, :entry_id)
+    ON CONFLICT (shard) DO UPDATE SET last_entry = excluded.last_entry
+""")
+"""Remember up to where a shard is recorded. The lock keeps this in order."""
 
 UPDATE_TASKS = _statement("""
     UPDATE tasks SET status = new.status, phase = new.phase, version = new.version, generation = new.generation,

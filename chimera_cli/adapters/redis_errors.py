@@ -11,6 +11,7 @@ from chimera_cli.services.plain_text import first_line
 
 _ILLEGAL = re.compile(r"ILLEGAL (\S+) (\S+) ([A-Z_]+)")
 _FORBIDDEN = re.compile(r"NOPERM|no permissions|can't run this command|can't access|access a key that")
+_UNVOUCHED = "it restarted or lost data and is being compared with the record"
 _REFUSED = ("WRONGPASS", "NOAUTH", "invalid username-password", "invalid password", "without any password")
 _PASSING = (
     "LOADING",
@@ -30,7 +31,7 @@ def redis_errors() -> Iterator[None]:
     """Map whatever redis-py raises inside to a SwarmError.
 
     Raises:
-        BackendUnavailable: The server is away, too slow, starting, full or failing over.
+        BackendUnavailable: The server is away, too slow, starting, full or failing over, or nobody vouches for it yet.
         ConfigError: The server refuses the password or the user, or forbids him a command.
         IllegalTransition: A script refused a status change; only a bug leads there.
     """
@@ -46,6 +47,8 @@ def translate(exc: Exception) -> SwarmError:
     illegal = _ILLEGAL.search(text)
     if illegal:
         return IllegalTransition(illegal[1], illegal[2], illegal[3])
+    if "UNVOUCHED" in text:
+        return BackendUnavailable("Redis", _UNVOUCHED)
     if isinstance(exc, redis_exceptions.NoPermissionError) or _FORBIDDEN.search(text):
         return ConfigError(
             f"Redis forbids its user what chimera needs: {first_line(text)}",

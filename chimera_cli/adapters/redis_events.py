@@ -22,10 +22,11 @@ class RedisEventStream:
         """Number of streams."""
         return self._keys.shards
 
-    async def read(self, shard: int, limit: int = 1000) -> tuple[list[TaskEvent], str]:
+    async def read(self, shard: int, limit: int = 1000, *, after: str = "") -> tuple[list[TaskEvent], str]:
         """Return the oldest events and the id of the last entry read; entries that make no sense are left out."""
+        start = f"({after}" if after else "-"
         with redis_errors():
-            entries: Entries = await self._client.xrange(self._name(shard), count=limit)  # type: ignore[assignment]
+            entries: Entries = await self._client.xrange(self._name(shard), min=start, count=limit)  # type: ignore[assignment]
         events = [event for entry_id, fields in entries if (event := _event(shard, entry_id, fields))]
         return events, entries[-1][0] if entries else ""
 

@@ -12,7 +12,7 @@ from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_errors import redis_errors
 from chimera_cli.adapters.scripts import Scripts
-from chimera_cli.exceptions import OCCConflict, StaleLease
+from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease
 from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Stage
 from chimera_cli.models.gate import Judgement, Route
 from chimera_cli.models.identity import canonical_json, shard_of
@@ -34,12 +34,16 @@ class RedisTaskQueue:
         self._lease_ms = _ms(lease.lease)
 
     async def push_tasks(self, dispatches: Sequence[Dispatch]) -> int:
-        """Put persisted tasks into the queue, in chunks; a known task is left as it is."""
+        """Put persisted tasks into the queue, in chunks; a known live task is left as it is."""
         new = 0
         by_shard = sorted(dispatches, key=lambda dispatch: self._shard(dispatch.task.goal_id))
         for shard, group in groupby(by_shard, key=lambda dispatch: self._shard(dispatch.task.goal_id)):
             for chunk in wire.chunks(list(group), PUSH_CHUNK):
-                new += int(await self._on_shard("push", shard, *wire.encode_push(chunk)))
+                pushed = int(await self._on_shard("push", shard, *wire.encode_push(chunk)))
+                if pushed < 0:
+                    # The record's lock ends with its connection only, and somebody has held it since.
+                    raise BackendUnavailable("Postgres", "the connection was lost while tasks were being dispatched")
+                new += pushed
         return new
 
     async def pop_tasks(
@@ -83,7 +87,7 @@ class RedisTaskQueue:
         place = lambda lease: (lease.stage, self._shard(lease.goal_id))  # noqa: E731
         for (stage, shard), group in groupby(sorted(leases, key=place), key=place):
             held = list(group)
-            pairs = canonical_json([[lease.task_id, lease.generation] for lease in held])
+            pairs = canonical_json([[lease.task_id, lease.generation, lease.agent] for lease in held])
             positions = await self._on_shard("extend", shard, stage, self._lease_ms, pairs)
             lost += [held[position - 1] for position in positions]
         return lost
@@ -168,13 +172,16 @@ class RedisTaskQueue:
         reply = await self._on_shard("cancel", self._shard(goal_id), task_id, reason)
         return bool(reply[0] == "ok")
 
-    async def forget(self, tasks: Sequence[tuple[str, str]], goals: Sequence[str]) -> None:
-        """Drop what is still held of ended tasks and goals."""
+    async def forget(self, tasks: Sequence[tuple[str, str]], goals: Sequence[str], *, turn: int = 0) -> bool:
+        """Drop what is still held of ended tasks and goals; False when the turn is over."""
         for shard in range(self._keys.shards):
             task_ids = [task for goal, task in tasks if self._shard(goal) == shard]
             goal_ids = [goal for goal in goals if self._shard(goal) == shard]
             if task_ids or goal_ids:
-                await self._on_shard("forget", shard, canonical_json(task_ids), canonical_json(goal_ids))
+                ended = canonical_json(task_ids), canonical_json(goal_ids)
+                if int(await self._on_shard("forget", shard, *ended, turn)) < 0:
+                    return False
+        return True
 
     async def counts(self) -> QueueCounts:
         """Count what stands in the queues, over all shards."""

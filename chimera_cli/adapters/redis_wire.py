@@ -33,8 +33,8 @@ EVENT_FIELDS = {
 """Fields of an event entry that have a place of their own in TaskEvent; the others go to its `data`."""
 
 
-def encode_push(dispatches: Sequence[Dispatch]) -> tuple[str, str]:
-    """Write tasks and their goals as the two arguments of push.lua."""
+def encode_push(dispatches: Sequence[Dispatch]) -> tuple[str, str, int]:
+    """Write tasks, their goals and the turn as the arguments of push.lua."""
     tasks = [_push_fields(dispatch) for dispatch in dispatches]
     goals = {
         dispatch.task.goal_id: {
@@ -43,7 +43,7 @@ def encode_push(dispatches: Sequence[Dispatch]) -> tuple[str, str]:
         }
         for dispatch in dispatches
     }
-    return canonical_json(tasks), canonical_json(goals)
+    return canonical_json(tasks), canonical_json(goals), min(dispatch.turn for dispatch in dispatches)
 
 
 def _push_fields(dispatch: Dispatch) -> dict[str, Any]:
@@ -57,6 +57,8 @@ def _push_fields(dispatch: Dispatch) -> dict[str, Any]:
         "prio": task.priority,
         "payload": canonical_json(task.payload),
         "max_retries": task.max_retries,
+        "version": task.version,
+        "gen": task.generation,
         "deadline": to_ms(task.deadline),
         "deps": [
             {"id": dep.id, "key": dep.key, "status": dep.status, "output": canonical_json(dep.output)}

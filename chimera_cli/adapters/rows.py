@@ -143,6 +143,7 @@ class TaskRow(Row, table=True):
             status=TaskStatus(self.status),
             phase=Phase(self.phase),
             version=self.version,
+            generation=self.generation,
             attempts=self.attempts,
             error=self.error,
             output=self.output,

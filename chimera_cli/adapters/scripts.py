@@ -17,6 +17,8 @@ from chimera_cli.models.task import TRANSITIONS
 #: Calls in one round trip: what the agents of a process want at the same moment. Bounds what a reply may weigh.
 MOST_AT_ONCE = 128
 _LEGAL_MARK = "--@LEGAL@"
+#: Scripts that work while nobody vouches for a shard: those that only read, the fleet's, and the reconciler's own.
+UNGATED = frozenset({"counts", "fleet", "beat", "sweep", "survey", "vouch"})
 
 
 def _legal_table() -> str:
@@ -30,7 +32,7 @@ def load_scripts() -> Mapping[str, str]:
     folder = files("chimera_cli.adapters") / "lua"
     texts = {item.name.removesuffix(".lua"): item.read_text("utf-8") for item in folder.iterdir()}
     prelude = texts.pop("transition").replace(_LEGAL_MARK, _legal_table())
-    return {name: f"{prelude}\n{text}" for name, text in texts.items()}
+    return {name: f"{prelude}{'' if name in UNGATED else 'gate()'}\n{text}" for name, text in texts.items()}
 
 
 @cache

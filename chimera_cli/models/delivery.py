@@ -127,6 +127,8 @@ class Dispatch(Noun):
     """Whose voice to use."""
     dependencies: tuple[Dependency, ...] = ()
     """What it waits for."""
+    turn: int = 0
+    """Turn of whoever read it from the record; the queue takes nothing under an older turn than it has seen."""
 
 
 class QueueCounts(Noun):

@@ -112,6 +112,8 @@ class Task(TaskSpec):
     """What its next or last run does."""
     version: int = 0
     """Number of status changes so far."""
+    generation: int = 0
+    """Number of claims so far."""
     attempts: int = 0
     """Attempts begun, counted from 1; a hand-back, a takeover or a conflict begins none."""
     error: str = ""

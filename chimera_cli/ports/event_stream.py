@@ -13,8 +13,9 @@ class EventStreamPort(Protocol):
         """Number of streams, counted from 0."""
         ...
 
-    async def read(self, shard: int, limit: int = 1000) -> tuple[list[TaskEvent], str]:
-        """Return the oldest events of a shard in order, and the place up to which was read ("" when there was nothing).
+    async def read(self, shard: int, limit: int = 1000, *, after: str = "") -> tuple[list[TaskEvent], str]:
+        """Return the oldest events of a shard in order, those behind the place `after` if one is given, and the place up to
+        which was read ("" when there was nothing).
 
         Entries that somebody wrote by hand and that make no sense are left out, and trimmed with the rest.
         """

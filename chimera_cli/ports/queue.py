@@ -17,7 +17,12 @@ class TaskQueuePort(Protocol):
     """
 
     async def push_tasks(self, dispatches: Sequence[Dispatch]) -> int:
-        """Put persisted tasks into the queue and return how many were new; a known task is left as it is."""
+        """Put persisted tasks into the queue and return how many were new.
+
+        A known task is left as it is, unless it has ended and is persisted as live again. Nothing is taken, and
+        BackendUnavailable raised, when others have read the record under a later turn: whoever sleeps with its tasks in hand
+        loses the record's lock, and they may be done by now.
+        """
         ...
 
     async def pop_tasks(
@@ -164,8 +169,11 @@ class TaskQueuePort(Protocol):
         """End a live task as CANCELLED wherever it stands; False when it had already ended or is unknown."""
         ...
 
-    async def forget(self, tasks: Sequence[tuple[str, str]], goals: Sequence[str]) -> None:
-        """Drop what Redis still holds of ended tasks, given as (goal id, task id), and of ended goals, once recorded."""
+    async def forget(self, tasks: Sequence[tuple[str, str]], goals: Sequence[str], *, turn: int = 0) -> bool:
+        """Drop what Redis still holds of ended tasks, given as (goal id, task id), and of ended goals, once recorded.
+
+        False, and not all dropped, when others have read the record under a later turn. A live task is never dropped.
+        """
         ...
 
     async def counts(self) -> QueueCounts:

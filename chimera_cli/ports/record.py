@@ -18,6 +18,8 @@ class Recorded(Noun):
 
     new: int
     """Events that were not recorded before."""
+    turn: int = 0
+    """Turn of whoever recorded them; the queue forgets nothing under an older turn than it has seen."""
     ended_tasks: tuple[tuple[str, str], ...] = ()
     """(goal id, task id) of tasks that the batch shows as ended, known before or not, so that forgetting is repeated after
     a crash."""
@@ -53,6 +55,10 @@ class RecordPort(Protocol):
     async def record(self, events: Sequence[TaskEvent]) -> Recorded:
         """Store events of one shard exactly once, in order, and bring goals, tasks, state and review cards up to them, in one
         transaction."""
+        ...
+
+    async def turn(self) -> int:
+        """Take a turn, for an order to the queue that follows from what was just written."""
         ...
 
     async def replan(self, goal_id: str, replans: int, tasks: Sequence[TaskSpec]) -> bool:

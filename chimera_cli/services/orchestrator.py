@@ -14,6 +14,7 @@ from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.record import RecordPort
 from chimera_cli.ports.registry import AgentRegistryPort
 from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
 
 ROUNDS = 50
@@ -35,6 +36,7 @@ class Orchestrator:
         events: EventStreamPort,
         record: RecordPort,
         *,
+        reconciler: Reconciler,
         registry: AgentRegistryPort,
         reviews: ReviewService,
         telemetry: TelemetryPort,
@@ -43,6 +45,7 @@ class Orchestrator:
         self._queue = queue
         self._events = events
         self._record = record
+        self._reconciler = reconciler
         self._registry = registry
         self._reviews = reviews
         self._telemetry = telemetry
@@ -58,6 +61,7 @@ class Orchestrator:
             SwarmError: A step failed, mostly because a server was away; every step was tried all the same.
         """
         steps: dict[str, Step] = {
+            "reconcile": self._reconciler.reconcile,
             "promote": self._queue.promote,
             "reap": lambda: self._queue.reap(self._policy.abandon_cap),
             "expire": self._queue.expire,
@@ -80,6 +84,10 @@ class Orchestrator:
             raise failed
         return done
 
+    async def reconcile(self) -> int:
+        """Make sure that the queue moves, waiting for others who compare it with the record; returns how many shards stood."""
+        return await self._reconciler.reconcile(wait=True)
+
     async def dispatch(self) -> int:
         """Put what is persisted but not queued into the queue; returns how many tasks were new there."""
         new = 0
@@ -101,7 +109,9 @@ class Orchestrator:
             if not last:
                 break
             recorded = await self._record.record(events)
-            await self._queue.forget(recorded.ended_tasks, [goal.id for goal in recorded.ended_goals])
+            ended_goals = [goal.id for goal in recorded.ended_goals]
+            if not await self._queue.forget(recorded.ended_tasks, ended_goals, turn=recorded.turn):
+                break  # Others recorded meanwhile; the events stay until the next round.
             await self._events.trim(shard, last)
             for goal in recorded.ended_goals:
                 self._say("goal.finished", goal=goal.id, status=goal.status)

@@ -181,6 +181,7 @@ class Swarm:
 
     async def _dispatch(self) -> None:
         try:
+            await self.orchestrator.reconcile()
             while await self.orchestrator.dispatch():
                 pass
         except BackendUnavailable as exc:

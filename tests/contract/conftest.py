@@ -15,6 +15,7 @@ from chimera_cli.adapters.redis_state import RedisGlobalState
 from chimera_cli.models.policy import LeasePolicy
 from tests.acl import limited_url
 from tests.servers import Servers
+from tests.vouching import vouch
 
 MakeQueue = Callable[..., RedisTaskQueue]
 
@@ -54,8 +55,9 @@ def keys() -> Keys:
 
 
 @pytest.fixture
-def make_queue(user: RedisClient, keys: Keys) -> MakeQueue:
-    """Make a queue whose leases hold for the given seconds; 0 makes every claim an abandoned one at once."""
+async def make_queue(user: RedisClient, keys: Keys) -> MakeQueue:
+    """Make a queue that somebody vouches for. Its leases hold for the given seconds; 0 makes every claim an abandoned one."""
+    await vouch(user, keys)
     return lambda lease_s=60: RedisTaskQueue(user, keys, LeasePolicy(lease=timedelta(seconds=lease_s)))
 
 

@@ -20,6 +20,7 @@ from chimera_cli.models.review import CardStatus
 from chimera_cli.models.task import Phase, Priority, TaskStatus
 from tests.builders import GOAL, a_card, a_dispatch, a_judgement, a_result, a_task
 from tests.contract.conftest import MakeQueue
+from tests.vouching import vouch
 
 NOW = timedelta(0)
 
@@ -494,7 +495,9 @@ async def test_a_bell_rings_for_new_work(queue: RedisTaskQueue) -> None:
 
 
 async def test_the_bell_of_every_shard_wakes_a_process(client: RedisClient, keys: Keys) -> None:
-    queue = RedisTaskQueue(client, Keys(keys.namespace, 3), LeasePolicy())
+    keys = Keys(keys.namespace, 3)
+    await vouch(client, keys)
+    queue = RedisTaskQueue(client, keys, LeasePolicy())
     goals = {shard_of(goal, 3): goal for goal in (letter * 20 for letter in "abcdefgh")}
     await queue.push_tasks([a_dispatch(goal=goals[2])])
     # A cluster's process hears the first shard only, and looks after the others when its wait is over.
@@ -509,7 +512,7 @@ async def test_nothing_is_left_when_work_has_ended(queue: RedisTaskQueue, client
         await queue.complete((await claim(queue)).lease, a_result(calendar=(version, "x")))
     await queue.forget([(GOAL, a_task(key).id) for key in ("one", "two")], [GOAL])
     left = {key async for key in client.scan_iter(match=f"{keys.shard(0)}:*")}
-    assert {key.rsplit("}", 1)[1] for key in left} <= {":out", ":work:bell"}
+    assert {key.rsplit("}", 1)[1] for key in left} <= {":out", ":work:bell", ":run", ":turn"}
 
 
 async def test_forgetting_spares_live_tasks(queue: RedisTaskQueue) -> None:

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import NullPool, create_engine
 
-from chimera_cli.adapters import event_rows, review_rows, rows, schema
+from chimera_cli.adapters import event_rows, recovery_rows, review_rows, rows, schema
 from chimera_cli.adapters.postgres_engine import check_schema, driver_url, open_engine
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_outbox import PostgresOutbox
@@ -26,7 +26,8 @@ from tests.contract.postgres_life import a_goal, specs
 from tests.servers import Servers
 
 pytestmark = pytest.mark.integration
-ROWS = (rows.GoalRow, rows.TaskRow, event_rows.EventRow, event_rows.StateRow, *vars(review_rows).values())
+MODULES = (rows, event_rows, recovery_rows, review_rows)
+ROWS = [item for module in MODULES for item in vars(module).values()]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@
   Returns  {'ok'}, {'stale'} or {'conflict', key, expected, actual}. ]]
 
 local id, generation, agent, output, changes, digest, usage = unpack(ARGV)
-local task = held(id, generation, 'work')
+local task = held(id, generation, agent, 'work')
 if not task then return {'stale'} end
 if task.phase ~= 'propose' and task.approved ~= task.digest then return {'stale'} end
 if task.phase == 'execute' and digest ~= task.approved then return {'stale'} end

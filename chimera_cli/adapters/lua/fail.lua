@@ -7,7 +7,7 @@
   Returns  {'ok'} or {'stale'}. ]]
 
 local id, generation, agent, stage, reason = unpack(ARGV)
-local task = held(id, generation, stage)
+local task = held(id, generation, agent, stage)
 if not task then return {'stale'} end
 end_task(task, 'FAILED', 'task.failed', agent, {'error', reason})
 settle(SETTLE_AT_ONCE)

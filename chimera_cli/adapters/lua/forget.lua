@@ -1,8 +1,10 @@
---[[ Drop what is still held of ended tasks and goals, once their ends are recorded.
+--[[ Drop what is still held of ended tasks and goals, once their ends are recorded; a task that lives again stays.
   ARGV[1]  JSON list of task ids
   ARGV[2]  JSON list of goal ids
-  Returns  how many tasks were dropped. A task whose children are not all told yet is dropped by settle. ]]
+  ARGV[3]  turn
+  Returns  how many tasks were dropped, or -1 when somebody has come with a later turn, and nothing was done. A task whose children are not all told yet is dropped by settle. ]]
 
+if not take_turn(ARGV[3]) then return -1 end
 local dropped = 0
 for _, id in ipairs(cjson.decode(ARGV[1])) do
   local task = load(id)

@@ -6,7 +6,7 @@
   Returns  {'ok'} or {'stale'}. ]]
 
 local id, generation, agent, stage = unpack(ARGV)
-local task = held(id, generation, stage)
+local task = held(id, generation, agent, stage)
 if not task then return {'stale'} end
 leave(task)
 if stage == 'work' then move(task, waiting_status(task), 'task.given_back', agent) end

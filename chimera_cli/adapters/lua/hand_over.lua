@@ -11,7 +11,7 @@
   Returns  {'ok'} or {'stale'}. ]]
 
 local id, generation, agent, output, changes, usage, executes, mergeable, always = unpack(ARGV)
-local task = held(id, generation, 'work')
+local task = held(id, generation, agent, 'work')
 if not task or task.phase ~= 'propose' then return {'stale'} end
 leave(task)
 set(task, 'output', output, 'changes', changes, 'usage', usage, 'executes', executes, 'mergeable', mergeable,

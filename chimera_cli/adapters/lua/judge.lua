@@ -11,7 +11,7 @@
   Returns  {'ok'} or {'stale'}. ]]
 
 local id, generation, agent, route, judgement, digest, policy, rubric, reasons = unpack(ARGV)
-local task = held(id, generation, 'judge')
+local task = held(id, generation, agent, 'judge')
 if not task then return {'stale'} end
 leave(task)
 set(task, 'judgement', judgement, 'digest', digest, 'policy', policy, 'rubric', rubric)

@@ -1,8 +1,9 @@
---[[ Put persisted tasks into the queue; a known task is left as it is.
+--[[ Put persisted tasks into the queue; a known task is left as it is, unless it has ended and was put back since.
   ARGV[1]  JSON list of tasks: {id, goal, key, kind, title, prio, payload (JSON text), max_retries, deadline [ms, 0 = none],
-           deps: [{id, key, status, output (JSON text)}]}
+           version, gen, deps: [{id, key, status, output (JSON text)}]}
   ARGV[2]  JSON object: goal id -> {text, persona (JSON text)}
-  Returns  how many tasks were new.
+  ARGV[3]  turn
+  Returns  how many tasks were new; -1 when somebody has come with a later turn, and nothing was done.
   Fields of T:t:<id> beside the ones above: status, phase, gen (claims so far), version (status changes so far), attempts (begun),
   begin (1: the next claim begins an attempt), fail:<stage> (failures in this phase), lost:<stage> (leases expired),
   alone:<stage> (1: claimed alone from here), conflicts,
@@ -40,7 +41,7 @@ end
 local function push(spec)
   local task = {id = spec.id}
   set(task, 'status', 'PENDING', 'phase', 'propose', 'goal', spec.goal, 'key', spec.key, 'kind', spec.kind,
-    'prio', spec.prio, 'gen', 0, 'version', 0, 'attempts', 0, 'begin', 1, 'title', spec.title, 'payload', spec.payload,
+    'prio', spec.prio, 'gen', spec.gen, 'version', spec.version, 'attempts', 0, 'begin', 1, 'title', spec.title, 'payload', spec.payload,
     'max_retries', spec.max_retries, 'deadline', spec.deadline, 'entry', '')
   if spec.deadline > 0 then redis.call('ZADD', T .. ':deadline', spec.deadline, spec.id) end
   local left, doom = link(task, spec.deps)
@@ -52,12 +53,22 @@ local function push(spec)
   end
 end
 
+-- What has ended and was recorded as live again since makes room; its version tells which of the two is the newer.
+local function wanted(spec)
+  local known = load(spec.id)
+  if not known then return true end
+  if not TERMINAL[known.status] or tonumber(known.version) > spec.version then return false end
+  redis.call('DEL', task_key(spec.id))
+  return true
+end
+
+if not take_turn(ARGV[3]) then return -1 end
 for goal, said in pairs(cjson.decode(ARGV[2])) do
   redis.call('HSET', T .. ':g:' .. goal, 'text', said.text, 'persona', said.persona)
 end
 local new = 0
 for _, spec in ipairs(cjson.decode(ARGV[1])) do
-  if redis.call('EXISTS', task_key(spec.id)) == 0 then
+  if wanted(spec) then
     push(spec)
     new = new + 1
   end

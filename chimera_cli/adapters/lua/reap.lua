@@ -1,10 +1,11 @@
---[[ Take back what abandoned leases held.
+--[[ Take back what abandoned leases held; nothing during the grace after an interruption, which was not the agents' fault.
   ARGV[1]  expired leases after which a task counts as poison
   ARGV[2]  at most how many a stage
   Returns  how many. ]]
 
 local cap, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
 local reaped = 0
+local spared = redis.call('EXISTS', T .. ':grace') == 1
 
 -- Count the loss. Before the one that ends a task it is claimed alone: what fails then has failed for no neighbour's fault.
 local function count_loss(task, stage)
@@ -28,7 +29,8 @@ end
 
 for _, stage in ipairs({'work', 'judge'}) do
   local lease = T .. ':' .. stage .. ':lease'
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', lease, '-inf', now_ms(), 'LIMIT', 0, limit)) do
+  local expired = spared and {} or redis.call('ZRANGEBYSCORE', lease, '-inf', now_ms(), 'LIMIT', 0, limit)
+  for _, id in ipairs(expired) do
     redis.call('ZREM', lease, id)
     local task = load(id)
     if task and stage == 'work' and task.status == 'RUNNING' then

@@ -7,7 +7,7 @@
   Returns  {'ok'} or {'stale'}. ]]
 
 local id, generation, agent, reason, delay = unpack(ARGV)
-local task = held(id, generation, 'work')
+local task = held(id, generation, agent, 'work')
 if not task or task.phase == 'execute' then return {'stale'} end
 leave(task)
 run_again(task, agent, reason, tonumber(delay))

@@ -9,7 +9,7 @@
   Returns  {'ok'} or {'stale'}. ]]
 
 local id, generation, agent, stage, delay, reason, costs = unpack(ARGV)
-local task = held(id, generation, stage)
+local task = held(id, generation, agent, stage)
 if not task then return {'stale'} end
 leave(task)
 if costs == '1' then redis.call('HINCRBY', task_key(id), 'fail:' .. stage, 1) end

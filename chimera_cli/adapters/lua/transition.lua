@@ -18,6 +18,9 @@
   T:g:<goal>                     hash     text, persona
   T:s:<goal>                     hash     v:<key> version, d:<key> JSON of the goal's state
   T:out                          stream   events for the record
+  T:run                          string   run id of the server that somebody vouched for, see the gate below
+  T:turn                         string   the highest turn that came with an order from the record
+  T:grace                        string   there while no lease is taken back after an interruption
 
   stage is work or judge. Times are Redis' own, in ms since 1970.
 ]]
@@ -41,6 +44,57 @@ local function task_key(id)
   return T .. ':t:' .. id
 end
 
+-- The gate. A server that was started anew, failed over, emptied or restored runs under another id than the one that was vouched
+-- for, or knows none. Until the reconciler has compared it with the record, no script that changes work passes: what was lost
+-- may have been done already.
+local function server_run()
+  local told = redis.pcall('INFO', 'server')
+  if type(told) == 'string' then return string.match(told, 'run_id:(%w+)') end
+  if not string.find(told.err, 'unknown command') then error(told.err) end
+  return 'unknown' -- The stand-in for Redis has no INFO. It keeps no data either.
+end
+
+local function vouched()
+  return redis.call('GET', T .. ':run') == server_run()
+end
+
+local function gate()
+  if not vouched() then error('UNVOUCHED') end
+end
+
+-- Whoever holds the record's lock takes a turn there. One that slept, and lost the lock, comes with an older turn than others
+-- have brought since: what it knows of the record is no longer true.
+local function take_turn(turn)
+  if tonumber(redis.call('GET', T .. ':turn') or '0') > tonumber(turn) then return false end
+  redis.call('SET', T .. ':turn', turn)
+  return true
+end
+
+-- Whether a reconciler may still act: nobody has vouched meanwhile, nobody else has begun, and it is the same server.
+local function unvouched_still(run, turn)
+  return not vouched() and server_run() == run and take_turn(turn)
+end
+
+local function stream_id(text)
+  local ms, seq = string.match(text, '^(%d+)-(%d+)$')
+  return tonumber(ms or '0'), tonumber(seq or '0')
+end
+
+local function before(one, other)
+  local ms, seq = stream_id(one)
+  local other_ms, other_seq = stream_id(other)
+  return ms < other_ms or (ms == other_ms and seq < other_seq)
+end
+
+-- The id of the newest event this shard ever had, recorded and trimmed or not; '' when it never had one.
+local function newest_event()
+  local told = redis.pcall('XINFO', 'STREAM', T .. ':out')
+  for i = 1, #told, 2 do
+    if told[i] == 'last-generated-id' then return told[i + 1] end
+  end
+  return ''
+end
+
 -- The control fields of a task, or nil when it is unknown. Payload and output stay where they are: they may be long.
 local function load(id)
   local values = redis.call('HMGET', task_key(id), unpack(CONTROL))
@@ -50,10 +104,11 @@ local function load(id)
   return task
 end
 
--- The fence: the task, if the caller's claim is still the live one; else nil.
-local function held(id, generation, stage)
+-- The fence: the task, if the caller's claim is still the live one; else nil. After a loss of data a generation may come twice,
+-- to different agents.
+local function held(id, generation, agent, stage)
   local task = load(id)
-  if not task or task.gen ~= generation then return nil end
+  if not task or task.gen ~= generation or task.agent ~= agent then return nil end
   if task.status ~= (stage == 'work' and 'RUNNING' or 'JUDGING') then return nil end
   if not redis.call('ZSCORE', T .. ':' .. stage .. ':lease', id) then return nil end
   return task
@@ -160,10 +215,14 @@ local function settle(limit)
   while told < limit do
     local id = redis.call('LINDEX', T .. ':settle', 0)
     if not id then break end
-    local child = redis.call('SPOP', T .. ':c:' .. id)
+    local parent = load(id)
+    local ended = parent and TERMINAL[parent.status]
+    local child = ended and redis.call('SPOP', T .. ':c:' .. id)
     if child then
-      tell(load(child), load(id))
+      tell(load(child), parent)
       told = told + 1
+    elseif parent and not ended then
+      redis.call('LPOP', T .. ':settle') -- It was queued again; its children go on waiting for it.
     else
       redis.call('LPOP', T .. ':settle')
       if redis.call('HGET', task_key(id), 'recorded') == '1' then redis.call('DEL', task_key(id)) end

@@ -36,7 +36,7 @@ def test_every_script_says_what_it_takes_and_returns(name: str) -> None:
 async def test_a_script_that_the_server_forgot_is_sent_again() -> None:
     client = FakeAsyncRedis(decode_responses=True, protocol=2)
     scripts = Scripts(client)
-    assert await scripts.call("promote", "{t}", 10) == 0
+    assert await scripts.call("sweep", "{t}", 1000, 10) == 0
     await client.script_flush()
-    assert await scripts.call("promote", "{t}", 10) == 0
+    assert await scripts.call("sweep", "{t}", 1000, 10) == 0
     await client.aclose()

@@ -41,6 +41,9 @@ class Record:
     async def tasks(self, *, goal_id=None, status=None, limit=50):
         return [a_task("old", goal=goal_id, status=TaskStatus.FAILED, error="boom")]
 
+    async def turn(self):
+        return 7
+
     async def replan(self, goal_id, replans, tasks):
         goal = self.waiting.pop(goal_id, None)
         if goal is None or goal.replans != replans:
@@ -55,8 +58,10 @@ class Queue:
     def __init__(self):
         self.forgotten = []
 
-    async def forget(self, tasks, goals):
+    async def forget(self, tasks, goals, *, turn):
+        assert turn == 7
         self.forgotten += goals
+        return True
 
 
 def a_planner(*answers):

@@ -29,6 +29,7 @@ class Stores:
         self.entries: list[str] = []
         self.recorded = Recorded(new=0)
         self.said: list[TelemetryEvent] = []
+        self.turn = 0
 
     def _do(self, what: str, server: str) -> int:
         self.diary.append(what)
@@ -37,6 +38,9 @@ class Stores:
         if what in self.broken:
             raise SwarmError(f"{what} is refused")
         return 0
+
+    async def reconcile(self, *, wait: bool = False) -> int:
+        return self._do("reconcile", "Redis")
 
     async def promote(self) -> int:
         return self._do("promote", "Redis")
@@ -75,8 +79,9 @@ class Stores:
         self._do("record", "Postgres")
         return self.recorded
 
-    async def forget(self, tasks: Any, goals: Any) -> None:
+    async def forget(self, tasks: Any, goals: Any, *, turn: int) -> bool:
         self._do(f"forget {list(tasks)} {list(goals)}", "Redis")
+        return turn >= self.turn
 
     async def trim(self, shard: int, last: str) -> None:
         self._do(f"trim {last}", "Redis")
@@ -97,6 +102,7 @@ def orchestrator(stores: Any) -> Orchestrator:
         stores,
         stores,
         stores,
+        reconciler=stores,
         registry=stores,
         reviews=stores,
         telemetry=stores,
@@ -130,6 +136,22 @@ async def test_events_are_trimmed_only_after_they_are_recorded_and_their_ends_fo
     assert await orchestrator.record() == 3
     assert stores.diary == ["read", "record", "forget [('g', 't')] ['g']", "trim 1-0", "read"]
     assert [event.name for event in stores.said] == ["goal.finished"]
+
+
+async def test_events_stay_when_others_recorded_before_their_ends_were_forgotten(
+    orchestrator: Orchestrator, stores: Stores
+) -> None:
+    stores.entries, stores.turn = ["1-0"], 2
+    stores.recorded = Recorded(new=0, turn=1, ended_tasks=(("g", "t"),))
+    assert await orchestrator.record() == 0
+    assert stores.entries == ["1-0"]
+
+
+async def test_the_queue_is_compared_with_the_record_before_anything_else_is_tried(
+    orchestrator: Orchestrator, stores: Stores
+) -> None:
+    await orchestrator.tick()
+    assert stores.diary[0] == "reconcile"
 
 
 async def test_events_stay_while_the_record_is_away(orchestrator: Orchestrator, stores: Stores) -> None:

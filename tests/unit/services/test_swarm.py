@@ -37,6 +37,9 @@ class World:
     def emit(self, event: Any) -> None:
         self.said.append(event.name)
 
+    async def reconcile(self) -> int:
+        return 0
+
     async def dispatch(self) -> int:
         if self.redis_away:
             raise BackendUnavailable("Redis", "gone")

@@ -1,0 +1,43 @@
+"""What a shard's record has reached, and what was done when Redis had lost data: rows, and the way to nouns."""
+
+from datetime import datetime
+
+from sqlalchemy import Identity, text
+
+from chimera_cli.adapters.row import Row, id_column, number_column, text_column, time_column
+
+
+class ShardRow(Row, table=True):
+    """One shard of the queue, as far as it is recorded."""
+
+    __tablename__ = "shards"
+
+    shard: int = number_column(primary_key=True, autoincrement=False)
+    """The shard."""
+    last_entry: str = id_column()
+    """Id of the newest recorded event in the shard's stream."""
+
+
+class RecoveryRow(Row, table=True):
+    """One comparison of a shard with the record, after which the shard was let go on."""
+
+    __tablename__ = "recoveries"
+
+    seq: int = number_column(Identity(), primary_key=True)
+    """Order of happening; with gaps."""
+    at: datetime = time_column(server_default=text("clock_timestamp()"))
+    """When, by the clock of the database."""
+    shard: int = number_column()
+    """The shard."""
+    cause: str = text_column()
+    """A Loss."""
+    dispatched: int = number_column()
+    """Tasks that had not arrived in Redis or were lost there, and are dispatched again."""
+    restored: int = number_column()
+    """Tasks that were put back where the record had them."""
+    dropped: int = number_column()
+    """Tasks that Redis held as live or unrecorded although the record knows their end."""
+    state_keys: int = number_column()
+    """Values of goals that were put back to their recorded versions."""
+    decisions: int = number_column()
+    """Decisions of people that were carried out once more."""
