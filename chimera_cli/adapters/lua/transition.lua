@@ -50,7 +50,7 @@ end
 local function server_run()
   local told = redis.pcall('INFO', 'server')
   if type(told) == 'string' then return string.match(told, 'run_id:(%w+)') end
-  if not string.find(told.err, 'unknown command') then error(told.err) end
+  if not string.find(tostring(told.err), 'unknown command') then error(told.err) end
   return 'unknown' -- The stand-in for Redis has no INFO. It keeps no data either.
 end
 
