@@ -126,5 +126,9 @@ async def test_nothing_is_left_of_a_suspect_that_has_ended(
     await queue.forget([(task.goal_id, task.id)], [task.goal_id])
     _, last = await events.read(0)
     await events.trim(0, last)
-    left = [key async for key in client.scan_iter(f"*{queue._keys.namespace}*") if not key.endswith((":out", ":bell"))]
+    left = [
+        key
+        async for key in client.scan_iter(f"*{queue._keys.namespace}*")
+        if not key.endswith((":out", ":bell", ":run", ":turn"))
+    ]
     assert left == []
