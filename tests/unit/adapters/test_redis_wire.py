@@ -21,7 +21,7 @@ def test_times_survive_the_wire_to_the_millisecond(at: datetime | None) -> None:
 
 
 def test_what_is_pushed_is_ascii_so_that_lua_can_read_it() -> None:
-    tasks, goals = wire.encode_push([a_dispatch(payload=HOSTILE)])
+    tasks, goals, _ = wire.encode_push([a_dispatch(payload=HOSTILE)])
     assert tasks.isascii()
     assert goals.isascii()
 
