@@ -67,7 +67,7 @@ async def open_swarm(settings: Settings, *, telemetry: TelemetryPort, need_redis
 
 def _swarm(settings: Settings, telemetry: TelemetryPort, client: RedisClient, engine: AsyncEngine) -> Swarm:
     keys, policy = Keys(settings.namespace, settings.shards), settings.lease_policy()
-    record, reviews = PostgresRecord(engine), PostgresReview(engine)
+    record, reviews = PostgresRecord(engine, max_queued=settings.max_queued), PostgresReview(engine)
     queue, registry = RedisTaskQueue(client, keys, policy), RedisAgentRegistry(client, keys)
     review_service = ReviewService(reviews, queue, telemetry)
     events = RedisEventStream(client, keys)

@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     """Seconds between two signs of life of a process; at most half of `lease_s`."""
     abandon_cap: Annotated[int, Field(ge=1, le=100)] = 3
     """Leases that may expire on one task before it is taken for poison and FAILED."""
+    max_queued: Annotated[int, Field(ge=0, le=100_000_000)] = 100_000
+    """Tasks that may wait for their first run; a plan beyond that is refused. 0 for no limit."""
     shards: Annotated[int, Field(ge=1, le=1024)] = 1
     """Parts that the queues are split into; the same for every process of a swarm."""
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = "default"

@@ -19,7 +19,8 @@
     +-- LLMError               exit 1   the model answered, and the answer is of no use
     +-- HandlerError           exit 1   a handler broke its contract; never retried
     +-- RetriesExhausted       exit 1   the last allowed attempt failed
-    `-- WaitTimeout            exit 7   what was waited for did not happen in time
+    +-- WaitTimeout            exit 7   what was waited for did not happen in time
+    `-- QueueFull              exit 9   too much waits already; what was to be added was not stored
 
 Each error carries the ids a caller needs as fields, builds its own sentence, and may carry a hint: one line that mends it.
 """
@@ -34,6 +35,7 @@ EXIT_CONFLICT = 4  # already decided, wrong state, or someone was first
 EXIT_UNAVAILABLE = 5  # a server cannot be reached; the same command may work later
 EXIT_CONFIG = 6  # configuration, credentials or schema; the same command will fail again
 EXIT_TIMEOUT = 7  # waiting took longer than allowed
+EXIT_POLICY = 9  # stopped by a limit, a budget or a policy
 
 
 class SwarmError(Exception):
@@ -65,8 +67,7 @@ class SchemaOutdated(ConfigError):
         super().__init__(
             f"the database schema is {found or 'empty'}, this release needs {expected}", hint="chimera db migrate"
         )
-        self.found = found
-        self.expected = expected
+        self.found, self.expected = found, expected
 
 
 class BackendUnavailable(SwarmError):
@@ -78,8 +79,7 @@ class BackendUnavailable(SwarmError):
 
     def __init__(self, backend: str, reason: str, *, hint: str = "chimera doctor") -> None:
         super().__init__(f"{backend} is unreachable: {reason}", hint=hint)
-        self.backend = backend
-        self.reason = reason
+        self.backend, self.reason = backend, reason
 
 
 class ModelThrottled(BackendUnavailable):
@@ -100,8 +100,7 @@ class NotFound(SwarmError):
 
     def __init__(self, noun: str, id: str, *, hint: str = "") -> None:
         super().__init__(f"no {noun} has the id {id!r}", hint=hint or f"chimera {noun.split()[-1]}s list")
-        self.noun = noun
-        self.id = id
+        self.noun, self.id = noun, id
 
 
 class AmbiguousId(NotFound):
@@ -138,9 +137,7 @@ class OCCConflict(Conflict):
 
     def __init__(self, key: str, expected: int, actual: int) -> None:
         super().__init__(f"state {key!r} is at version {actual}, the commit expected {expected}")
-        self.key = key
-        self.expected = expected
-        self.actual = actual
+        self.key, self.expected, self.actual = key, expected, actual
 
 
 class StaleLease(Conflict):
@@ -150,8 +147,7 @@ class StaleLease(Conflict):
 
     def __init__(self, task_id: str, generation: int) -> None:
         super().__init__(f"task {task_id} is no longer held by generation {generation}")
-        self.task_id = task_id
-        self.generation = generation
+        self.task_id, self.generation = task_id, generation
 
 
 class AlreadyDecided(Conflict):
@@ -163,10 +159,7 @@ class AlreadyDecided(Conflict):
         who = f"{status.lower()} by {operator}" if operator else status.lower()
         when = f" at {at:%Y-%m-%dT%H:%M:%SZ}" if at else ""
         super().__init__(f"card {card_id} was {who}{when}", hint=f"chimera review show {card_id}")
-        self.card_id = card_id
-        self.status = status
-        self.operator = operator
-        self.at = at
+        self.card_id, self.status, self.operator, self.at = card_id, status, operator, at
 
 
 class WrongState(Conflict):
@@ -176,9 +169,7 @@ class WrongState(Conflict):
 
     def __init__(self, noun: str, id: str, status: str, wanted: str) -> None:
         super().__init__(f"{noun} {id} is {status} and cannot be {wanted}")
-        self.noun = noun
-        self.id = id
-        self.status = status
+        self.noun, self.id, self.status = noun, id, status
 
 
 class IllegalTransition(Conflict):
@@ -188,9 +179,7 @@ class IllegalTransition(Conflict):
 
     def __init__(self, task_id: str, source: str, target: str) -> None:
         super().__init__(f"task {task_id} cannot go from {source} to {target}")
-        self.task_id = task_id
-        self.source = source
-        self.target = target
+        self.task_id, self.source, self.target = task_id, source, target
 
 
 class InvalidPlan(SwarmError):
@@ -236,8 +225,7 @@ class RetriesExhausted(SwarmError):
 
     def __init__(self, task_id: str, attempts: int, reason: str) -> None:
         super().__init__(f"task {task_id} failed {attempts} times, at last with: {reason}")
-        self.task_id = task_id
-        self.attempts = attempts
+        self.task_id, self.attempts = task_id, attempts
 
 
 class WaitTimeout(SwarmError):
@@ -246,3 +234,16 @@ class WaitTimeout(SwarmError):
     code = "timeout"
     exit_code = EXIT_TIMEOUT
     retryable = True
+
+
+class QueueFull(SwarmError):
+    """More tasks would wait than the limit allows; nothing was stored."""
+
+    code = "queue_full"
+    exit_code = EXIT_POLICY
+    retryable = True
+
+    def __init__(self, waiting: int, limit: int) -> None:
+        said = f"with these {waiting} tasks or more would wait for their first run, CHIMERA_MAX_QUEUED allows {limit}"
+        super().__init__(said, hint="add --wait-for-room, start more workers, or raise CHIMERA_MAX_QUEUED")
+        self.waiting, self.limit = waiting, limit

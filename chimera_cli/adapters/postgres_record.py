@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -26,11 +27,19 @@ TERMINAL_GOALS = tuple(status.value for status in GoalStatus if status.terminal)
 class PostgresRecord(PostgresReads):
     """Goals, tasks and their events. Each write is one transaction; the engine belongs to whoever made it."""
 
+    def __init__(self, engine: AsyncEngine, *, max_queued: int = 0) -> None:
+        super().__init__(engine)
+        self._max_queued = max_queued
+
     async def submit(self, goal: Goal, tasks: Iterable[TaskSpec]) -> bool:
-        """Store a goal with all its tasks in one transaction, streaming; False, and nothing stored, when its id is known."""
+        """Store a goal with all its tasks in one transaction, streaming; False, and nothing stored, when its id is known.
+
+        Raises:
+            QueueFull: Too much waits already.
+        """
         with postgres_errors():
             async with self._engine.begin() as connection:
-                return await submitting.submit(connection, goal, tasks)
+                return await submitting.submit(connection, goal, tasks, max_queued=self._max_queued)
 
     async def add_tasks(self, goal_id: str, tasks: Sequence[TaskSpec]) -> list[str]:
         """Store more tasks for a live goal and return the ids of all given; a known key is left as it is.
@@ -38,10 +47,21 @@ class PostgresRecord(PostgresReads):
         Raises:
             NotFound: No such goal.
             WrongState: The goal takes no more tasks.
+            QueueFull: Too much waits already.
         """
         with postgres_errors():
             async with self._engine.begin() as connection:
-                return await submitting.add(connection, goal_id, tasks)
+                return await submitting.add(connection, goal_id, tasks, max_queued=self._max_queued)
+
+    async def check_room(self) -> None:
+        """Find out whether one more task would be accepted now.
+
+        Raises:
+            QueueFull: It would not.
+        """
+        with postgres_errors():
+            async with self._engine.connect() as connection:
+                await submitting.check_room(connection, self._max_queued, adding=1)
 
     async def replan(self, goal_id: str, replans: int, tasks: Sequence[TaskSpec]) -> bool:
         """Replace the failed tasks of a REPLANNING goal, if nobody was first; without new tasks the goal becomes FAILED."""

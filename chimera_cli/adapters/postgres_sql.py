@@ -8,6 +8,8 @@ from chimera_cli.adapters.row import LIVE
 
 RECORD_LOCK = 0x6368696D00000001
 """Dispatching and recording take turns on this number."""
+ROOM_LOCK = 0x6368696D00000010
+"""Who adds tasks counts, on this number, what waits already, and commits before the next one counts."""
 AUDIT_LOCK = 0x6368696D00000002
 """Rows of the audit are appended one after the other on this number."""
 
@@ -59,6 +61,11 @@ COUNT_SUBMITTED = _statement("UPDATE goals SET submitted = submitted + :added WH
 
 COUNT_KNOWN = _statement("SELECT count(*) FROM tasks WHERE id = ANY(CAST(:ids AS text[]))")
 """Tell how many of these tasks are stored."""
+
+COUNT_NOT_STARTED = _statement(
+    "SELECT count(*) FROM tasks WHERE {LIVE} AND status IN ('PENDING', 'QUEUED') AND attempts = 0"
+)
+"""Tell how many accepted tasks wait for their first run."""
 
 LOCK_GOAL = _statement("SELECT status, replans FROM goals WHERE id = :id FOR NO KEY UPDATE")
 """Keep a goal from ending, and from being replanned by others, while tasks are added to it."""

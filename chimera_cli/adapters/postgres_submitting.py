@@ -9,17 +9,18 @@ from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters.postgres_batches import batches, rows_of
 from chimera_cli.adapters.row import json_text, plain
 from chimera_cli.adapters.rows import task_values
-from chimera_cli.exceptions import InvalidPlan, NotFound, WrongState
+from chimera_cli.exceptions import InvalidPlan, NotFound, QueueFull, WrongState
 from chimera_cli.models.goal import Goal, GoalStatus
 from chimera_cli.models.identity import task_id
 from chimera_cli.models.task import TaskSpec
 
 
-async def submit(connection: AsyncConnection, goal: Goal, tasks: Iterable[TaskSpec]) -> bool:
+async def submit(connection: AsyncConnection, goal: Goal, tasks: Iterable[TaskSpec], *, max_queued: int) -> bool:
     """Store a goal with its tasks as they come; False when its id is known.
 
     Raises:
         InvalidPlan: There are no tasks, or two have the same key.
+        QueueFull: More than `max_queued` tasks would wait for their first run.
     """
     values = {
         "id": goal.id,
@@ -32,20 +33,23 @@ async def submit(connection: AsyncConnection, goal: Goal, tasks: Iterable[TaskSp
     }
     if (await connection.execute(sql.INSERT_GOAL, values)).one_or_none() is None:
         return False
-    given, added = await _insert(connection, goal.id, tasks, goal.created_at)
+    await check_room(connection, max_queued, adding=1)
+    given, added = await _insert(connection, goal.id, tasks, goal.created_at, max_queued=max_queued)
     if not given:
         raise InvalidPlan(["the plan has no tasks"])
     if added != given:
         raise InvalidPlan(["a task key is used twice"])
+    await _take_room(connection, max_queued)
     return True
 
 
-async def add(connection: AsyncConnection, goal_id: str, tasks: Sequence[TaskSpec]) -> list[str]:
+async def add(connection: AsyncConnection, goal_id: str, tasks: Sequence[TaskSpec], *, max_queued: int) -> list[str]:
     """Store more tasks for a live goal and return the ids of all given.
 
     Raises:
         NotFound: No such goal.
         WrongState: The goal takes no more tasks.
+        QueueFull: More than `max_queued` tasks would wait for their first run.
     """
     goal = (await connection.execute(sql.LOCK_GOAL, {"id": goal_id})).one_or_none()
     if goal is None:
@@ -61,6 +65,7 @@ async def add(connection: AsyncConnection, goal_id: str, tasks: Sequence[TaskSpe
     _, added = await _insert(connection, goal_id, tasks, now)
     if added:
         await connection.execute(sql.REVIVE_GOAL, {"id": goal_id})
+        await _take_room(connection, max_queued)
     return ids
 
 
@@ -75,13 +80,39 @@ async def replan(connection: AsyncConnection, goal_id: str, replans: int, tasks:
     return True
 
 
+async def check_room(connection: AsyncConnection, max_queued: int, *, adding: int = 0) -> None:
+    """Compare what waits for its first run, and `adding` more, with the limit; 0 is none.
+
+    Raises:
+        QueueFull: It is too much.
+    """
+    if max_queued:
+        waiting = (await connection.execute(sql.COUNT_NOT_STARTED)).scalar_one()
+        if waiting + adding > max_queued:
+            raise QueueFull(waiting + adding, max_queued)
+
+
+async def _take_room(connection: AsyncConnection, max_queued: int) -> None:
+    """Check again with the new tasks counted. One transaction at a time is between here and its commit, so of two that fit only
+    one by one, one is refused."""
+    if max_queued:
+        await connection.execute(sql.LOCK, {"lock": sql.ROOM_LOCK})
+        await check_room(connection, max_queued)
+
+
 async def _insert(
-    connection: AsyncConnection, goal_id: str, tasks: Iterable[TaskSpec], now: datetime
+    connection: AsyncConnection, goal_id: str, tasks: Iterable[TaskSpec], now: datetime, *, max_queued: int = 0
 ) -> tuple[int, int]:
-    """Insert tasks in bounded batches; returns how many were given and how many of them were new."""
+    """Insert tasks in bounded batches; returns how many were given and how many of them were new.
+
+    Raises:
+        QueueFull: They are more than `max_queued` by themselves; the rest is not even read.
+    """
     given = added = 0
     for batch in batches(task_values(spec, goal_id, now) for spec in tasks):
         given += len(batch)
         added += (await connection.execute(sql.INSERT_TASKS, rows_of(batch))).rowcount
+        if 0 < max_queued < added:
+            raise QueueFull(added, max_queued)
     await connection.execute(sql.COUNT_SUBMITTED, {"id": goal_id, "added": added})
     return given, added

@@ -14,4 +14,7 @@ Drain = Annotated[
 Limit = Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0 is all.")]
 OfGoal = Annotated[str | None, typer.Option("--goal", help="Only of this goal.")]
 """An id, or its first characters."""
+WaitForRoom = Annotated[
+    bool, typer.Option("--wait-for-room", help="When too many tasks wait already, wait instead of being refused.")
+]
 As = Annotated[str | None, typer.Option("--as", help="Who decides; else CHIMERA_OPERATOR, else the system's user.")]

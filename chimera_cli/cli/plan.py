@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from chimera_cli.cli.arguments import Handlers
+from chimera_cli.cli.arguments import Handlers, WaitForRoom
 from chimera_cli.cli.command import command, single
 from chimera_cli.cli.planning import PlanRequest, check_words, dry_run, keep_planning, submit
 from chimera_cli.cli.terminal import Terminal
@@ -23,6 +23,7 @@ def plan(
     handlers: Handlers = None,
     dry: Annotated[bool, typer.Option("--dry-run", help="Show the plan; write nothing.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the goal is over; 1 unless COMPLETED.")] = False,
+    room: WaitForRoom = False,
     timeout: Annotated[str | None, typer.Option("--timeout", help="Wait no longer than this, such as 10m.")] = None,
     deadline: Annotated[str | None, typer.Option("--deadline", help="For tasks without one: 2h, or a time.")] = None,
     priority: Annotated[str | None, typer.Option("--priority", help="high, normal or low, for all tasks.")] = None,
@@ -37,5 +38,5 @@ def plan(
     words = check_words(goal, goal_text, file is not None, watch)
     if watch:
         return keep_planning(terminal, handlers or ())
-    request = PlanRequest(words, file, persona, tuple(handlers or ()), deadline, priority, key, wait, timeout)
+    request = PlanRequest(words, file, persona, tuple(handlers or ()), deadline, priority, key, wait, timeout, room)
     return dry_run(terminal, request) if dry else submit(terminal, request)

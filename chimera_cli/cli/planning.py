@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chimera_cli.cli.room import room
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import choice, moment, span, utc_now
 from chimera_cli.exceptions import EXIT_FAILED, InvalidInput
@@ -31,6 +32,8 @@ class PlanRequest:
     key: str | None
     wait: bool
     timeout: str | None
+    room: bool = False
+    """Whether to wait for room in the queue."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,11 @@ def submit(terminal: Terminal, request: PlanRequest) -> int:
     async def work() -> "tuple[Goal, list[Task]]":
         # The record first: a plan costs money, and must not be made where it cannot be kept.
         async with terminal.swarm() as swarm:
+            find_room = room(terminal, swarm, request.room, request.timeout)
+            if request.file is None and request.key is None:
+                await find_room(swarm.record.check_room)
             prepared = await _prepare(terminal, request)
-            goal_id = await _submit(swarm, prepared, request)
+            goal_id = await find_room(lambda: _submit(swarm, prepared, request))
             terminal.note(f"goal {goal_id} submitted; chimera goals show {goal_id}")
             goal = await _awaited(swarm, goal_id, request)
             tasks = await swarm.record.tasks(goal_id=goal_id, limit=0)

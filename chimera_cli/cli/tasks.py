@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from chimera_cli.cli.arguments import Handlers, Limit, OfGoal
+from chimera_cli.cli.arguments import Handlers, Limit, OfGoal, WaitForRoom
 from chimera_cli.cli.command import command, group
+from chimera_cli.cli.room import room as room_for
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import choice, utc_now
 
@@ -62,6 +63,8 @@ def add_tasks(
     goal: Annotated[str, typer.Argument(help="The live goal's id, or the first 4 or more characters.")],
     file: Annotated[Path, typer.Option("--file", help="plan.json or tasks.jsonl.")],
     handlers: Handlers = None,
+    room: WaitForRoom = False,
+    timeout: Annotated[str | None, typer.Option("--timeout", help="Wait no longer than this, such as 10m.")] = None,
 ) -> None:
     """Add tasks to a live goal; a key that is there already is left as it is."""
     from chimera_cli.cli.plan_source import FileSource
@@ -73,7 +76,10 @@ def add_tasks(
         async with terminal.swarm() as swarm:
             id = await swarm.record.resolve("goal", goal)
             source.check(registry.kinds(), utc_now(), known=await swarm.record.keys(id))
-            return await swarm.add(id, list(source.tasks()))
+            found: list[str] = await room_for(terminal, swarm, room, timeout)(
+                lambda: swarm.add(id, list(source.tasks()))
+            )
+            return found
 
     ids = terminal.run(write())
     terminal.show({"ids": ids}, terminal.plain(ids))

@@ -32,7 +32,20 @@ class RecordPort(Protocol):
     after which a write happened wholly or not at all."""
 
     async def submit(self, goal: Goal, tasks: Iterable[TaskSpec]) -> bool:
-        """Store a goal with all its tasks in one transaction, streaming; False, and nothing stored, when its id is known."""
+        """Store a goal with all its tasks in one transaction, streaming; False, and nothing stored, when its id is known.
+
+        Raises:
+            QueueFull: More tasks than the limit would wait for their first run, by the record's knowledge, which is behind the
+                queue's by some tenths of a second. However many submit at once, their accepted tasks are never more than it.
+        """
+        ...
+
+    async def check_room(self) -> None:
+        """Find out whether one more task would be accepted now; no promise for later.
+
+        Raises:
+            QueueFull: It would not.
+        """
         ...
 
     async def add_tasks(self, goal_id: str, tasks: Sequence[TaskSpec]) -> list[str]:
@@ -41,6 +54,7 @@ class RecordPort(Protocol):
         Raises:
             NotFound: No such goal.
             WrongState: The goal takes no more tasks.
+            QueueFull: As for `submit`.
         """
         ...
 
@@ -63,7 +77,8 @@ class RecordPort(Protocol):
 
     async def replan(self, goal_id: str, replans: int, tasks: Sequence[TaskSpec]) -> bool:
         """Replace the failed tasks of a REPLANNING goal that was replanned `replans` times: add tasks, make it ACTIVE, count
-        the replan. False, and nothing changed, when somebody was first. No tasks: the goal becomes FAILED."""
+        the replan. False, and nothing changed, when somebody was first. No tasks: the goal becomes FAILED. Never refused for
+        want of room: the goal was accepted."""
         ...
 
     async def goal(self, goal_id: str) -> Goal:

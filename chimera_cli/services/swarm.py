@@ -74,6 +74,7 @@ class Swarm:
 
         Raises:
             InvalidPlan: The plan breaks its rules; carries every problem.
+            QueueFull: More tasks than CHIMERA_MAX_QUEUED would wait for their first run; nothing was stored.
             BackendUnavailable: The record is away, and nothing was stored. Redis being away is no error: what is stored
                 is dispatched when it is back.
         """
@@ -95,7 +96,7 @@ class Swarm:
 
         Raises:
             InvalidPlan: The goal's text cannot be stored, or it has no tasks.
-            BackendUnavailable: As `submit`.
+            QueueFull, BackendUnavailable: As `submit`.
         """
         goal_id = goal_id_for(idempotency_key) if idempotency_key else new_id(uuid4)
         created_at = await self.record.now()
@@ -114,6 +115,7 @@ class Swarm:
             NotFound: No such goal.
             WrongState: The goal takes no more tasks.
             InvalidPlan: The tasks break the rules of a plan.
+            QueueFull: As `submit`.
             BackendUnavailable: The record is away, and nothing was stored.
         """
         checked = self._checked(tasks, kinds, await self.record.keys(goal_id))

@@ -43,6 +43,8 @@ class FakeSwarm:
     rows: list[AuditEvent] = field(default_factory=list)
     ends_as: GoalStatus = GoalStatus.COMPLETED
     submitted: dict[str, Any] = field(default_factory=dict)
+    full: SwarmError | None = None
+    """What is raised when something asks for room."""
     late: str = ""
     """What decisions are told when they come too late."""
 
@@ -62,6 +64,10 @@ class FakeSwarm:
         if len(found) > 1:
             raise AmbiguousId(noun, prefix, found)
         return found[0]
+
+    async def check_room(self) -> None:
+        if self.full is not None:
+            raise self.full
 
     async def goal(self, goal_id: str) -> Goal:
         return self.goals_by_id[goal_id]
