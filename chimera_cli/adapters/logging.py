@@ -80,7 +80,7 @@ class StandardLogHandler(logging.Handler):
         """Say a library's record; one that cannot be formatted is said as it is."""
         try:
             message = record.getMessage()
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, LookupError):
             message = str(record.msg)
         fields = {"trace": logging.Formatter().formatException(record.exc_info)} if record.exc_info else {}
         level = _FROM_STANDARD.get(record.levelno, Level.WARN)

@@ -1,5 +1,6 @@
 """`chimera audit`: who decided what, when."""
 
+import json
 import re
 from typing import Annotated, Any
 
@@ -67,6 +68,6 @@ def export(terminal: Terminal) -> None:
     async def write() -> None:
         async with terminal.swarm() as swarm:
             async for row in audit_rows(swarm.reviews):
-                terminal.write([row.model_dump_json()])
+                terminal.write([json.dumps(row.model_dump(mode="json"))])
 
     terminal.run(write())

@@ -21,6 +21,7 @@ def decide_all(terminal: Terminal, cards: Sequence[str], word: str, name: str | 
         SwarmError: The only card given could not be decided, or a server is away.
     """
     from chimera_cli.models.review import Decision
+    from chimera_cli.services.plain_text import one_line
     from chimera_cli.views.documents import cards_document
     from chimera_cli.views.shown import Column, Grid
 
@@ -40,7 +41,7 @@ def decide_all(terminal: Terminal, cards: Sequence[str], word: str, name: str | 
     if failed and len(cards) == 1:
         raise failed[0]
     for error in failed:
-        terminal.complain(terminal.redact(f"error: {error.message}"))
+        terminal.complain(one_line(f"error: {error.message}"))
     rows = [(card.id, str(card.status), card.decided_by or "-", card.title) for card in decided]
     columns = (Column("card", whole=True), Column("status", whole=True), Column("by"), Column("title"))
     terminal.show(cards_document(decided), Grid("", columns, rows, empty="nothing was decided"))

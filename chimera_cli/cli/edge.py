@@ -63,7 +63,7 @@ def _say(terminal: Terminal, code: str, message: str, hint: str, exit_code: int,
 
 def _debug(terminal: Terminal) -> None:
     if terminal.options.debug:
-        terminal.complain(terminal.redact(traceback.format_exc()))
+        terminal.complain(traceback.format_exc())
 
 
 def _usage(error: Exception) -> tuple[str, str] | None:

@@ -90,14 +90,20 @@ class Terminal:
         sys.stdout.flush()
 
     def note(self, text: str) -> None:
-        """Say something to the person, on stderr."""
+        """Say something to the person in a line on stderr."""
+        from chimera_cli.services.plain_text import one_line
+
         if not self.options.quiet:
-            self.complain(self.redact(text))
+            self.complain(one_line(self.redact(text)))
 
     def complain(self, text: str) -> None:
-        """Write to stderr, or nowhere when it is gone."""
+        """Write lines to stderr, without secrets and without what steers a terminal; or nowhere when it is gone."""
+        from chimera_cli.services.plain_text import many_lines
+
+        if sys.stderr is None:
+            return
         try:
-            sys.stderr.write(f"{text}\n")
+            sys.stderr.write(f"{many_lines(self.redact(text))}\n")
             sys.stderr.flush()
         except (OSError, ValueError):
             return

@@ -165,13 +165,13 @@ class Facts:
         table.add_column(overflow="fold")
         for name, value in self.pairs:
             cell = _cell(value)
-            table.add_row(name, Text(one_line(cell.text), style=cell.style))
+            table.add_row(Text(one_line(name)), Text(one_line(cell.text), style=cell.style))
         return table
 
     def lines(self) -> Iterator[str]:
         """Write name, tab, value."""
         for name, value in self.pairs:
-            yield f"{name}\t{one_line(_cell(value).text)}"
+            yield f"{one_line(name)}\t{one_line(_cell(value).text)}"
 
 
 @dataclass(frozen=True)
