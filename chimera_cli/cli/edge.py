@@ -1,5 +1,7 @@
 """The edge between the program and its user: every way a command can end becomes an exit code and at most three lines."""
 
+import errno
+import io
 import json
 import os
 import signal
@@ -15,10 +17,13 @@ from chimera_cli.exceptions import EXIT_FAILED, EXIT_USAGE, SwarmError
 
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 """Ctrl-C ended a command that had nothing to finish."""
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EBADF)
+"""What a file or a device says that takes no more."""
 
 
 def guarded(call: Callable[[], Any], terminal: Terminal, arguments: Sequence[str]) -> int:
     """Run a command and return its exit code; says on stderr what went wrong."""
+    open_streams()
     try:
         code = call()
         sys.stdout.flush()
@@ -43,10 +48,29 @@ def guarded(call: Callable[[], Any], terminal: Terminal, arguments: Sequence[str
         if usage := _usage(error):
             terminal.options.json = terminal.options.json or "--json" in _before_dashes(arguments)
             return _say(terminal, "usage", *usage, EXIT_USAGE, False)
-        _debug(terminal)
-        message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        hint = "" if terminal.options.debug else "run the same command with --debug and report what it shows"
-        return _say(terminal, "internal", message, hint, EXIT_FAILED, False)
+        return _surprise(terminal, error)
+
+
+def open_streams() -> None:
+    """Open what was closed when the program started, so that nothing else takes its number, and let no character stop output."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            # In this order the lowest free number is the stream's own.
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _surprise(terminal: Terminal, error: Exception) -> int:
+    if isinstance(error, OSError) and error.errno in UNWRITABLE:
+        _mute(sys.stdout)
+        message = f"the output cannot be written: {error.strerror}"
+        return _say(terminal, "output", message, "make room, or write it elsewhere", EXIT_FAILED, False)
+    _debug(terminal)
+    message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    hint = "" if terminal.options.debug else "run the same command with --debug and report what it shows"
+    return _say(terminal, "internal", message, hint, EXIT_FAILED, False)
 
 
 def _say(terminal: Terminal, code: str, message: str, hint: str, exit_code: int, retryable: bool) -> int:

@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -107,3 +109,62 @@ def test_the_exit_codes_are_those_of_the_table_in_exceptions() -> None:
             assert rows, error.__name__
             if " exit " in rows[0]:
                 assert f"exit {error.exit_code} " in rows[0], error.__name__
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [(["--version"], 1), (["--help"], 1), (["doctor", "--json"], 1)], ids=lambda words: str(words)
+)
+def test_an_output_that_takes_no_more_is_told_in_a_line(command: list[str], code: int) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = python("-m", "chimera_cli", *command, stdout=full)
+    assert ended.returncode == code
+    assert "the output cannot be written: No space left on device" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "internal" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code"),
+    [
+        ("doctor >&-", 1),
+        ("doctor 2>&-", 1),
+        ("doctor <&- 2>&-", 1),
+        ("doctor <&- >&- 2>&-", 1),
+        ("--version <&- >&- 2>&-", 0),
+        ("goals list --json <&- 2>&-", 5),
+        ("plan - <&-", 2),
+    ],
+)
+def test_streams_that_are_closed_change_no_exit_code(redirected: str, code: int) -> None:
+    ended = subprocess.run(
+        ["sh", "-c", f'"$0" -m chimera_cli {redirected}', sys.executable],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == code
+    assert "Traceback" not in ended.stderr
+    assert "NoneType" not in ended.stderr
+
+
+def test_a_stream_that_knows_few_characters_gets_the_others_as_escapes(folder: Path) -> None:
+    (folder / "plan.json").write_text(
+        '{"goal": "\\ud83d\\ude42", "tasks": [{"key": "a", "kind": "content.draft",'
+        ' "payload": {"topic": "t", "platform": "twitter"}, "title": "\\ud83d\\ude42"}]}'
+    )
+    for form in ([], ["--color", "always"]):
+        ended = python(
+            "-X",
+            "utf8=0",
+            "-m",
+            "chimera_cli",
+            "plan",
+            "--file",
+            "plan.json",
+            "--dry-run",
+            *form,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONIOENCODING": "latin-1"},
+        )
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert "\\U0001f642" in ended.stdout

@@ -15,6 +15,9 @@ from chimera_cli.services.plain_text import first_line, many_lines, one_line
         ("a\u2028b", "a\\u2028b"),
         ("\ud800", "\\ud800"),
         ("zero\u200bwidth", "zero\\u200bwidth"),
+        ("tag\U000e0041", "tag\\U000e0041"),
+        ("soft\xadhyphen", "soft\\xadhyphen"),
+        ("\U0001f468\u200d\U0001f469 \u2764\ufe0f", "\U0001f468\u200d\U0001f469 \u2764\ufe0f"),
     ],
 )
 def test_what_could_move_the_cursor_or_forge_a_line_becomes_visible(text: str, shown: str) -> None:
