@@ -48,7 +48,7 @@ PIECES = (
 
 TEXTS = st.one_of(
     st.sampled_from(PIECES),
-    st.lists(st.sampled_from(PIECES) | st.text(max_size=8), min_size=1, max_size=5).map("".join),
+    st.lists(st.sampled_from(PIECES) | st.text(max_size=8), min_size=1, max_size=5).map("".join).filter(bool),
     st.text(st.characters(), min_size=1, max_size=40),
 )
 """Any text at all, mostly a bad one."""
