@@ -12,7 +12,7 @@ from chimera_cli.exceptions import SwarmError
 app = single()
 
 
-@command(app, example="chimera simulate --tasks 40 --workers 20 --json")
+@command(app, example="chimera simulate --chaos --rounds 20 --faults worker,redis --json")
 def simulate(
     terminal: Terminal,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same story.")] = 7,
@@ -21,12 +21,25 @@ def simulate(
     ] = 24,
     workers: Annotated[int, typer.Option("--workers", min=4, max=500, help="Workers, over two processes.")] = 12,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack's data and the logs, and say where.")] = False,
+    chaos: Annotated[bool, typer.Option("--chaos", help="Drill: rounds of work while faults strike.")] = False,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=100_000, help="Rounds of a drill.")] = 10,
+    faults: Annotated[
+        str | None, typer.Option("--faults", help="Of a drill: worker,redis,postgres,network,clock,flush,model.")
+    ] = None,
 ) -> None:
     """Run the whole swarm on a private stack and check it.
 
     One goal goes through planner, queue, workers, judge, a scripted person and state, with faults on the way; then the
     invariants are checked from the stores. Needs no server, no key and no configuration.
+
+    With --chaos it is a drill: round after round real processes work while servers, processes, network and clock are
+    struck by a schedule that follows from the seed. It tries the lease, beat, gate and retry settings that you have set,
+    never your servers. A line a round; 1 when anything was lost, doubled or stuck.
     """
+    if chaos:
+        from chimera_cli.cli.drilling import drill
+
+        return drill(terminal, rounds=rounds, seed=seed, faults=faults, keep=keep)
     from chimera_cli.simulation.options import SimulationOptions
     from chimera_cli.simulation.scenario import run_simulation
     from chimera_cli.views.report import report_view

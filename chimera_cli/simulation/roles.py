@@ -108,7 +108,7 @@ class Roles:
         """Ask all that run to end, kill those that have not when the grace is over, and return exit codes by name."""
         asked = [role for role in self._roles if role.alive]
         for role in asked:
-            _send(role, signal.SIGTERM)
+            send(role, signal.SIGTERM)
         await asyncio.gather(*(_ended(role, grace) for role in asked))
         return {role.name: int(role.process.returncode or 0) for role in asked}
 
@@ -118,16 +118,17 @@ async def _ended(role: Role, grace: timedelta) -> None:
         async with asyncio.timeout(grace.total_seconds()):
             await role.process.wait()
     except TimeoutError:
-        _send(role, signal.SIGKILL)
+        send(role, signal.SIGKILL)
         await role.process.wait()
 
 
 def kill(role: Role) -> None:
     """End a process without a chance to say good-bye."""
-    _send(role, signal.SIGKILL)
+    send(role, signal.SIGKILL)
 
 
-def _send(role: Role, number: signal.Signals) -> None:
+def send(role: Role, number: signal.Signals) -> None:
+    """Send a signal to a process that may be gone already."""
     with suppress(ProcessLookupError):
         role.process.send_signal(number)
 

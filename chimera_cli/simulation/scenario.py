@@ -56,7 +56,7 @@ def run_simulation(options: SimulationOptions, watch: Onlooker) -> SimulationRep
     begun = utc_now()
     folder = Path(mkdtemp(prefix="chimera-simulate-"))
     try:
-        with _orderly_end():
+        with orderly_end():
             report = _with_stack(folder, options, watch, begun)
     finally:
         if options.keep:
@@ -67,7 +67,7 @@ def run_simulation(options: SimulationOptions, watch: Onlooker) -> SimulationRep
 
 
 @contextmanager
-def _orderly_end() -> Iterator[None]:
+def orderly_end() -> Iterator[None]:
     """Treat SIGTERM as Ctrl-C, so that the servers are stopped then too."""
     before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:

@@ -33,6 +33,11 @@ class Faults:
         """
         self._wanted = wanted
         self._used: Counter[tuple[Fault, str]] = Counter()
+        self._anyhow: Counter[Fault] = Counter()
+
+    def more(self, fault: Fault, number: int) -> None:
+        """Have so many more requests go wrong, whatever their purpose."""
+        self._anyhow[fault] += number
 
     def next(self, purpose: str) -> Fault | None:
         """Take the next fault of a purpose, in the order of the enum; None when the request goes well."""
@@ -40,6 +45,9 @@ class Faults:
             numbers = self._wanted.get(fault, {})
             if self._used[fault, purpose] < numbers.get(purpose, numbers.get("all", 0)):
                 self._used[fault, purpose] += 1
+                return fault
+            if self._anyhow[fault] > 0:
+                self._anyhow[fault] -= 1
                 return fault
         return None
 

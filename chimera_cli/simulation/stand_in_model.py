@@ -45,6 +45,19 @@ class StandInPlan(Noun):
     """Bearer token that requests must carry; empty accepts any."""
 
 
+class Disturbance(Noun):
+    """What goes wrong from now on, told to POST /disturb."""
+
+    fault: Fault | None = None
+    """What happens to the next requests; None for nothing."""
+    requests: int = Field(default=1, ge=1, le=10_000)
+    """How many requests it happens to."""
+    slow_s: float = Field(default=0.0, ge=0, le=600)
+    """Time that each answer takes longer."""
+    slow_for_s: float = Field(default=0.0, ge=0, le=86_400)
+    """How long answers take longer."""
+
+
 class StandIn:
     """One stand-in model: its behaviour, its journal, and one answer a request."""
 
@@ -52,6 +65,13 @@ class StandIn:
         self.plan = plan
         self.journal = Journal()
         self._faults = Faults(plan.faults)
+        self._slow_s, self._slow_until = 0.0, 0.0
+
+    def disturb(self, how: Disturbance) -> None:
+        """Have the next requests go wrong, or take longer."""
+        if how.fault is not None:
+            self._faults.more(how.fault, how.requests)
+        self._slow_s, self._slow_until = how.slow_s, time.monotonic() + how.slow_for_s
 
     async def complete(self, request: dict[str, Any]) -> JSONResponse:
         """Answer one chat completion request."""
@@ -78,7 +98,8 @@ class StandIn:
     def _latency(self, prompt: str) -> float:
         shortest, longest = self.plan.latency_s
         drawn = hashlib.sha256(f"{self.plan.seed}\n{prompt}".encode()).digest()
-        return Random(drawn).uniform(shortest, longest)  # nosec B311 # the same question must take the same time
+        usual = Random(drawn).uniform(shortest, longest)  # nosec B311 # the same question must take the same time
+        return usual + (self._slow_s if time.monotonic() < self._slow_until else 0.0)
 
 
 def create_app(stand_in: StandIn) -> FastAPI:
@@ -107,6 +128,11 @@ def create_app(stand_in: StandIn) -> FastAPI:
     @app.get("/journal")
     async def journal() -> dict[str, Any]:
         return {"model": MODEL_NAME, "seed": stand_in.plan.seed, **stand_in.journal.as_dict()}
+
+    @app.post("/disturb")
+    async def disturb(how: Disturbance) -> dict[str, Any]:
+        stand_in.disturb(how)
+        return {"ok": True}
 
     return app
 

@@ -1,0 +1,143 @@
+"""What a chaos drill reports: what was done to the swarm in each round, what became of the work, and what broke."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from pydantic import Field
+
+from chimera_cli.models.noun import Noun
+
+
+class FaultKind(StrEnum):
+    """What a drill does to a swarm."""
+
+    WORKER = "worker"
+    """Workers and judges are killed, stalled or restarted."""
+    REDIS = "redis"
+    """Redis is killed and started again, or stalled."""
+    POSTGRES = "postgres"
+    """Postgres is killed, stopped and started again, or stalled."""
+    NETWORK = "network"
+    """Connections are cut, torn, slow, half-open or refused."""
+    CLOCK = "clock"
+    """A worker's clock is minutes off."""
+    FLUSH = "flush"
+    """Redis loses its data, or comes back with old data."""
+    MODEL = "model"
+    """The model throttles, answers nonsense, is slow or away."""
+
+
+class Strike(Noun):
+    """One fault at one moment."""
+
+    at_s: float
+    """Seconds after the round began."""
+    fault: FaultKind
+    """Its kind."""
+    action: str
+    """What exactly is done."""
+    target: str = ""
+    """The role or the wire that is struck; empty for the server that the fault is about."""
+    lasts_s: float = 0.0
+    """Seconds that it lasts; 0 for a moment."""
+    leases: float = 0.0
+    """Leases that it lasts, for what is told in leases."""
+    amount: float = 0.0
+    """How much: seconds of a clock, milliseconds of a delay, number of requests; 0 where there is nothing to tell."""
+
+
+class Breach(Noun):
+    """Something that must not happen, and did."""
+
+    invariant: str
+    """What was broken, in a few words."""
+    subject: str
+    """What it was seen on: a task, a key, a role."""
+    text: str
+    """What was seen."""
+
+
+class Tally(Noun):
+    """What became of the work."""
+
+    accepted: int = 0
+    """Tasks that were stored."""
+    ended: Mapping[str, int] = Field(default_factory=dict)
+    """Of these, how many ended, by status."""
+    effects: int = 0
+    """Committed effects outside the swarm."""
+    runs: int = 0
+    """Times that a handler began a phase of a task."""
+    repeated: int = 0
+    """Of these, how many began a phase that was begun before."""
+    takeovers: int = 0
+    """Tasks taken over from agents that fell silent."""
+    struck: Mapping[str, int] = Field(default_factory=dict)
+    """Faults applied, by kind."""
+
+    @property
+    def delivered(self) -> int:
+        """Tasks that ended, in whatever way."""
+        return sum(self.ended.values())
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Add two accounts."""
+        return Tally(
+            accepted=self.accepted + other.accepted,
+            ended=_sum(self.ended, other.ended),
+            effects=self.effects + other.effects,
+            runs=self.runs + other.runs,
+            repeated=self.repeated + other.repeated,
+            takeovers=self.takeovers + other.takeovers,
+            struck=_sum(self.struck, other.struck),
+        )
+
+
+class RoundReport(Noun):
+    """One round of a drill."""
+
+    round: int
+    """Its number, from 1."""
+    seed: int
+    """The drill's seed; with the number it makes the schedule and the work."""
+    ok: bool
+    """Whether nothing broke."""
+    took_s: float
+    """Seconds from its first command to its last check."""
+    schedule: tuple[Strike, ...]
+    """What was done to the swarm."""
+    goal_id: str
+    """The goal that was worked on meanwhile."""
+    tally: Tally
+    """What became of it."""
+    failures: tuple[str, ...] = ()
+    """Tasks that ended badly, with their reasons; those that may are no breach."""
+    breaches: tuple[Breach, ...] = ()
+    """What broke."""
+
+
+class DrillReport(Noun):
+    """The end of a drill."""
+
+    ok: bool
+    """Whether nothing broke in any round."""
+    seed: int
+    """What it was run with."""
+    rounds: int
+    """Rounds that were played."""
+    faults: tuple[FaultKind, ...]
+    """What it could do to the swarm."""
+    took_s: float
+    """Seconds from the start of the servers to the last check."""
+    settings: Mapping[str, str]
+    """The installation's settings that were tried, by variable; no secrets are among them."""
+    tally: Tally
+    """What became of all the work."""
+    broken: tuple[int, ...] = ()
+    """Rounds in which something broke."""
+    kept: str = ""
+    """Folder with the servers' data and the roles' logs; empty when it was removed."""
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}

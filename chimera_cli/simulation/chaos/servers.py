@@ -1,0 +1,165 @@
+"""The private servers of a drill, and what can be done to them: killed, stopped, stalled, emptied, put back to an old copy."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from chimera_cli.local.postgres_server import PostgresServer
+from chimera_cli.local.process import free_port, is_running, wait_until
+from chimera_cli.local.redis_server import RedisServer
+from chimera_cli.local.server import LocalServer
+from chimera_cli.local.stand_in import StandInServer
+
+GONE_WITHIN_S = 10.0
+"""How long a killed process may take to be gone."""
+LATENCY_MS = "10-60"
+"""Time that the stand-in model takes for an answer when nothing is wrong with it."""
+LOG = "appendonly*"
+"""The files in which Redis keeps its data: one, or from Redis 7 on a folder."""
+
+
+class DrillServers:
+    """Redis, PostgreSQL and the stand-in model, in a folder of their own; none of them outlives `stop`."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.redis = RedisServer(folder / "redis", free_port(), secrets.token_urlsafe(24))
+        self.postgres = PostgresServer(folder / "postgres", free_port(), secrets.token_urlsafe(24), durable=False)
+        options = ("--latency-ms", LATENCY_MS)
+        self.model = StandInServer(folder / "model", free_port(), seed=seed, options=options)
+        self._copy = folder / "old-redis"
+        # Two faults of one server at once would start it twice.
+        self._turns = {name: asyncio.Lock() for name in self.all}
+
+    @property
+    def all(self) -> dict[str, LocalServer]:
+        """All of them by the names that faults use."""
+        return {"redis": self.redis, "postgres": self.postgres, "model": self.model}
+
+    def start(self) -> None:
+        """Start whatever does not run.
+
+        Raises:
+            ConfigError: A program is missing.
+            BackendUnavailable: One did not come up.
+        """
+        for server in self.all.values():
+            server.start()
+
+    def stop(self) -> None:
+        """End whatever runs, stalled or not."""
+        for server in reversed(self.all.values()):
+            _signal(server, signal.SIGCONT)
+            server.stop()
+
+    async def kill(self, name: str, away_s: float) -> None:
+        """End a server without warning, and start it again after a while."""
+        async with self._turns[name]:
+            await self._crash(self.all[name])
+            await asyncio.sleep(away_s)
+            await self._revive(name)
+
+    async def halt(self, name: str, away_s: float) -> None:
+        """Shut a server down in good order, and start it again after a while."""
+        async with self._turns[name]:
+            await asyncio.to_thread(self.all[name].stop)
+            await asyncio.sleep(away_s)
+            await self._revive(name)
+
+    async def stall(self, name: str, stalled_s: float) -> None:
+        """Let a server freeze for a while: its connections stay and nothing answers."""
+        async with self._turns[name]:
+            _signal(self.all[name], signal.SIGSTOP)
+            try:
+                await asyncio.sleep(stalled_s)
+            finally:
+                _signal(self.all[name], signal.SIGCONT)
+
+    def remember(self) -> None:
+        """Copy Redis' data as it is on disk now."""
+        shutil.rmtree(self._copy, ignore_errors=True)
+        self._copy.mkdir()
+        _copy_log(self.redis.folder, self._copy)
+
+    async def restore(self) -> None:
+        """Kill Redis and let it come back with the remembered data."""
+        async with self._turns["redis"]:
+            await self._crash(self.redis)
+            _drop_log(self.redis.folder)
+            _copy_log(self._copy, self.redis.folder)
+            await self._revive("redis")
+
+    async def lose_tail(self, size: int) -> None:
+        """Kill Redis and let it come back without what it wrote last, as after a loss of power."""
+        async with self._turns["redis"]:
+            await self._crash(self.redis)
+            files = [path for path in self.redis.folder.rglob(LOG) if path.is_file() and path.suffix != ".manifest"]
+            written = max(files, key=lambda path: path.stat().st_mtime)
+            os.truncate(written, max(written.stat().st_size - size, 0))
+            await self._revive("redis")
+
+    async def flush(self) -> None:
+        """Empty Redis."""
+        async with self._turns["redis"]:
+            await asyncio.to_thread(self._say_to_redis, "FLUSHALL")
+
+    async def _revive(self, name: str) -> None:
+        await asyncio.to_thread(self.all[name].start)
+
+    async def _crash(self, server: LocalServer) -> None:
+        pids = list(_family(server))
+        _signal(server, signal.SIGKILL)
+        await asyncio.to_thread(wait_until, lambda: not any(map(_lives, pids)), timeout_s=GONE_WITHIN_S)
+
+    def _say_to_redis(self, words: str) -> None:
+        # Its password is in its address; a client of Redis belongs to the adapters.
+        password = self.redis.url.partition("://:")[2].partition("@")[0]
+        with socket.create_connection(("127.0.0.1", self.redis.port), timeout=GONE_WITHIN_S) as connection:
+            connection.sendall(f"AUTH {password}\r\n{words}\r\n".encode())
+            with connection.makefile("rb") as replies:
+                replies.readline()
+                replies.readline()
+
+
+def _family(server: LocalServer) -> Iterator[int]:
+    """Name a server's processes: the one that was started, then its children."""
+    pid = server.pid()
+    if pid is None:
+        return
+    yield pid
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # The name, which may hold spaces and brackets, comes before state and parent.
+            if int(file.read_text().rpartition(")")[2].split()[1]) == pid:
+                yield int(file.parent.name)
+
+
+def _signal(server: LocalServer, number: signal.Signals) -> None:
+    for pid in list(_family(server)):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _lives(pid: int) -> bool:
+    return is_running(pid, ())
+
+
+def _copy_log(source: Path, target: Path) -> None:
+    for path in source.glob(LOG):
+        if path.is_dir():
+            shutil.copytree(path, target / path.name)
+        else:
+            shutil.copy2(path, target / path.name)
+
+
+def _drop_log(folder: Path) -> None:
+    for path in folder.glob(LOG):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -1,0 +1,125 @@
+"""Carrying out a schedule: each strike at its time, and everything mended at the end."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from chimera_cli.models.drill import FaultKind, Strike
+from chimera_cli.simulation.chaos.clock import MovableClock
+from chimera_cli.simulation.chaos.fleet import Fleet
+from chimera_cli.simulation.chaos.model_faults import disturb_model
+from chimera_cli.simulation.chaos.servers import DrillServers
+from chimera_cli.simulation.chaos.wires import Wires
+from chimera_cli.simulation.proxy import Weather
+
+WEATHERS = {"slow": Weather.SLOW, "half-open": Weather.HALF_OPEN, "refuse": Weather.REFUSED}
+
+
+@dataclass
+class Striker:
+    """Does to a swarm what a schedule says."""
+
+    servers: DrillServers
+    fleet: Fleet
+    wires: Wires
+    clock: MovableClock | None
+    """The clock of the one worker that has its own; None where there is no library for it."""
+    lease: timedelta
+    """How long a stalled process keeps what it holds."""
+    struck: Counter[str] = field(default_factory=Counter)
+    """Strikes that began, by kind."""
+    away: int = 0
+    """Outages of servers that are going on."""
+
+    def calm(self) -> bool:
+        """Tell whether all servers are there."""
+        return not self.away
+
+    async def carry_out(self, schedule: Sequence[Strike]) -> None:
+        """Strike after strike at its time; returns when the last one is over.
+
+        Raises:
+            BackendUnavailable: A server did not come up again.
+        """
+        async with asyncio.TaskGroup() as group:
+            for strike in schedule:
+                group.create_task(self._at_its_time(strike))
+
+    async def _at_its_time(self, strike: Strike) -> None:
+        await asyncio.sleep(strike.at_s)
+        self.struck[strike.fault] += 1
+        await self._blow(strike)
+
+    async def _blow(self, strike: Strike) -> None:
+        blows: dict[FaultKind, Callable[[Strike], Awaitable[None]]] = {
+            FaultKind.WORKER: self._process,
+            FaultKind.REDIS: self._server,
+            FaultKind.POSTGRES: self._server,
+            FaultKind.NETWORK: self._network,
+            FaultKind.CLOCK: self._clock,
+            FaultKind.FLUSH: self._data,
+            FaultKind.MODEL: self._model,
+        }
+        await blows[strike.fault](strike)
+
+    async def _process(self, strike: Strike) -> None:
+        if strike.action == "kill":
+            self.fleet.kill(strike.target)
+        elif strike.action == "stall":
+            await self.fleet.stall(strike.target, self.lease * strike.leases)
+        else:
+            await self.fleet.restart(strike.target)
+
+    async def _server(self, strike: Strike) -> None:
+        with self._outage():
+            if strike.action == "kill":
+                await self.servers.kill(strike.fault, strike.lasts_s)
+            elif strike.action == "stop":
+                await self.servers.halt(strike.fault, strike.lasts_s)
+            else:
+                await self.servers.stall(strike.fault, strike.lasts_s)
+
+    async def _network(self, strike: Strike) -> None:
+        wires = self.wires.chosen(strike.target)
+        if strike.action not in WEATHERS:
+            for wire in wires:
+                wire.tear() if strike.action == "tear" else wire.cut()
+            return
+        with self._outage():
+            for wire in wires:
+                await wire.turn(WEATHERS[strike.action], timedelta(milliseconds=strike.amount))
+            await asyncio.sleep(strike.lasts_s)
+            for wire in wires:
+                await wire.turn(Weather.FAIR)
+
+    async def _clock(self, strike: Strike) -> None:
+        if self.clock is not None:
+            self.clock.move(strike.amount)
+            await asyncio.sleep(strike.lasts_s)
+            self.clock.move(0)
+
+    async def _data(self, strike: Strike) -> None:
+        with self._outage():
+            if strike.action == "flush":
+                await self.servers.flush()
+            elif strike.action == "restore":
+                await self.servers.restore()
+            else:
+                await self.servers.lose_tail(int(strike.amount))
+
+    async def _model(self, strike: Strike) -> None:
+        if strike.action == "down":
+            await self.servers.kill("model", strike.lasts_s)
+        else:
+            await disturb_model(self.servers.model.url, strike)
+
+    @contextmanager
+    def _outage(self) -> Iterator[None]:
+        self.away += 1
+        try:
+            yield
+        finally:
+            self.away -= 1
