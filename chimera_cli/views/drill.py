@@ -1,5 +1,7 @@
 """A chaos drill for a person: a line a round while it runs, and the account at the end."""
 
+from collections.abc import Mapping
+
 from chimera_cli.models.drill import DrillReport, RoundReport, Strike, Tally
 from chimera_cli.views.shown import Facts, Shown, Stack, Words
 from chimera_cli.views.theme import BAD, GOOD
@@ -50,6 +52,5 @@ def _figures(tally: Tally) -> list[tuple[str, str]]:
     ]
 
 
-def _listed(numbers: object) -> str:
-    assert isinstance(numbers, dict)
+def _listed(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {name}" for name, number in numbers.items()) or "none"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from chimera_cli.config import Settings
@@ -17,11 +18,14 @@ from chimera_cli.simulation.chaos.account import Account, breaches_of, read_runs
 from chimera_cli.simulation.chaos.commands import Operator
 from chimera_cli.simulation.chaos.fleet import Fleet
 from chimera_cli.simulation.chaos.strikes import Striker
+from chimera_cli.simulation.chaos.verdict import Examiner
 from chimera_cli.simulation.chaos.workload import workload
 
 PATIENCE = timedelta(seconds=45)
 """How long a round's work may take, and ten leases more."""
 LOOK_AGAIN_S = 0.1
+GONE_WITHIN_S = 5.0
+"""How long what has ended may still lie about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,8 @@ class Stage:
     """Does the faults."""
     operator: Operator
     """Does the commands."""
+    examiner: Examiner
+    """Checks what is left."""
     runs: Path
     """Where handlers note their runs."""
 
@@ -73,7 +79,7 @@ class Round:
             strikes.cancel()
         await self._settle()
         account = await self._account()
-        found = [*self._breaches, *breaches_of(account), *self._heard()]
+        found = [*self._breaches, *breaches_of(account), *await self._examined(), *self._heard()]
         return RoundReport(
             round=self._number,
             seed=self._seed,
@@ -132,6 +138,16 @@ class Round:
         with suppress(BackendUnavailable):
             return not any((await self._stage.swarm.queue.counts()).model_dump(exclude_none=True).values())
         return False
+
+    async def _examined(self) -> list[Breach]:
+        """Check the history; what is only left over gets a moment to go, for housekeeping takes turns."""
+        end = time.monotonic() + GONE_WITHIN_S
+        while True:
+            examine = partial(self._stage.examiner.breaches, read_runs(self._stage.runs))
+            found = await asyncio.to_thread(examine)
+            if not found or time.monotonic() > end:
+                return found
+            await asyncio.sleep(LOOK_AGAIN_S)
 
     async def _account(self) -> Account:
         swarm = self._stage.swarm

@@ -32,7 +32,7 @@ def schedule(seed: int, number: int, faults: Sequence[FaultKind]) -> tuple[Strik
         number: Number of the round, from 1.
         faults: Kinds of fault chosen.
     """
-    chance = Random(f"schedule/{seed}/{number}")
+    chance = Random(f"schedule/{seed}/{number}")  # nosec B311 # the same seed must give the same faults
     kinds = sorted(set(faults), key=list(FaultKind).index)
     first = kinds[(number - 1) % len(kinds)]
     # Two losses of Redis in one round would show nothing that one does not.

@@ -21,7 +21,7 @@ def workload(seed: int, number: int) -> list[TaskSpec]:
         seed: Seed of the drill.
         number: Number of the round, from 1.
     """
-    chance = Random(f"workload/{seed}/{number}")
+    chance = Random(f"workload/{seed}/{number}")  # nosec B311 # the same seed must give the same work
     tasks = [_task(f"count-{n}", "count", chance, longest=0.3) for n in range(chance.randint(2, 4))]
     tasks += [_task(f"sleep-{n}", chance.choice(("sleep", "sleep", "thread")), chance) for n in range(6)]
     tasks += [_task(f"flaky-{n}", "flaky", chance, longest=0.2, failures=n + 1) for n in range(chance.randint(1, 2))]

@@ -1,0 +1,127 @@
+"""Setting the stage for a stretch of rounds: a database, a namespace and a fleet of its own, on servers that stay."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from chimera_cli.bootstrap import open_swarm
+from chimera_cli.local.stand_in import MODEL_NAME
+from chimera_cli.simulation.chaos.clock import MovableClock
+from chimera_cli.simulation.chaos.commands import Operator
+from chimera_cli.simulation.chaos.fleet import Fleet
+from chimera_cli.simulation.chaos.installation import drill_settings
+from chimera_cli.simulation.chaos.kinds import EFFECTS
+from chimera_cli.simulation.chaos.round import Stage
+from chimera_cli.simulation.chaos.schedule import COMMANDS, JUDGES, ROLES, SKEWED, WORKERS
+from chimera_cli.simulation.chaos.servers import DrillServers
+from chimera_cli.simulation.chaos.strikes import Striker
+from chimera_cli.simulation.chaos.verdict import Examiner
+from chimera_cli.simulation.chaos.wires import Wires
+from chimera_cli.simulation.chaos.workload import MODULE
+from chimera_cli.simulation.roles import Roles, role_environment
+from chimera_cli.simulation.scenario import AT_ONCE, Silence
+
+DRAIN = timedelta(seconds=20)
+"""How long roles may take to end in good order."""
+WORKERS_EACH = "6"
+JUDGES_EACH = "3"
+LED = {"DATABASE_URL": "postgres", "REDIS_URL": "redis", "OPENAI_BASE_URL": "model"}
+"""The addresses that lead over a wire, and to which server."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staging:
+    """What all stretches of a drill share."""
+
+    folder: Path
+    """Where each gets a folder."""
+    servers: DrillServers
+    """The servers."""
+    wires: Wires
+    """The wires to them."""
+    installation: Mapping[str, str]
+    """The settings that are tried."""
+    moves_clocks: bool
+    """Whether a worker gets a clock of its own."""
+
+    @asynccontextmanager
+    async def open(self, name: str) -> AsyncIterator[Stage]:
+        """Set a stage, and end its fleet in the end: in good order when all went well.
+
+        Args:
+            name: Of its database, its namespace and its folder.
+        """
+        place = self.folder / name
+        place.mkdir(mode=0o700)
+        await asyncio.to_thread(self.servers.postgres.create_database, name, template="chimera")
+        variables = self._variables(name)
+        settings = drill_settings(place / "drill.env", variables)
+        clock = MovableClock(place / "clock") if self.moves_clocks else None
+        runs = place / "runs.jsonl"
+        own = self._environments(variables, runs, clock)
+        fleet = Fleet(place, {who: (_command_line(who), own[who]) for who in ROLES})
+        striker = Striker(self.servers, fleet, self.wires, clock, settings.lease_policy().lease)
+        commands = Roles(place, own[COMMANDS])
+        async with (
+            self._alive(fleet, striker, commands),
+            open_swarm(settings, telemetry=Silence(), need_redis=True) as swarm,
+        ):
+            yield Stage(
+                swarm=swarm,
+                settings=settings,
+                fleet=fleet,
+                striker=striker,
+                operator=Operator(place, commands),
+                examiner=Examiner(settings, place),
+                runs=runs,
+            )
+
+    @asynccontextmanager
+    async def _alive(self, fleet: Fleet, striker: Striker, commands: Roles) -> AsyncIterator[None]:
+        tending = asyncio.create_task(fleet.tend(striker.calm))
+        grace = AT_ONCE
+        try:
+            await fleet.begin()
+            yield
+            grace = DRAIN
+        finally:
+            tending.cancel()
+            await fleet.end(grace)
+            await commands.end(AT_ONCE)
+            await self.wires.clear()
+
+    def _variables(self, name: str) -> dict[str, str]:
+        return {
+            **self.installation,
+            "DATABASE_URL": self.servers.postgres.url_of(name),
+            "REDIS_URL": self.servers.redis.url,
+            "OPENAI_BASE_URL": self.servers.model.url,
+            # The stand-in takes any key, so that a random one can be searched for afterwards.
+            "OPENAI_API_KEY": secrets.token_urlsafe(24),
+            "CHIMERA_MODEL__NAME": MODEL_NAME,
+            "CHIMERA_NAMESPACE": name,
+        }
+
+    def _environments(
+        self, variables: Mapping[str, str], runs: Path, clock: MovableClock | None
+    ) -> dict[str, dict[str, str]]:
+        """Lead each role to the servers over its own wires, and one of them to its own clock."""
+        made: dict[str, dict[str, str]] = {}
+        for who in (*ROLES, COMMANDS):
+            led = {name: self.wires.lead(who, server, variables[name]) for name, server in LED.items()}
+            made[who] = role_environment({**variables, **led, EFFECTS: str(runs)})
+        if clock is not None:
+            made[SKEWED] |= clock.environment()
+        return made
+
+
+def _command_line(who: str) -> tuple[str, ...]:
+    if who in WORKERS:
+        return ("worker", "--count", WORKERS_EACH, "--handlers", MODULE)
+    if who in JUDGES:
+        return ("judge", "--count", JUDGES_EACH)
+    return ("plan", "--watch", "--handlers", MODULE)
