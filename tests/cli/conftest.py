@@ -50,10 +50,16 @@ def new_line(servers: Servers, model_url: str, tmp_path_factory: pytest.TempPath
                     **settings,
                 },
             )
+            ends.callback(assert_clean, line)
             ends.callback(line.close)
             return line
 
         yield make
+
+
+def assert_clean(line: Line) -> None:
+    """Whatever a test did to a swarm, no invariant of the architecture broke."""
+    assert line.violations(ended=False) == []
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ KINDS = Path(__file__).with_name("kinds.py")
 """Task kinds for these tests."""
 COMMAND_WITHIN_S = 90.0
 PATIENCE_S = 60.0
+LEASE_S = 15.0
 HANDED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
 
 
@@ -176,13 +177,17 @@ class Line:
         shards = int(self.environment.get("CHIMERA_SHARDS", 1))
         return read_history(*urls, namespace=self.environment["CHIMERA_NAMESPACE"], shards=shards)
 
-    def violations(self, *, lease_s: float | None = None) -> list[str]:
-        """Check all ten invariants on a swarm whose goals are over; returns what breaks them."""
+    def violations(self, *, ended: bool = True) -> list[str]:
+        """Check all ten invariants on what the swarm has left; returns what breaks them.
+
+        Args:
+            ended: All its goals are over.
+        """
         timing = Timing(
-            lease=None if lease_s is None else timedelta(seconds=lease_s),
+            lease=timedelta(seconds=float(self.environment.get("CHIMERA_LEASE_S", LEASE_S))),
             retry_base=timedelta(seconds=float(self.environment["CHIMERA_RETRY__BASE_S"])),
         )
-        return [str(violation) for violation in check_history(self.left(), timing=timing)]
+        return [str(violation) for violation in check_history(self.left(), ended=ended, timing=timing)]
 
     def gate(self, name: str) -> str:
         """Name a gate: a file for which a handler waits."""

@@ -42,7 +42,7 @@ def test_a_killed_workers_tasks_are_taken_over_and_all_two_hundred_effects_are_c
         "SELECT count(*) FROM events WHERE goal_id = %s AND name = 'task.taken_over' AND error LIKE '%%expired'", goal
     )
     assert taken_over[0][0] >= 1
-    line.until(lambda: not line.violations(lease_s=2), f"the history is clean: {line.violations(lease_s=2)}")
+    line.until(lambda: not line.violations(), f"the history is clean: {line.violations()}")
     ledger = line.run("status", "--json").json["ledger"]
     assert {name: ledger[name] for name in ("submitted", "finished", "failed", "cancelled", "live")} == {
         "submitted": TASKS,

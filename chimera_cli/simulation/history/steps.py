@@ -28,7 +28,7 @@ BECOMES: Mapping[str, str] = {
     "task.revised": "QUEUED",
     "task.held": "NEEDS_REVIEW",
     "task.approved": "APPROVED",
-    "task.conflicted": "QUEUED",
+    "task.conflicted": "QUEUED DELAYED",
     "task.completed": "COMPLETED",
     "task.rejected": "REJECTED",
     "task.failed": "FAILED",
