@@ -69,7 +69,7 @@ def _swarm(settings: Settings, telemetry: TelemetryPort, client: RedisClient, en
     keys, policy = Keys(settings.namespace, settings.shards), settings.lease_policy()
     record, reviews = PostgresRecord(engine, max_queued=settings.max_queued), PostgresReview(engine)
     queue, registry = RedisTaskQueue(client, keys, policy), RedisAgentRegistry(client, keys)
-    review_service = ReviewService(reviews, queue, telemetry)
+    review_service = ReviewService(reviews, queue, telemetry, expire_after=settings.review.expire_after())
     events = RedisEventStream(client, keys)
     return Swarm(
         queue=queue,

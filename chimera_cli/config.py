@@ -32,6 +32,7 @@ from chimera_cli.models.settings import (
     JudgeSettings,
     ModelSettings,
     RetrySettings,
+    ReviewSettings,
     Seconds,
     WorkerSettings,
 )
@@ -104,6 +105,8 @@ class Settings(BaseSettings):
     """When a failed attempt is followed by another."""
     gate: GateSettings = GateSettings()
     """Which way a judged result goes."""
+    review: ReviewSettings = ReviewSettings()
+    """How long a person may take."""
     judge: JudgeSettings = JudgeSettings()
     """How results are scored."""
     model: ModelSettings = ModelSettings()

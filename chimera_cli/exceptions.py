@@ -155,10 +155,11 @@ class AlreadyDecided(Conflict):
 
     code = "already_decided"
 
-    def __init__(self, card_id: str, status: str, operator: str | None, at: datetime | None) -> None:
-        who = f"{status.lower()} by {operator}" if operator else status.lower()
+    def __init__(self, card_id: str, status: str, operator: str | None, at: datetime | None, newer: str = "") -> None:
+        what = f"was {status.lower()} by {operator}" if operator else f"became {status}"
         when = f" at {at:%Y-%m-%dT%H:%M:%SZ}" if at else ""
-        super().__init__(f"card {card_id} was {who}{when}", hint=f"chimera review show {card_id}")
+        follows = f"; card {newer} took its place" if newer else ""
+        super().__init__(f"card {card_id} {what}{when}{follows}", hint=f"chimera review show {newer or card_id}")
         self.card_id, self.status, self.operator, self.at = card_id, status, operator, at
 
 

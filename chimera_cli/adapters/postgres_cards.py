@@ -8,19 +8,18 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chimera_cli.adapters import postgres_audit
-from chimera_cli.adapters import postgres_sql as sql
+from chimera_cli.adapters import review_sql as sql
 from chimera_cli.adapters.postgres_batches import batches, rows_of
 from chimera_cli.adapters.review_rows import card_id
 from chimera_cli.adapters.row import json_text, plain
 from chimera_cli.adapters.rows import TaskRow
+from chimera_cli.models.audit import SWARM
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.gate import GateDecision, Judgement, Route
 from chimera_cli.models.identity import content_digest
 from chimera_cli.models.result import Usage
 from chimera_cli.models.verdict import Verdict
 
-SWARM = "chimera"
-"""The operator's name in audit rows about what the swarm did on its own."""
 RERUN_NOTE = "approved, but the state had moved on; the result was made again: {error}"
 
 
@@ -44,10 +43,12 @@ async def make(connection: AsyncConnection, held: Sequence[TaskEvent]) -> None:
         await connection.execute(sql.INSERT_CARDS, rows_of(batch))
 
 
-async def expire(connection: AsyncConnection, task_ids: Sequence[str]) -> None:
-    """Close the cards that wait for a decision on tasks that have ended."""
-    if task_ids:
-        await connection.execute(sql.EXPIRE_CARDS, {"task_ids": list(task_ids)})
+async def close(connection: AsyncConnection, ended: Sequence[str], moved: Sequence[str]) -> None:
+    """Close the cards that wait for a decision nobody need make: their tasks have ended, or hold what they show no longer."""
+    if ended:
+        await connection.execute(sql.EXPIRE_CARDS, {"task_ids": list(ended)})
+    if moved:
+        await connection.execute(sql.OUTDATE_CARDS, {"task_ids": list(moved)})
 
 
 async def note_reruns(connection: AsyncConnection, conflicted: Sequence[TaskEvent]) -> None:

@@ -79,6 +79,8 @@ class Projection:
     """The newest write by goal id and state key."""
     held: list[TaskEvent] = field(default_factory=list)
     """Results that wait for a person now or did so within the batch."""
+    moved_on: list[str] = field(default_factory=list)
+    """Ids of tasks that were held before, or are held anew: what older cards of them show is held no longer."""
     conflicted: list[TaskEvent] = field(default_factory=list)
     """Results that have to be made again."""
     ended: list[str] = field(default_factory=list)
@@ -102,6 +104,8 @@ def project(marks: Mapping[str, TaskMark], events: Iterable[TaskEvent]) -> Proje
         _commit(projection, event)
         if event.version > mark.version and not mark.status.terminal:
             marks[event.task_id] = replace(mark, status=event.status, version=event.version)
+            if TaskStatus.NEEDS_REVIEW in (mark.status, event.status) and not event.status.terminal:
+                projection.moved_on.append(event.task_id)
             _advance(projection, event)
     return projection
 

@@ -48,7 +48,7 @@ async def _write(connection: AsyncConnection, projection: Projection) -> None:
         await connection.execute(sql.UPDATE_TASKS, rows_of(batch))
     await _write_state(connection, projection)
     await cards.make(connection, projection.held)
-    await cards.expire(connection, projection.ended)
+    await cards.close(connection, projection.ended, projection.moved_on)
     await _end_goals(connection, projection)
     # Last, because it takes the audit's lock: whoever holds that must not wait for anything else.
     await cards.note_reruns(connection, projection.conflicted)

@@ -1,23 +1,20 @@
 """Review cards, decisions and their audit on Postgres: ReviewPort."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 
-from chimera_cli.adapters import postgres_audit
-from chimera_cli.adapters import postgres_sql as sql
+from chimera_cli.adapters import postgres_deciding as deciding
+from chimera_cli.adapters import review_sql as sql
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_reads import reading
 from chimera_cli.adapters.review_rows import AuditRow, CardRow
 from chimera_cli.adapters.row import plain
-from chimera_cli.exceptions import AlreadyDecided, Conflict, ReviewCardNotFound
+from chimera_cli.exceptions import Conflict, ReviewCardNotFound
 from chimera_cli.models.audit import AuditEvent
-from chimera_cli.models.gate import Judgement
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
-
-OUTCOME = {Decision.APPROVE: CardStatus.APPROVED, Decision.REJECT: CardStatus.REJECTED}
 
 
 class PostgresReview:
@@ -53,45 +50,41 @@ class PostgresReview:
             count, oldest = (await session.exec(asked)).one()
             return count, oldest
 
-    async def decide(self, card_id: str, decision: Decision, operator: str, reason: str) -> ReviewCard:
+    async def decide(
+        self, card_id: str, decision: Decision, operator: str, reason: str, *, digest: str = ""
+    ) -> ReviewCard:
         """Decide a PENDING card, with its audit row and the order to resume, in one transaction.
 
         Raises:
             ReviewCardNotFound: No such card.
-            AlreadyDecided: Somebody was first, or the card has expired.
-            Conflict: It is to be approved, and does not show what was judged.
+            AlreadyDecided: Somebody was first, or the card has expired or become stale.
+            Conflict: It does not show what was meant, or not what would take effect.
         """
         with postgres_errors():
             async with self._engine.begin() as connection:
-                card = (await connection.execute(sql.LOCK_CARD, {"id": card_id})).one_or_none()
-                if card is None:
-                    raise ReviewCardNotFound(card_id)
-                if card.status != CardStatus.PENDING:
-                    raise AlreadyDecided(card_id, card.status, card.decided_by, card.decided_at)
-                judged = Judgement.model_validate(card.judgement)
-                if decision is Decision.APPROVE and not judged.covers(card.task_id, card.payload, card.content):
-                    raise Conflict(
-                        f"card {card_id} was altered: what it shows is not what was judged",
-                        hint=f'chimera review reject {card_id} --reason "altered"',
-                    )
-                row = await postgres_audit.append(
-                    connection,
-                    decision.value,
-                    card_id=card_id,
-                    task_id=card.task_id,
-                    digest=judged.digest,
-                    operator=operator,
-                    reason=reason,
-                )
-                decided = {"status": OUTCOME[decision].value, "operator": row.operator, "at": row.at}
-                await connection.execute(sql.DECIDE_CARD, {"id": card_id, "reason": row.reason, **decided})
+                card = await deciding.pending(connection, card_id, digest)
+                stale = await deciding.stale(connection, card) if decision is Decision.APPROVE else ""
+                if stale:
+                    await deciding.set_aside(connection, card, stale)
+                else:
+                    await deciding.decide(connection, card, decision, operator, reason)
+        if stale:
+            raise Conflict(
+                f"card {card_id} is stale: {stale}. The result is judged again, and a fresh card follows",
+                hint=f"chimera review list --goal {card.goal_id}",
+            )
         return await self.card(card_id)
 
+    async def expire(self, older_than: timedelta, limit: int = 100) -> int:
+        """Have cards expire for which the time to decide is over; returns how many."""
+        with postgres_errors():
+            async with self._engine.begin() as connection:
+                return await deciding.expire(connection, older_than, limit)
+
     async def unresumed(self, limit: int = 100) -> list[ReviewCard]:
-        """List decided cards whose decision is not carried out yet, oldest first."""
-        asked = select(CardRow).where(
-            col(CardRow.resumed_at).is_(None), col(CardRow.status).in_([status.value for status in OUTCOME.values()])
-        )
+        """List cards that wait no longer and are not carried out yet, oldest first."""
+        waiting = CardRow.status != CardStatus.PENDING.value
+        asked = select(CardRow).where(col(CardRow.resumed_at).is_(None), waiting)
         async with reading(self._engine) as session:
             rows = await session.exec(asked.order_by(col(CardRow.decided_at), col(CardRow.id)).limit(limit))
             return [row.noun() for row in rows]

@@ -156,67 +156,7 @@ END_GOALS = _statement("""
 """)
 """End the goals among these that have no live task left."""
 
-# Review cards and the audit
-
-INSERT_CARDS = _statement("""
-    INSERT INTO cards (id, task_id, goal_id, generation, kind, title, status, content, payload, judgement, usage, created_at)
-    SELECT new.id, tasks.id, tasks.goal_id, new.generation, tasks.kind, tasks.title, 'PENDING', new.content::json, tasks.payload,
-           new.judgement::json, new.usage::json, new.created_at
-    FROM json_to_recordset(CAST(:rows AS json)) AS new (
-        id text, task_id text, generation bigint, content text, judgement text, usage text, created_at timestamptz
-    )
-    JOIN tasks ON tasks.id = new.task_id
-    ON CONFLICT DO NOTHING
-""")
-"""Make the cards of held results, once each."""
-
-EXPIRE_CARDS = _statement("""
-    UPDATE cards SET status = 'EXPIRED', decided_at = clock_timestamp()
-    WHERE task_id = ANY(CAST(:task_ids AS text[])) AND status = 'PENDING'
-""")
-"""Nobody need decide any more: the tasks have ended."""
-
-LAST_USAGE = _statement("""
-    SELECT DISTINCT ON (task_id) task_id, data FROM events
-    WHERE task_id = ANY(CAST(:task_ids AS text[])) AND name = 'task.judging' ORDER BY task_id, seq DESC
-""")
-"""What was said when each of the tasks last handed its result over."""
-
-CARD_TO_RERUN = _statement("""
-    SELECT id, judgement FROM cards
-    WHERE task_id = :task_id AND generation <= :generation AND status = 'APPROVED'
-      AND NOT EXISTS (SELECT FROM audit WHERE audit.card_id = cards.id AND audit.action = 'rerun')
-      AND NOT EXISTS (SELECT FROM cards AS later WHERE later.task_id = cards.task_id
-                      AND later.generation > cards.generation AND later.generation <= :generation)
-""")
-"""The last card of a task up to a claim, when it was approved and not noted yet. The new result may already be held: its card,
-made within the same batch of events, is a later claim's."""
-
-NOTE_CARD = _statement("UPDATE cards SET note = :note WHERE id = :id")
-"""Tell the reviewer what happened after the decision."""
-
-LOCK_CARD = _statement("""
-    SELECT status, decided_by, decided_at, task_id, payload, content, judgement FROM cards WHERE id = :id FOR UPDATE
-""")
-"""Keep other operators waiting while one decides."""
-
-DECIDE_CARD = _statement("""
-    UPDATE cards SET status = :status, decided_by = :operator, decided_at = :at, reason = :reason WHERE id = :id
-""")
-"""Store a decision; that `resumed_at` is empty is the order to carry it out."""
-
-CARRIED_OUT = _statement("""
-    SELECT EXISTS (SELECT FROM events JOIN cards ON cards.task_id = events.task_id AND cards.generation = events.generation
-                   WHERE cards.id = :id AND events.name = CASE cards.status WHEN 'APPROVED' THEN 'task.approved'
-                                                                            ELSE 'task.rejected' END)
-""")
-"""Tell whether the record knows that a decision was carried out. The queue may have forgotten it, after it was recorded."""
-
-MARK_RESUMED = _statement("""
-    UPDATE cards SET resumed_at = coalesce(resumed_at, clock_timestamp()), note = CASE WHEN :note = '' THEN note ELSE :note END
-    WHERE id = :id
-""")
-"""The decision was carried out."""
+# The audit and the outbox
 
 LAST_AUDIT = _statement("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
 """The end of the chain."""

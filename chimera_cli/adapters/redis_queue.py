@@ -13,13 +13,21 @@ from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_errors import redis_errors
 from chimera_cli.adapters.scripts import Scripts
 from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease
+from chimera_cli.models.audit import SWARM
 from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Stage
 from chimera_cli.models.gate import Judgement, Route
 from chimera_cli.models.identity import canonical_json, shard_of
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.result import TaskResult
-from chimera_cli.models.review import CardStatus, ReviewCard
+from chimera_cli.models.review import CardStatus, Resumption, ReviewCard
 
+ORDERS = {
+    CardStatus.APPROVED: "approve",
+    CardStatus.REJECTED: "reject",
+    CardStatus.EXPIRED: "expire",
+    CardStatus.STALE: "judge",
+}
+"""What resume.lua is told about a card that waits no longer."""
 #: Tasks in one push call: about 1 ms of the server's time.
 PUSH_CHUNK = 100
 
@@ -143,13 +151,13 @@ class RedisTaskQueue:
         bound = judgement.model_dump_json(), judgement.digest, policy, rubric
         await self._answer("judge", lease, route, *bound, "; ".join(judgement.decision.reasons))
 
-    async def resume(self, card: ReviewCard) -> bool:
-        """Carry out a person's decision on a held task."""
-        decision = "approve" if card.status is CardStatus.APPROVED else "reject"
-        operator = card.decided_by or ""
+    async def resume(self, card: ReviewCard) -> Resumption:
+        """Carry out what was decided on a held task."""
+        operator = card.decided_by or SWARM
         held = card.task_id, card.generation, card.judgement.digest
-        reply = await self._on_shard("resume", self._shard(card.goal_id), *held, decision, operator, card.reason)
-        return bool(reply[0] == "ok")
+        order = ORDERS[card.status]
+        reply = await self._on_shard("resume", self._shard(card.goal_id), *held, order, operator, card.reason)
+        return Resumption(reply[0])
 
     async def promote(self, limit: int = 100) -> int:
         """Queue what was delayed and is due."""

@@ -26,7 +26,7 @@ class CardRow(Row, table=True):
             "cards_unresumed",
             "decided_at",
             "id",
-            postgresql_where=text("resumed_at IS NULL AND status IN ('APPROVED', 'REJECTED')"),
+            postgresql_where=text("resumed_at IS NULL AND status <> 'PENDING'"),
         ),
     )
 
@@ -57,13 +57,13 @@ class CardRow(Row, table=True):
     created_at: datetime = time_column()
     """When it was held."""
     decided_by: str | None = text_column(nullable=True)
-    """The operator; NULL while it waits and when it expired."""
+    """The operator; NULL while it waits and when nobody decided."""
     decided_at: datetime | None = time_column(nullable=True)
-    """When it was decided or expired; NULL while it waits."""
+    """When it was decided, expired or became stale; NULL while it waits."""
     reason: str = text_column(server_default="")
-    """The operator's words."""
+    """The operator's words, or why it waits no longer."""
     resumed_at: datetime | None = time_column(nullable=True)
-    """When the decision was carried out in the queue; NULL before."""
+    """When that was carried out in the queue; NULL before. A card that waits no longer and has none is still to be carried out."""
 
     def noun(self) -> ReviewCard:
         """Return the card."""
@@ -103,7 +103,7 @@ class AuditRow(Row, table=True):
     operator: str = text_column()
     """Who."""
     action: str = text_column()
-    """What: approve, reject or rerun; each at most once a card."""
+    """What: approve, reject, rerun, expire or stale; each at most once a card."""
     card_id: str = id_column()
     """Which card."""
     task_id: str = id_column()

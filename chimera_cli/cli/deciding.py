@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from chimera_cli.services.swarm import Swarm
 
 
-def decide_all(terminal: Terminal, cards: Sequence[str], word: str, name: str | None, reason: str) -> int:
+def decide_all(
+    terminal: Terminal, cards: Sequence[str], word: str, name: str | None, reason: str, digest: str = ""
+) -> int:
     """Decide cards in the order given; returns the exit code of the first that failed, 0 when none did.
 
-    A decision that came too late, for its task had ended otherwise, is a conflict too.
+    A decision that came too late, for its task had ended otherwise, is a conflict too. That a result is made again after its
+    approval is none: the decision stands in the audit, and so does the new run.
 
     Raises:
         SwarmError: The only card given could not be decided, or a server is away.
@@ -33,7 +36,7 @@ def decide_all(terminal: Terminal, cards: Sequence[str], word: str, name: str | 
         async with terminal.swarm() as swarm:
             for card in dict.fromkeys(cards):
                 try:
-                    decided.append(await _decide(swarm, card, Decision(word), who, reason))
+                    decided.append(await _decide(swarm, card, Decision(word), who, reason, digest))
                 except (Conflict, NotFound) as error:
                     failed.append(error)
 
@@ -42,15 +45,24 @@ def decide_all(terminal: Terminal, cards: Sequence[str], word: str, name: str | 
         raise failed[0]
     for error in failed:
         terminal.complain(one_line(f"error: {error.message}"))
+        terminal.complain(one_line(f"hint: {error.hint}"))
     rows = [(card.id, str(card.status), card.decided_by or "-", card.title) for card in decided]
     columns = (Column("card", whole=True), Column("status", whole=True), Column("by"), Column("title"))
     terminal.show(cards_document(decided), Grid("", columns, rows, empty="nothing was decided"))
-    late = [card for card in decided if card.note]
-    for card in late:
-        terminal.note(f"card {card.id}: {card.note}")
+    late = _tell_notes(terminal, decided)
     return failed[0].exit_code if failed else EXIT_CONFLICT if late else 0
 
 
-async def _decide(swarm: "Swarm", card: str, decision: Any, who: str, reason: str) -> "ReviewCard":
+async def _decide(swarm: "Swarm", card: str, decision: Any, who: str, reason: str, digest: str) -> "ReviewCard":
     card_id = await swarm.record.resolve("review card", card)
-    return await swarm.decide(card_id, decision, who, reason)
+    return await swarm.decide(card_id, decision, who, reason, digest=digest)
+
+
+def _tell_notes(terminal: Terminal, decided: Sequence["ReviewCard"]) -> bool:
+    """Say what did not simply take effect, and return whether any decision came too late for that."""
+    from chimera_cli.services.review_service import MADE_AGAIN
+
+    noted = [card for card in decided if card.note]
+    for card in noted:
+        terminal.note(f"card {card.id}: {card.note}")
+    return any(card.note != MADE_AGAIN for card in noted)

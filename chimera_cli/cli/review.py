@@ -1,5 +1,6 @@
 """`chimera review`: a person decides what the swarm may do."""
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +20,9 @@ Cards = Annotated[list[str], typer.Argument(metavar="CARD...", help="Ids, or the
 @command(app, "list", example="chimera review list --json")
 def list_cards(
     terminal: Terminal,
-    status: Annotated[str, typer.Option("--status", help="PENDING, APPROVED, REJECTED, EXPIRED or any.")] = "PENDING",
+    status: Annotated[
+        str, typer.Option("--status", help="PENDING, APPROVED, REJECTED, EXPIRED, STALE or any.")
+    ] = "PENDING",
     goal: OfGoal = None,
     limit: Limit = 50,
 ) -> None:
@@ -36,7 +39,8 @@ def list_cards(
             return await swarm.reviews.cards(status=wanted, goal_id=goal_id, limit=limit)
 
     cards = terminal.run(read())
-    terminal.show(cards_document(cards), cards_grid(cards, utc_now()))
+    limit_of_age = terminal.settings().review.expire_after()
+    terminal.show(cards_document(cards, limit_of_age), cards_grid(cards, utc_now(), limit_of_age))
     terminal.note_limit(len(cards), limit)
 
 
@@ -51,10 +55,13 @@ def show_card(
 
     async def read() -> Any:
         async with terminal.swarm() as swarm:
-            return await swarm.reviews.card(await swarm.record.resolve("review card", card))
+            found = await swarm.reviews.card(await swarm.record.resolve("review card", card))
+            return found, await swarm.rivals(found)
 
-    found = terminal.run(read())
-    terminal.show(card_document(found), card_page(found, utc_now()))
+    found, rivals = terminal.run(read())
+    limit_of_age = terminal.settings().review.expire_after()
+    document = {**card_document(found, limit_of_age), "rivals": [rival.id for rival in rivals]}
+    terminal.show(document, card_page(found, utc_now(), limit_of_age, rivals))
 
 
 @command(app, "approve", example="chimera review approve 7d0b --as ana")
@@ -63,9 +70,16 @@ def approve(
     cards: Cards,
     name: As = None,
     reason: Annotated[str, typer.Option("--reason", help="Kept in the audit.")] = "",
+    digest: Annotated[
+        str, typer.Option("--digest", help="What the card must show, or 12 or more characters of that; for one card.")
+    ] = "",
 ) -> int:
     """Let held results take effect, exactly as shown."""
-    return decide_all(terminal, cards, "approve", name, reason)
+    if digest and (len(cards) != 1 or not re.fullmatch("[0-9a-f]{12,64}", digest)):
+        raise InvalidInput(
+            "--digest names one card's digest, at least its first 12 characters", hint="chimera review show CARD"
+        )
+    return decide_all(terminal, cards, "approve", name, reason, digest)
 
 
 @command(app, "reject", example='chimera review reject 7d0b --reason "off brand"')

@@ -16,6 +16,8 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhd]?)")
 FOLDER = Path(".chimera")
 """Where the local stack keeps its data, below the present folder."""
+SWARM = "chimera"
+"""What the audit calls the swarm itself (`models.audit.SWARM`; loading that would cost every command 50 ms)."""
 LONGEST_NAME = 100
 """Characters of an operator's name."""
 
@@ -96,6 +98,8 @@ def checked_name(name: str) -> str:
         raise InvalidInput(f"the operator's name must have 1 to {LONGEST_NAME} characters", hint=hint)
     if not trimmed.isprintable():
         raise InvalidInput("the operator's name holds characters that cannot be seen", hint=hint)
+    if trimmed.lower() == SWARM:
+        raise InvalidInput(f"{SWARM} is the swarm's own name in the audit, no operator's", hint=hint)
     return trimmed
 
 

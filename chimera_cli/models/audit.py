@@ -9,6 +9,8 @@ from chimera_cli.models.noun import Noun
 
 GENESIS = "0" * 64
 """Previous hash of the first row."""
+SWARM = "chimera"
+"""The operator's name in rows about what the swarm did on its own; no person may use it."""
 
 
 class AuditEntry(Noun):
@@ -19,7 +21,8 @@ class AuditEntry(Noun):
     operator: str
     """Who: a person's name, or `chimera` for what the swarm did on its own after a decision."""
     action: str
-    """What: approve, reject, rerun (approved, then made again because the state had moved on)."""
+    """What: approve, reject, rerun (approved, then made again because the state had moved on), expire (nobody decided in time),
+    stale (it was to be approved, and no longer showed what would take effect)."""
     card_id: str
     """Which review card."""
     task_id: str

@@ -1,6 +1,7 @@
 """The human step: a card that holds a result until one person decides."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import JsonValue
@@ -20,7 +21,9 @@ class CardStatus(StrEnum):
     REJECTED = "REJECTED"
     """A person refused it."""
     EXPIRED = "EXPIRED"
-    """Its task ended before anybody decided."""
+    """Nobody decided in time: it grew older than the policy allows, which fails its task, or its task ended before."""
+    STALE = "STALE"
+    """What it shows is no longer what would take effect; another card follows, unless the task ends without one."""
 
 
 class Decision(StrEnum):
@@ -28,6 +31,19 @@ class Decision(StrEnum):
 
     APPROVE = "approve"
     REJECT = "reject"
+
+
+class Resumption(StrEnum):
+    """What became of a decision in the queue."""
+
+    DONE = "done"
+    """It took effect, now or when it was carried out before."""
+    AGAIN = "again"
+    """It was an approval, and the state had moved on: the result is made again, and judged again."""
+    LATE = "late"
+    """The task no longer waited for it; nothing changed."""
+    OTHER = "other"
+    """The card does not show what is held; the result is judged again, which makes a fresh card."""
 
 
 class ReviewCard(Noun):
@@ -60,8 +76,25 @@ class ReviewCard(Noun):
     created_at: datetime
     """When it was held."""
     decided_by: str | None = None
-    """Operator; None while it waits."""
+    """Operator; None while it waits, and when nobody did: it expired or became stale."""
     decided_at: datetime | None = None
-    """When; None while it waits."""
+    """When it was decided, expired or became stale; None while it waits."""
     reason: str = ""
-    """The operator's words."""
+    """The operator's words; of one that nobody decided, why it waits no longer."""
+
+    def expires_at(self, expire_after: timedelta | None) -> datetime | None:
+        """Return when it expires if nobody decides; None for never, and for one that waits no longer."""
+        waits = self.status is CardStatus.PENDING and expire_after is not None
+        return self.created_at + expire_after if waits and expire_after else None
+
+    def rivals(self, others: Iterable["ReviewCard"]) -> "list[ReviewCard]":
+        """Return those that wait too and write to a state key that this one writes to: of them all the first approved takes
+        effect as it is, the others are merged into what it wrote or made again."""
+        keys = self.judgement.changes.keys()
+        return [
+            card
+            for card in others
+            if card.task_id != self.task_id
+            and card.status is CardStatus.PENDING
+            and keys & card.judgement.changes.keys()
+        ]

@@ -7,7 +7,7 @@ from typing import Protocol
 from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Stage
 from chimera_cli.models.gate import Judgement
 from chimera_cli.models.result import TaskResult
-from chimera_cli.models.review import ReviewCard
+from chimera_cli.models.review import Resumption, ReviewCard
 
 
 class TaskQueuePort(Protocol):
@@ -140,10 +140,12 @@ class TaskQueuePort(Protocol):
         """
         ...
 
-    async def resume(self, card: ReviewCard) -> bool:
-        """Carry out a person's decision on a held task, as `approve` or as REJECTED, once however often it is called.
+    async def resume(self, card: ReviewCard) -> Resumption:
+        """Carry out what was decided on a held task, once however often it is called, and tell what became of it: as `approve`,
+        as REJECTED, as FAILED when the card EXPIRED, and back to the judges when it is STALE.
 
-        Returns False, and changes nothing, when the task no longer waits for this very result.
+        Nothing changes when the task no longer waits under this claim. When it holds another result than the card shows, that
+        is judged again.
         """
         ...
 

@@ -1,6 +1,6 @@
 """Review cards, decisions and their audit."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from chimera_cli.models.audit import AuditEvent
@@ -27,19 +27,35 @@ class ReviewPort(Protocol):
         """Count the PENDING cards, and tell when the oldest was made."""
         ...
 
-    async def decide(self, card_id: str, decision: Decision, operator: str, reason: str) -> ReviewCard:
+    async def decide(
+        self, card_id: str, decision: Decision, operator: str, reason: str, *, digest: str = ""
+    ) -> ReviewCard:
         """Decide a PENDING card: compare-and-set, chained audit row and the order to resume in one transaction, by the clock of
-        the store. Of two operators exactly one wins.
+        the store. Of two operators, and of an operator and the expiry, exactly one wins.
+
+        Args:
+            card_id: Which card.
+            decision: What the person says.
+            operator: Who.
+            reason: The person's words.
+            digest: What the card must show, or the beginning of that; empty for whatever it shows.
 
         Raises:
             ReviewCardNotFound: No such card.
-            AlreadyDecided: Somebody was first, or the card has expired; says who and when.
-            Conflict: It is to be approved, and does not show what was judged: somebody altered it.
+            AlreadyDecided: Somebody was first, or the card has expired or become stale; says who and when, and which card took
+                its place.
+            Conflict: It does not show `digest`. Or it is to be approved and somebody altered it, or the judges have since held
+                results under another policy or rubric: then it is STALE now, and its result is judged again.
         """
         ...
 
+    async def expire(self, older_than: timedelta, limit: int = 100) -> int:
+        """Have PENDING cards expire that are older than this, by compare-and-set, with an audit row by `chimera` and the order to
+        fail their tasks in one transaction; returns how many. Any process may call it any time."""
+        ...
+
     async def unresumed(self, limit: int = 100) -> list[ReviewCard]:
-        """List decided cards whose decision is not carried out yet, oldest first."""
+        """List cards that wait no longer and are not carried out in the queue yet, oldest first."""
         ...
 
     async def mark_resumed(self, card_id: str, note: str = "") -> bool:

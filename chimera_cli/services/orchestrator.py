@@ -67,6 +67,7 @@ class Orchestrator:
             "expire": self._queue.expire,
             "settle": self._queue.settle,
             "dispatch": self.dispatch,
+            "reviews": self._reviews.expire_overdue,
             "resume": self._reviews.resume_decided,
             "record": self.record,
             "sweep": lambda: self._registry.sweep(KEEP_SILENT),
@@ -119,7 +120,7 @@ class Orchestrator:
         return new
 
     def _say_done(self, step: str, count: int) -> None:
-        if count and step in {"reap", "expire", "sweep"}:
+        if count and step in {"reap", "expire", "reviews", "sweep"}:
             self._say("housekeeping.done", step=step, count=count)
 
     def _say(self, name: str, **fields: str | int) -> None:

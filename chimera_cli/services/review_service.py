@@ -1,51 +1,84 @@
 """The human step: decide in the record first, then let the queue carry it out."""
 
+from datetime import timedelta
+
 from chimera_cli.exceptions import BackendUnavailable
-from chimera_cli.models.review import Decision, ReviewCard
+from chimera_cli.models.review import Decision, Resumption, ReviewCard
 from chimera_cli.models.telemetry import Level, TelemetryEvent, backend_lost
 from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.review import ReviewPort
 from chimera_cli.ports.telemetry import TelemetryPort
 
-TOO_LATE = "when the decision was carried out, the task no longer waited for it"
-"""Note on a card whose task ended otherwise between the decision and its execution."""
+NOTES = {
+    Resumption.DONE: "",
+    Resumption.AGAIN: "",
+    Resumption.LATE: "when the decision was carried out, the task no longer waited for it",
+    Resumption.OTHER: "the decision changed nothing, for the card did not show what was held; that is judged again",
+}
+"""Note on a card by what became of its decision. What is made again is noted by the record, when the queue tells it."""
+MADE_AGAIN = "the state had moved on, so the result is made again and comes back for review"
+"""What whoever approved is told at once."""
 
 
 class ReviewService:
-    """Decides review cards."""
+    """Decides review cards, and has them expire."""
 
-    def __init__(self, reviews: ReviewPort, queue: TaskQueuePort, telemetry: TelemetryPort) -> None:
+    def __init__(
+        self,
+        reviews: ReviewPort,
+        queue: TaskQueuePort,
+        telemetry: TelemetryPort,
+        *,
+        expire_after: timedelta | None = None,
+    ) -> None:
+        """Args:
+        reviews: Where cards are decided.
+        queue: Where decisions are carried out.
+        telemetry: Who listens.
+        expire_after: How long a card waits for a person; None for ever.
+        """
         self._reviews = reviews
         self._queue = queue
         self._telemetry = telemetry
+        self._expire_after = expire_after
 
-    async def submit_decision(self, card_id: str, decision: Decision, operator: str, reason: str = "") -> ReviewCard:
+    async def submit_decision(
+        self, card_id: str, decision: Decision, operator: str, reason: str = "", *, digest: str = ""
+    ) -> ReviewCard:
         """Decide a card and have the task go on, at once or, when Redis is away, as soon as it is back.
+
+        The card comes back with a note when the decision did not simply take effect; it is APPROVED or REJECTED all the same.
 
         Raises:
             ReviewCardNotFound: No such card.
             AlreadyDecided: Somebody was first; says who and when.
+            Conflict: The card is not what was meant (`digest`), or shows no longer what would take effect.
             BackendUnavailable: The record is away; whether the decision was made is unknown, and repeating it tells.
         """
-        card = await self._reviews.decide(card_id, decision, operator, reason)
+        card = await self._reviews.decide(card_id, decision, operator, reason, digest=digest)
         fields = {"card": card.id, "task": card.task_id, "operator": operator, "action": decision.value}
         self._telemetry.emit(TelemetryEvent(name="review.decided", level=Level.AUDIT, source=operator, fields=fields))
         try:
-            if not await self._resume(card):
-                return card.model_copy(update={"note": TOO_LATE})
+            return card.model_copy(update={"note": await self._resume(card)})
         except BackendUnavailable as exc:
             kept = f"the decision on card {card.id} is kept and will be carried out when the server is back"
             self._telemetry.emit(backend_lost("review", exc, kept))
         return card
 
+    async def expire_overdue(self) -> int:
+        """Have cards expire that waited longer than the policy allows; returns how many."""
+        return await self._reviews.expire(self._expire_after) if self._expire_after else 0
+
     async def resume_decided(self) -> int:
-        """Carry out decisions that are not carried out yet; returns how many."""
+        """Carry out what is decided, expired or stale and not carried out yet; returns how many."""
         cards = await self._reviews.unresumed()
         for card in cards:
             await self._resume(card)
         return len(cards)
 
-    async def _resume(self, card: ReviewCard) -> bool:
+    async def _resume(self, card: ReviewCard) -> str:
+        """Carry it out, and say what the reviewer should know of how that went."""
+        became = await self._queue.resume(card)
         # Of several that carry out one decision, the last may find that the queue has forgotten the task: the record remembers.
-        resumed = await self._queue.resume(card)
-        return await self._reviews.mark_resumed(card.id, "" if resumed else TOO_LATE)
+        done = await self._reviews.mark_resumed(card.id, NOTES[became])
+        return MADE_AGAIN if became is Resumption.AGAIN else "" if done else NOTES[became]

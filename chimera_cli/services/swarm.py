@@ -33,6 +33,8 @@ from chimera_cli.services.review_service import ReviewService
 Wish = TaskSpec | Mapping[str, Any]
 """A task as a program may give it."""
 
+MOST_RIVALS = 200
+"""Waiting cards of a goal among which rivals are looked for."""
 POLL = timedelta(seconds=0.25)
 """Time between two looks at a goal that is waited for."""
 
@@ -143,9 +145,17 @@ class Swarm:
             await self.clock.sleep(POLL)
             waited += POLL
 
-    async def decide(self, card_id: str, decision: Decision, operator: str, reason: str = "") -> ReviewCard:
+    async def decide(
+        self, card_id: str, decision: Decision, operator: str, reason: str = "", *, digest: str = ""
+    ) -> ReviewCard:
         """Decide a review card; see `ReviewService.submit_decision`."""
-        return await self.review_service.submit_decision(card_id, decision, operator, reason)
+        return await self.review_service.submit_decision(card_id, decision, operator, reason, digest=digest)
+
+    async def rivals(self, card: ReviewCard) -> list[ReviewCard]:
+        """List the waiting cards of the same goal that write to a state key that this one writes to."""
+        if not card.judgement.changes:
+            return []
+        return card.rivals(await self.reviews.cards(goal_id=card.goal_id, limit=MOST_RIVALS))
 
     async def snapshot(self) -> Snapshot:
         """Look at everything. The stores are read one after the other, so its parts may differ by some milliseconds.

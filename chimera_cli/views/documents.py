@@ -1,6 +1,7 @@
 """The JSON documents that scripts rely on: fields may be added, never renamed or dropped."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from chimera_cli.models.audit import AuditEvent, AuditReport
@@ -54,21 +55,23 @@ def tasks_document(tasks: Iterable[Task]) -> Document:
     return {"tasks": [task.model_dump(mode="json", exclude=left_out) for task in tasks]}
 
 
-def card_document(card: ReviewCard) -> Document:
+def card_document(card: ReviewCard, expire_after: timedelta | None = None) -> Document:
     """A review card, whole."""
-    judgement = card.judgement
+    judgement, expires_at = card.judgement, card.expires_at(expire_after)
     return {
         **card.model_dump(mode="json"),
+        "digest": judgement.digest,
+        "expires_at": expires_at.isoformat() if expires_at else None,
         "confidence": judgement.verdict.confidence,
         "reasons": list(judgement.decision.reasons),
         "findings": [finding.model_dump(mode="json") for finding in judgement.decision.findings],
     }
 
 
-def cards_document(cards: Iterable[ReviewCard]) -> Document:
+def cards_document(cards: Iterable[ReviewCard], expire_after: timedelta | None = None) -> Document:
     """A list of review cards, without content and judgement."""
     left_out = {"content", "payload", "judgement"}
-    documents = [card_document(card) for card in cards]
+    documents = [card_document(card, expire_after) for card in cards]
     return {"cards": [{name: value for name, value in card.items() if name not in left_out} for card in documents]}
 
 

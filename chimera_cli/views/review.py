@@ -1,7 +1,7 @@
 """Review cards: a table of them, and one card with its content, findings marked where they stand."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 from rich.console import RenderableType
@@ -12,16 +12,24 @@ from chimera_cli.models.gate import Finding
 from chimera_cli.models.review import ReviewCard
 from chimera_cli.models.text import text_of
 from chimera_cli.services.plain_text import many_lines
-from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, age, moment
-from chimera_cli.views.theme import BAD, STATUS, confidence_style, confidence_text
+from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, Words, age, moment
+from chimera_cli.views.theme import BAD, STATUS, WAITING, confidence_style, confidence_text
 
 MARKED = "bold white on red"
+SHORT = 12
+"""Characters of a digest in a list, which `review approve --digest` takes too."""
+SOON = 0.1
+"""Share of the time to decide; a card that has less left is marked."""
+MOST_NAMED = 5
+"""Rivals that a card names."""
 
 _CARDS = (
     Column("card", whole=True),
     Column("status", whole=True, spare=4),
     Column("conf", whole=True, number=True),
     Column("age", whole=True, number=True, spare=1),
+    Column("left", whole=True, number=True, spare=2),
+    Column("digest", whole=True, spare=5),
     Column("kind", spare=2),
     Column("title", spare=3),
     Column("why"),
@@ -34,14 +42,16 @@ _SCORES = (
 )
 
 
-def cards_grid(cards: Sequence[ReviewCard], now: datetime) -> Grid:
-    """List cards."""
+def cards_grid(cards: Sequence[ReviewCard], now: datetime, expire_after: timedelta | None = None) -> Grid:
+    """List cards; what has little of its time left is marked."""
     rows = [
         (
             card.id,
             Cell(card.status, STATUS.get(card.status, "")),
             _confidence(card),
             age(now - card.created_at),
+            _left(card, now, expire_after),
+            card.judgement.digest[:SHORT],
             card.kind,
             card.title,
             "; ".join(card.judgement.decision.reasons),
@@ -51,11 +61,14 @@ def cards_grid(cards: Sequence[ReviewCard], now: datetime) -> Grid:
     return Grid("", _CARDS, rows, empty="no cards wait for a person")
 
 
-def card_page(card: ReviewCard, now: datetime) -> Shown:
+def card_page(
+    card: ReviewCard, now: datetime, expire_after: timedelta | None = None, rivals: Sequence[ReviewCard] = ()
+) -> Shown:
     """Show a card with everything that a reviewer needs."""
     decision = card.judgement.decision
     parts: list[Shown] = [
-        card_facts(card, now),
+        card_facts(card, now, expire_after),
+        *([_rivalry(card, rivals)] if rivals else []),
         MarkedText("content", card.content, [f for f in decision.findings if f.where == "output"]),
         *([MarkedText("changes", dict(card.judgement.changes), [])] if card.judgement.changes else []),
         MarkedText("arguments", card.payload, [f for f in decision.findings if f.where == "payload"]),
@@ -65,7 +78,7 @@ def card_page(card: ReviewCard, now: datetime) -> Shown:
     return Stack(parts)
 
 
-def card_facts(card: ReviewCard, now: datetime) -> Facts:
+def card_facts(card: ReviewCard, now: datetime, expire_after: timedelta | None = None) -> Facts:
     """Show the head of a card."""
     usage = card.usage
     spent = f"{usage.calls} model calls, {usage.input_tokens} tokens read, {usage.output_tokens} written"
@@ -79,13 +92,26 @@ def card_facts(card: ReviewCard, now: datetime) -> Facts:
         ("confidence", _confidence(card)),
         *(("why", Cell(reason, "yellow")) for reason in card.judgement.decision.reasons),
         ("age", age(now - card.created_at)),
+        ("left", _left(card, now, expire_after)),
         ("cost", spent),
         ("digest", card.judgement.digest),
     ]
-    if card.decided_by is not None:
-        pairs.append(("decided", f"{card.status} by {card.decided_by} at {moment(card.decided_at)}"))
+    if card.decided_at is not None:
+        who = f" by {card.decided_by}" if card.decided_by is not None else ""
+        pairs.append(("decided", f"{card.status}{who} at {moment(card.decided_at)}"))
     pairs += [(name, text) for name, text in (("reason", card.reason), ("note", card.note)) if text]
     return Facts(pairs)
+
+
+def _rivalry(card: ReviewCard, rivals: Sequence[ReviewCard]) -> Words:
+    theirs = {key for rival in rivals for key in rival.judgement.changes}
+    keys = ", ".join(sorted(theirs & card.judgement.changes.keys()))
+    named = ", ".join(rival.id for rival in rivals[:MOST_NAMED]) + (" and more" if len(rivals) > MOST_NAMED else "")
+    return Words(
+        f"Also waiting to write state {keys}: {named}. The first approved takes effect as shown; the others are merged into"
+        " that, or made again and come back.",
+        style=WAITING,
+    )
 
 
 class MarkedText:
@@ -159,6 +185,15 @@ def scores_grid(card: ReviewCard) -> Grid:
         for s in verdict.scores
     ]
     return Grid("Scores", _SCORES, rows, empty=verdict.unscored_reason or "none", mark="score")
+
+
+def _left(card: ReviewCard, now: datetime, expire_after: timedelta | None) -> Cell:
+    """Say how long a card may still wait."""
+    expires_at = card.expires_at(expire_after)
+    if expires_at is None or expire_after is None:
+        return Cell("-")
+    left = expires_at - now
+    return Cell(age(left), BAD if left < expire_after * SOON else "")
 
 
 def _confidence(card: ReviewCard) -> Cell:

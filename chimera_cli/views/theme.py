@@ -28,6 +28,7 @@ STATUS: Mapping[str, str] = {
     GoalStatus.REPLANNING: WAITING,
     CardStatus.PENDING: "bold yellow",
     CardStatus.EXPIRED: QUIET,
+    CardStatus.STALE: QUIET,
     Liveness.ALIVE: GOOD,
     Liveness.LATE: WAITING,
     Liveness.DEAD: BAD,

@@ -20,6 +20,7 @@ STATUS_AFTER = {
     "task.delayed": TaskStatus.DELAYED,
     "task.judging": TaskStatus.JUDGING,
     "task.held": TaskStatus.NEEDS_REVIEW,
+    "task.rejudged": TaskStatus.JUDGING,
     "task.approved": TaskStatus.APPROVED,
     "task.conflicted": TaskStatus.QUEUED,
     "task.completed": TaskStatus.COMPLETED,

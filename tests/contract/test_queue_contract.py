@@ -16,9 +16,8 @@ from chimera_cli.models.delivery import Delivery, Malformed, Stage
 from chimera_cli.models.gate import Route
 from chimera_cli.models.identity import shard_of
 from chimera_cli.models.policy import LeasePolicy
-from chimera_cli.models.review import CardStatus
 from chimera_cli.models.task import Phase, Priority, TaskStatus
-from tests.builders import GOAL, a_card, a_dispatch, a_judgement, a_result, a_task
+from tests.builders import GOAL, a_dispatch, a_judgement, a_result, a_task
 from tests.contract.conftest import MakeQueue
 from tests.vouching import vouch
 
@@ -356,31 +355,6 @@ async def test_an_approval_without_an_effect_completes_the_task(
     judged = await proposal(queue)
     await queue.approve(judged.lease, a_judgement())
     assert (await story(events))[-2:] == ["task.approved", "task.completed"]
-
-
-async def test_a_person_lets_a_held_result_go_on_once(queue: RedisTaskQueue, events: RedisEventStream) -> None:
-    judged = await proposal(queue)
-    await queue.hold(judged.lease, a_judgement(Route.REVIEW))
-    card = a_card(a_task(), judged.lease.generation)
-    assert await queue.resume(card) is True
-    assert await queue.resume(card) is True
-    assert (await story(events))[-3:] == ["task.held", "task.approved", "task.completed"]
-
-
-async def test_a_decision_on_another_result_resumes_nothing(queue: RedisTaskQueue) -> None:
-    judged = await proposal(queue, executes=True)
-    await queue.hold(judged.lease, a_judgement(Route.REVIEW))
-    assert await queue.resume(a_card(a_task(), judged.lease.generation, digest="other")) is False
-    assert await queue.resume(a_card(a_task(), judged.lease.generation + 1)) is False
-    assert await queue.pop_tasks(Stage.WORK, ["agent"]) == []
-
-
-async def test_a_rejection_is_terminal_and_carries_the_reason(queue: RedisTaskQueue, events: RedisEventStream) -> None:
-    judged = await proposal(queue)
-    await queue.hold(judged.lease, a_judgement(Route.REVIEW))
-    assert await queue.resume(a_card(a_task(), judged.lease.generation, status=CardStatus.REJECTED))
-    happened, _ = await events.read(0)
-    assert (happened[-1].status, happened[-1].error, happened[-1].agent) == ("REJECTED", "not our tone", "ada")
 
 
 async def test_a_revision_goes_back_with_the_reasons_and_costs_no_attempt(queue: RedisTaskQueue) -> None:

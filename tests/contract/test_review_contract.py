@@ -243,14 +243,22 @@ async def test_a_user_who_owns_no_table_can_decide_and_cannot_switch_the_guard_o
 async def test_a_card_that_was_altered_can_be_rejected_and_not_approved(
     record: PostgresRecord, review: ReviewPort, fresh_database: str, column: str
 ) -> None:
-    await held(record, "a")
+    await held(record, "a", "b")
     with psycopg.connect(fresh_database) as owner:
         owner.execute(f'UPDATE cards SET {column} = \'{{"shown": "harmless"}}\'')
-    card_id = (await only_card(review)).id
-    with pytest.raises(Conflict, match="altered"):
-        await review.decide(card_id, Decision.APPROVE, "maria", "")
-    assert (await review.audit(), (await only_card(review)).status) == ([], CardStatus.PENDING)
-    assert (await review.decide(card_id, Decision.REJECT, "maria", "altered")).status is CardStatus.REJECTED
+    refused, rejected = await review.cards()
+    with pytest.raises(Conflict, match="altered") as told:
+        await review.decide(refused.id, Decision.APPROVE, "maria", "")
+    assert told.value.hint == f"chimera review list --goal {refused.goal_id}"
+    assert (await review.decide(rejected.id, Decision.REJECT, "maria", "altered")).status is CardStatus.REJECTED
+    assert [(row.operator, row.action, row.card_id) for row in await review.audit()] == [
+        ("chimera", "stale", refused.id),
+        ("maria", "reject", rejected.id),
+    ]
+    assert [(card.id, card.status) for card in await review.unresumed()] == [
+        (refused.id, CardStatus.STALE),
+        (rejected.id, CardStatus.REJECTED),
+    ]
 
 
 async def test_an_expired_card_cannot_be_decided(record: PostgresRecord, review: ReviewPort) -> None:
@@ -258,10 +266,133 @@ async def test_an_expired_card_cannot_be_decided(record: PostgresRecord, review:
     await record.record(story.tell("a", "task.failed", error="deadline passed"))
     expired, pending = await review.cards(status=None)
     assert (expired.status, pending.status) == (CardStatus.EXPIRED, CardStatus.PENDING)
-    with pytest.raises(AlreadyDecided, match="expired at"):
+    with pytest.raises(AlreadyDecided, match="became EXPIRED at"):
         await review.decide(expired.id, Decision.APPROVE, "maria", "")
+    assert expired.reason == "its task ended before anybody decided"
     assert await review.audit() == []
     assert await review.unresumed() == []
+
+
+async def test_a_card_that_is_older_than_allowed_expires_with_its_reason_and_no_persons_name(
+    record: PostgresRecord, review: ReviewPort, fresh_database: str
+) -> None:
+    await held(record, "a", "b")
+    old, young = await review.cards()
+    with psycopg.connect(fresh_database) as owner:
+        owner.execute("UPDATE cards SET created_at = now() - interval '49 h' WHERE id = %s", [old.id])
+        owner.execute("UPDATE cards SET created_at = now() - interval '47 h' WHERE id = %s", [young.id])
+    assert await review.expire(timedelta(hours=48)) == 1
+    assert await review.expire(timedelta(hours=48)) == 0
+    expired = await review.card(old.id)
+    assert (expired.status, expired.decided_by) == (CardStatus.EXPIRED, None)
+    assert expired.decided_at is not None
+    assert expired.reason == f"nobody decided review card {old.id} within 48 h"
+    assert [card.id for card in await review.unresumed()] == [old.id]
+    assert [card.id for card in await review.cards()] == [young.id]
+    (row,) = await review.audit()
+    assert (row.operator, row.action, row.card_id, row.digest) == ("chimera", "expire", old.id, old.judgement.digest)
+    assert row.reason == expired.reason
+    with pytest.raises(AlreadyDecided, match="became EXPIRED at"):
+        await review.decide(old.id, Decision.APPROVE, "maria", "")
+
+
+async def test_cards_expire_a_bounded_number_at_a_time_the_oldest_first(
+    record: PostgresRecord, review: ReviewPort
+) -> None:
+    await held(record, "a", "b", "c")
+    cards = await review.cards()
+    assert await review.expire(timedelta(0), limit=2) == 2
+    assert [card.id for card in await review.cards()] == [cards[2].id]
+
+
+async def test_of_an_operator_and_the_expiry_at_the_same_instant_exactly_one_wins(
+    record: PostgresRecord, review: ReviewPort
+) -> None:
+    keys = [f"t{number}" for number in range(16)]
+    await held(record, *keys)
+    cards = await review.cards()
+    decisions = [review.decide(card.id, Decision.APPROVE, "maria", "") for card in cards]
+    sweeps = [review.expire(timedelta(0), limit=2) for _ in keys]
+    both = [one for pair in zip(decisions, sweeps, strict=True) for one in pair]
+    answers = await asyncio.gather(*both, return_exceptions=True)
+    expired = sum(answer for answer in answers if isinstance(answer, int))
+    decided = [answer for answer in answers if isinstance(answer, ReviewCard)]
+    late = [answer for answer in answers if isinstance(answer, AlreadyDecided)]
+    assert (len(decided) + len(late), expired + len(decided)) == (16, 16)
+    assert {answer.status for answer in late} <= {"EXPIRED"}
+    rows = await review.audit(limit=0)
+    assert first_broken(rows) is None
+    said = {(row.card_id, row.operator, row.action) for row in rows}
+    assert len(rows) == 16
+    assert said == {
+        (card.id, "maria", "approve") if card.status is CardStatus.APPROVED else (card.id, "chimera", "expire")
+        for card in await review.cards(status=None)
+    }
+
+
+async def test_a_decision_may_be_bound_to_the_digest_that_was_seen(record: PostgresRecord, review: ReviewPort) -> None:
+    await held(record, "a")
+    card = await only_card(review)
+    with pytest.raises(Conflict, match="not what you saw") as refused:
+        await review.decide(card.id, Decision.APPROVE, "maria", "", digest="0" * 12)
+    assert refused.value.hint == f"chimera review show {card.id}"
+    assert (await review.audit(), (await only_card(review)).status) == ([], CardStatus.PENDING)
+    seen = card.judgement.digest[:12]
+    assert (await review.decide(card.id, Decision.APPROVE, "maria", "", digest=seen)).status is CardStatus.APPROVED
+
+
+@pytest.mark.parametrize("versions", [("2", "1"), ("1", "2")])
+async def test_a_card_of_an_older_policy_or_rubric_is_not_approved_but_set_aside(
+    record: PostgresRecord, review: ReviewPort, versions: tuple[str, str]
+) -> None:
+    await held(record, "a", "b")
+    goal = a_goal(uuid4)
+    await record.submit(goal, [TaskSpec(key="c", kind="noop")])
+    later = a_judgement()
+    later["decision"]["policy_version"], later["verdict"]["rubric_version"] = versions
+    newer = Story(goal, shard=1).tell("c", *HELD, data={"judgement": later}, at=START + timedelta(hours=1))
+    await record.record(newer)
+    old, other, _ = await review.cards()
+    with pytest.raises(Conflict, match=r"by now.*judged again") as refused:
+        await review.decide(old.id, Decision.APPROVE, "maria", "")
+    assert refused.value.exit_code == 4
+    aside = await review.card(old.id)
+    assert (aside.status, aside.decided_by) == (CardStatus.STALE, None)
+    assert f"policy {versions[0]} and rubric {versions[1]} by now" in aside.reason
+    assert [card.id for card in await review.unresumed()] == [old.id]
+    assert [(row.operator, row.action) for row in await review.audit()] == [("chimera", "stale")]
+    assert (await review.decide(other.id, Decision.REJECT, "maria", "no")).status is CardStatus.REJECTED
+    with pytest.raises(AlreadyDecided, match="became STALE"):
+        await review.decide(old.id, Decision.APPROVE, "maria", "")
+
+
+async def test_whoever_decides_a_card_whose_task_is_held_anew_is_sent_to_the_fresh_one(
+    record: PostgresRecord, review: ReviewPort
+) -> None:
+    story = await held(record, "a")
+    old = await only_card(review)
+    await record.record(story.tell("a", "task.rejudged"))
+    again = {"judgement": judged(story.goal, "a")}
+    await record.record(story.tell("a", "task.started", "task.judging", "task.held", output="text of a", data=again))
+    (fresh,) = await review.cards()
+    assert fresh.id != old.id
+    with pytest.raises(AlreadyDecided, match=f"became STALE at .*; card {fresh.id} took its place") as refused:
+        await review.decide(old.id, Decision.APPROVE, "maria", "")
+    assert refused.value.hint == f"chimera review show {fresh.id}"
+    assert (await review.unresumed(), await review.audit()) == ([], [])
+    assert (await review.decide(fresh.id, Decision.APPROVE, "maria", "")).status is CardStatus.APPROVED
+
+
+async def test_of_two_holds_in_one_batch_only_the_last_waits(record: PostgresRecord, review: ReviewPort) -> None:
+    goal = a_goal(uuid4)
+    await record.submit(goal, [TaskSpec(key="a", kind="noop")])
+    story = Story(goal)
+    first = story.tell("a", *HELD, data={"judgement": a_judgement()})
+    second = story.tell(
+        "a", "task.rejudged", "task.started", "task.judging", "task.held", data={"judgement": a_judgement()}
+    )
+    await record.record([*first, *second])
+    assert [card.status for card in await review.cards(status=None)] == [CardStatus.STALE, CardStatus.PENDING]
 
 
 async def test_an_unknown_card_is_not_found(review: ReviewPort) -> None:

@@ -1,22 +1,39 @@
---[[ Carry out a person's decision on a held result.
+--[[ Carry out what was decided on a held result.
   ARGV[1]  task id
   ARGV[2]  generation under which it was held
   ARGV[3]  digest of what was decided on
-  ARGV[4]  decision: approve or reject
+  ARGV[4]  decision: approve, reject, expire (nobody decided in time) or judge (what was shown is stale, so it is judged again)
   ARGV[5]  operator
-  ARGV[6]  the operator's reason
-  Returns  {'ok'}, also when it was carried out before, or {'stale'} when the task no longer waits for this very result. ]]
+  ARGV[6]  the reason
+  Returns  {'done'}, also when it was carried out before; {'again'} when an approved result has to be made again;
+           {'late'} when the task no longer waits under this claim; {'other'} when it holds another result than the one decided
+           on, which is then judged again. ]]
+
+local function judge_again(task, agent, why)
+  redis.call('HDEL', task_key(task.id), 'judgement', 'digest', 'approved', 'policy', 'rubric')
+  set(task, 'fail:judge', 0, 'lost:judge', 0, 'alone:judge', 0)
+  move(task, 'JUDGING', 'task.rejudged', agent, {'error', why})
+  enter(task, 'judge')
+end
 
 local id, generation, digest, decision, operator, reason = unpack(ARGV)
 local task = load(id)
 local claim = generation .. ':' .. digest
-if task and redis.call('HGET', task_key(id), 'resumed') == claim then return {'ok'} end
-if not task or task.status ~= 'NEEDS_REVIEW' or task.gen ~= generation or task.digest ~= digest then return {'stale'} end
+if task and redis.call('HGET', task_key(id), 'resumed') == claim then return {'done'} end
+if not task or task.status ~= 'NEEDS_REVIEW' or task.gen ~= generation then return {'late'} end
 set(task, 'resumed', claim)
-if decision == 'approve' then
-  approve(task, operator)
-else
+local became = 'done'
+if task.digest ~= digest then
+  became = 'other'
+  judge_again(task, '', 'the review card did not show what is held')
+elseif decision == 'approve' then
+  if approve(task, operator) then became = 'again' end
+elseif decision == 'reject' then
   end_task(task, 'REJECTED', 'task.rejected', operator, {'error', reason})
+elseif decision == 'expire' then
+  end_task(task, 'FAILED', 'task.failed', operator, {'error', reason})
+else
+  judge_again(task, operator, reason)
 end
 settle(SETTLE_AT_ONCE)
-return {'ok'}
+return {became}

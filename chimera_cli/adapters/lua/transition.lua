@@ -282,14 +282,15 @@ local function run_again(task, agent, reason, delay)
   end
 end
 
--- Let the held result take effect. The approved digest is written here and nowhere else.
+-- Let the held result take effect, or return why it has to be made again. The approved digest is written here and nowhere else.
 local function approve(task, agent)
   local changes = redis.call('HGET', task_key(task.id), 'changes') or '[]'
   local found = conflict(task.goal, changes)
   set(task, 'approved', task.digest)
   if not found then
     commit(task.goal, changes)
-    return carry_on(task, agent, changes)
+    carry_on(task, agent, changes)
+    return nil
   end
   local reason = 'state ' .. found[2] .. ' is at version ' .. found[4] .. ', the result was made on ' .. found[3]
   if task.mergeable == '1' then
@@ -299,5 +300,6 @@ local function approve(task, agent)
   else
     move(task, 'APPROVED', 'task.approved', agent, {'error', reason})
     run_again(task, agent, reason, 0)
+    return reason
   end
 end

@@ -11,7 +11,7 @@ from chimera_cli.simulation.history.violation import Flaw, Terms
 
 DECISIONS = {"task.approved": "APPROVED", "task.rejected": "REJECTED"}
 """What a decision does to a held task, with the status of the card that must stand behind it."""
-AFTER_A_HOLD = frozenset({*DECISIONS, "task.failed", "task.cancelled"})
+AFTER_A_HOLD = frozenset({*DECISIONS, "task.rejudged", "task.failed", "task.cancelled"})
 """What may follow a hold."""
 
 

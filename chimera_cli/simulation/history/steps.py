@@ -14,7 +14,7 @@ LEGAL: Mapping[str, str] = {
     "RUNNING": "COMPLETED JUDGING DELAYED QUEUED APPROVED FAILED CANCELLED",
     "DELAYED": "QUEUED APPROVED FAILED CANCELLED",
     "JUDGING": "APPROVED NEEDS_REVIEW QUEUED FAILED CANCELLED",
-    "NEEDS_REVIEW": "APPROVED REJECTED FAILED CANCELLED",
+    "NEEDS_REVIEW": "APPROVED REJECTED JUDGING FAILED CANCELLED",
     "APPROVED": "RUNNING COMPLETED QUEUED FAILED CANCELLED",
 }
 """Which status may follow which, from docs/task-states.md."""
@@ -27,6 +27,7 @@ BECOMES: Mapping[str, str] = {
     "task.judging": "JUDGING",
     "task.revised": "QUEUED",
     "task.held": "NEEDS_REVIEW",
+    "task.rejudged": "JUDGING",
     "task.approved": "APPROVED",
     "task.conflicted": "QUEUED DELAYED",
     "task.completed": "COMPLETED",

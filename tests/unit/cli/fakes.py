@@ -16,7 +16,7 @@ from chimera_cli.cli.app import app
 from chimera_cli.cli.backend import Backend
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.config import Settings
-from chimera_cli.exceptions import AlreadyDecided, AmbiguousId, NotFound, ReviewCardNotFound, SwarmError
+from chimera_cli.exceptions import AlreadyDecided, AmbiguousId, Conflict, NotFound, ReviewCardNotFound, SwarmError
 from chimera_cli.handlers.registry import Handler, HandlerRegistry
 from chimera_cli.models.audit import GENESIS, AuditEntry, AuditEvent, chain
 from chimera_cli.models.delivery import QueueCounts
@@ -123,10 +123,17 @@ class FakeSwarm:
     async def wait(self, goal_id: str, *, timeout: timedelta | None = None) -> Goal:
         return self.goals_by_id[goal_id].model_copy(update={"status": self.ends_as})
 
-    async def decide(self, card_id: str, decision: Decision, operator: str, reason: str = "") -> ReviewCard:
+    async def rivals(self, card: ReviewCard) -> list[ReviewCard]:
+        return card.rivals(self.cards_by_id.values())
+
+    async def decide(
+        self, card_id: str, decision: Decision, operator: str, reason: str = "", *, digest: str = ""
+    ) -> ReviewCard:
         card = self.cards_by_id[card_id]
         if card.status is not CardStatus.PENDING:
             raise AlreadyDecided(card.id, card.status, card.decided_by, card.decided_at)
+        if not card.judgement.digest.startswith(digest):
+            raise Conflict("it is not what you saw", hint="look again")
         status = CardStatus.APPROVED if decision is Decision.APPROVE else CardStatus.REJECTED
         entry = AuditEntry(
             at=NOON,

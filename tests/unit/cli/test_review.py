@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from chimera_cli.models.review import CardStatus, ReviewCard
+from chimera_cli.services.review_service import MADE_AGAIN
 from tests.builders import a_card, a_task
 from tests.unit.cli.fakes import FakeBackend, FakeSwarm, run, settle
 
@@ -67,6 +68,37 @@ def test_a_decision_that_came_too_late_says_so_and_exits_4(swarm: FakeSwarm) -> 
     result = run("review", "approve", "aaaa", backend=FakeBackend(swarm))
     assert result.exit_code == 4
     assert swarm.late in result.stderr
+
+
+def test_an_approval_whose_result_is_made_again_says_so_and_exits_0(swarm: FakeSwarm) -> None:
+    swarm.late = MADE_AGAIN
+    result = run("review", "approve", "aaaa", backend=FakeBackend(swarm))
+    assert result.exit_code == 0
+    assert MADE_AGAIN in result.stderr
+
+
+def test_a_script_approves_exactly_what_it_saw(swarm: FakeSwarm) -> None:
+    digest = "d" * 64
+    judgement = swarm.cards_by_id[FIRST].judgement.model_copy(update={"digest": digest})
+    swarm.cards_by_id[FIRST] = swarm.cards_by_id[FIRST].model_copy(update={"judgement": judgement})
+    assert json.loads(run("review", "show", FIRST, "--json", backend=FakeBackend(swarm)).stdout)["digest"] == digest
+    assert run("review", "approve", FIRST, "--digest", "e" * 12, backend=FakeBackend(swarm)).exit_code == 4
+    assert swarm.rows == []
+    assert run("review", "approve", FIRST, "--digest", digest[:12], backend=FakeBackend(swarm)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words", [[FIRST, SECOND, "--digest", "d" * 12], [FIRST, "--digest", "d"], [FIRST, "--digest", "xyz"]]
+)
+def test_a_digest_is_of_one_card_and_long_enough(swarm: FakeSwarm, words: list[str]) -> None:
+    assert run("review", "approve", *words, backend=FakeBackend(swarm)).exit_code == 2
+    assert swarm.rows == []
+
+
+@pytest.mark.parametrize("name", ["chimera", " Chimera "])
+def test_nobody_decides_in_the_swarms_own_name(swarm: FakeSwarm, name: str) -> None:
+    assert run("review", "approve", FIRST, "--as", name, backend=FakeBackend(swarm)).exit_code == 2
+    assert swarm.rows == []
 
 
 def test_one_card_that_cannot_be_decided_does_not_stop_the_others(swarm: FakeSwarm) -> None:

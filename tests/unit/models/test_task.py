@@ -11,10 +11,11 @@ def test_nothing_follows_a_terminal_status() -> None:
     assert {status for status in TaskStatus if status.terminal} == TERMINAL
 
 
-def test_held_work_leaves_its_hold_by_a_decision_or_by_its_end_only() -> None:
+def test_held_work_leaves_its_hold_by_a_decision_its_end_or_a_new_judgement_only() -> None:
     assert TRANSITIONS[TaskStatus.NEEDS_REVIEW] == {
         TaskStatus.APPROVED,
         TaskStatus.REJECTED,
+        TaskStatus.JUDGING,
         TaskStatus.FAILED,
         TaskStatus.CANCELLED,
     }

@@ -57,6 +57,9 @@ class Stores:
     async def sweep(self, keep: timedelta) -> int:
         return self._do("sweep", "Redis")
 
+    async def expire_overdue(self) -> int:
+        return self._do("reviews", "Postgres")
+
     async def resume_decided(self) -> int:
         return self._do("resume", "Postgres")
 

@@ -1,11 +1,12 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from chimera_cli.exceptions import AlreadyDecided, BackendUnavailable
-from chimera_cli.models.review import Decision, ReviewCard
+from chimera_cli.models.review import Decision, Resumption, ReviewCard
 from chimera_cli.models.telemetry import Level, TelemetryEvent
-from chimera_cli.services.review_service import TOO_LATE, ReviewService
+from chimera_cli.services.review_service import MADE_AGAIN, ReviewService
 from tests.builders import a_card, a_task
 
 CARD = a_card(a_task(), 2)
@@ -14,12 +15,15 @@ CARD = a_card(a_task(), 2)
 class Desk:
     """The review port, the queue and the listener in one."""
 
-    def __init__(self, *, resumes: bool = True, queue_away: bool = False, decided: bool = False) -> None:
+    def __init__(
+        self, *, resumes: Resumption = Resumption.DONE, queue_away: bool = False, decided: bool = False
+    ) -> None:
         self.resumes, self.queue_away, self.decided = resumes, queue_away, decided
         self.notes: dict[str, str] = {}
         self.said: list[TelemetryEvent] = []
+        self.limits: list[timedelta] = []
 
-    async def decide(self, card_id: str, decision: Decision, operator: str, reason: str) -> ReviewCard:
+    async def decide(self, card_id: str, decision: Decision, operator: str, reason: str, *, digest: str) -> ReviewCard:
         if self.decided:
             raise AlreadyDecided(card_id, "APPROVED", "bob", None)
         return CARD
@@ -31,7 +35,11 @@ class Desk:
         self.notes[card_id] = note
         return not note
 
-    async def resume(self, card: ReviewCard) -> bool:
+    async def expire(self, older_than: timedelta) -> int:
+        self.limits.append(older_than)
+        return 3
+
+    async def resume(self, card: ReviewCard) -> Resumption:
         if self.queue_away:
             raise BackendUnavailable("Redis", "gone")
         return self.resumes
@@ -46,7 +54,7 @@ def service(desk: Any) -> ReviewService:
 
 async def test_a_decision_is_carried_out_at_once_and_audited() -> None:
     desk = Desk()
-    assert await service(desk).submit_decision(CARD.id, Decision.APPROVE, "ada") is CARD
+    assert await service(desk).submit_decision(CARD.id, Decision.APPROVE, "ada") == CARD
     assert desk.notes == {CARD.id: ""}
     assert [(event.name, event.level) for event in desk.said] == [("review.decided", Level.AUDIT)]
 
@@ -62,10 +70,36 @@ async def test_a_decision_is_kept_while_the_queue_is_away_and_carried_out_later(
 
 
 async def test_a_decision_that_came_too_late_says_so_on_its_card() -> None:
-    desk = Desk(resumes=False)
+    desk = Desk(resumes=Resumption.LATE)
     card = await service(desk).submit_decision(CARD.id, Decision.APPROVE, "ada")
-    assert desk.notes == {CARD.id: TOO_LATE}
-    assert card.note == TOO_LATE
+    assert "no longer waited" in card.note
+    assert desk.notes == {CARD.id: card.note}
+
+
+async def test_a_decision_on_what_was_not_held_says_so_on_its_card() -> None:
+    desk = Desk(resumes=Resumption.OTHER)
+    card = await service(desk).submit_decision(CARD.id, Decision.APPROVE, "ada")
+    assert "did not show what was held" in card.note
+    assert desk.notes == {CARD.id: card.note}
+
+
+async def test_whoever_approves_is_told_at_once_that_the_result_is_made_again_and_the_record_notes_it() -> None:
+    desk = Desk(resumes=Resumption.AGAIN)
+    card = await service(desk).submit_decision(CARD.id, Decision.APPROVE, "ada")
+    assert (card.note, desk.notes) == (MADE_AGAIN, {CARD.id: ""})
+
+
+async def test_cards_expire_after_the_time_that_the_policy_allows() -> None:
+    desk: Any = Desk()
+    week = timedelta(days=7)
+    assert await ReviewService(desk, desk, desk, expire_after=week).expire_overdue() == 3
+    assert desk.limits == [week]
+
+
+async def test_cards_wait_for_ever_when_the_policy_allows_that() -> None:
+    desk = Desk()
+    assert await service(desk).expire_overdue() == 0
+    assert desk.limits == []
 
 
 async def test_the_second_of_two_operators_changes_nothing() -> None:

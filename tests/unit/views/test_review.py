@@ -7,6 +7,7 @@ from chimera_cli.models.review import CardStatus, ReviewCard
 from chimera_cli.models.verdict import CriterionScore, Verdict
 from chimera_cli.views.documents import card_document, cards_document
 from chimera_cli.views.review import MarkedText, card_page, cards_grid
+from chimera_cli.views.shown import Cell
 from chimera_cli.views.theme import confidence_style, confidence_text
 from tests.builders import NOON, a_card, a_task
 from tests.unit.views.drawing import ESCAPE, drawn
@@ -88,6 +89,48 @@ def test_cards_in_a_list_keep_id_confidence_and_reason(width: int) -> None:
     assert "c" * 20 in shown
     assert "0.600" in shown
     assert "sensitive" in shown
+
+
+def test_a_list_tells_what_is_about_to_expire_and_what_was_shown() -> None:
+    card, week = a_held_card(), timedelta(days=7)
+    [line] = cards_grid([card], card.created_at + timedelta(days=6, hours=23), week).lines()
+    assert line.split("\t")[3:6] == ["6d23h", "1h", card.judgement.digest[:12]]
+    assert cards_grid([card], card.created_at, None).rows[0][4] == Cell("-")
+    assert cards_grid([card], card.created_at + timedelta(days=6, hours=23), week).rows[0][4].style == "red"  # type: ignore[union-attr]
+    [listed] = cards_document([card], week)["cards"]
+    assert listed["expires_at"] == (card.created_at + week).isoformat()
+    assert listed["digest"] == card.judgement.digest
+
+
+def test_what_is_decided_or_expired_expires_no_more() -> None:
+    for status in (CardStatus.APPROVED, CardStatus.EXPIRED, CardStatus.STALE):
+        card = a_card(a_task(), 1, status=status)
+        assert card_document(card, timedelta(days=7))["expires_at"] is None
+
+
+def test_a_card_that_expired_says_when_and_why_and_names_nobody() -> None:
+    card = a_held_card().model_copy(
+        update={"status": CardStatus.EXPIRED, "decided_at": NOON, "reason": "nobody decided it within 168 h"}
+    )
+    shown = drawn(card_page(card, NOW), 100)
+    assert "EXPIRED at 2026-01-01T12:00:00Z" in shown
+    assert "nobody decided it within 168 h" in shown
+
+
+def test_a_card_names_the_others_that_wait_to_write_the_same_state() -> None:
+    def writing(key: str, *names: str) -> ReviewCard:
+        card = a_card(a_task(key), 1, status=CardStatus.PENDING)
+        changes = card.judgement.model_copy(update={"changes": dict.fromkeys(names, 1)})
+        return card.model_copy(
+            update={"id": f"{key}-card", "judgement": changes, "decided_at": None, "decided_by": None}
+        )
+
+    mine, rival, stranger = writing("a", "calendar", "list"), writing("b", "calendar"), writing("c", "other")
+    rivals = mine.rivals([mine, rival, stranger])
+    assert rivals == [rival]
+    shown = list(card_page(mine, NOW, None, rivals).lines())
+    [line] = [line for line in shown if "b-card" in line]
+    assert line.startswith("Also waiting to write state calendar: b-card. ")
 
 
 def test_card_documents_have_the_promised_fields() -> None:
