@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,9 +10,10 @@ from functools import partial
 from random import random
 from uuid import uuid4
 
-from pydantic import SecretStr
+from pydantic import JsonValue, SecretStr
 
 from chimera_cli.adapters.instructor_llm import InstructorLLM, ModelEndpoint
+from chimera_cli.agents.crew import PayloadOf
 from chimera_cli.agents.judge import JudgeAgent, JudgeTools
 from chimera_cli.agents.planner import PlannerAgent
 from chimera_cli.agents.pool import Pool, PoolOptions, PoolTools
@@ -85,6 +86,7 @@ async def run_workers(settings: Settings, options: WorkerOptions, telemetry: Tel
             chance=random,
             policy=settings.worker.policy(),
             retry=settings.retry.policy(),
+            payload_of=_payload_of(swarm),
         )
         behaviour = PoolOptions(
             process=_process_id(),
@@ -117,6 +119,7 @@ async def run_judges(settings: Settings, options: JudgeOptions, telemetry: Telem
             chance=random,
             retry=settings.retry.policy(),
             abandon_cap=settings.lease_policy().abandon_cap,
+            payload_of=_payload_of(swarm),
         )
         behaviour = PoolOptions(
             process=_process_id(), lease=settings.lease_policy(), drain=options.drain, burst=options.burst
@@ -186,6 +189,13 @@ async def _opened(settings: Settings, telemetry: TelemetryPort) -> AsyncIterator
         # Before the first claim, which a Redis that nobody vouches for would refuse.
         await swarm.orchestrator.reconcile()
         yield swarm, llm
+
+
+def _payload_of(swarm: Swarm) -> PayloadOf:
+    async def fetch(task_id: str) -> Mapping[str, JsonValue]:
+        return (await swarm.record.task(task_id)).payload
+
+    return fetch
 
 
 def _pool_tools(swarm: Swarm) -> PoolTools:

@@ -10,6 +10,12 @@ Entries = list[tuple[str, dict[str, str]]]
 """What XRANGE replies when replies are decoded, which redis-py's types do not know."""
 
 
+PART = 50
+"""Entries in one reply: results may be a megabyte each, and a thousand of them in one reply would be a gigabyte in memory."""
+ENOUGH_CHARACTERS = 8_000_000
+"""Characters of events that are read at once; what is left comes with the next read."""
+
+
 class RedisEventStream:
     """Implements EventStreamPort."""
 
@@ -24,11 +30,20 @@ class RedisEventStream:
 
     async def read(self, shard: int, limit: int = 1000, *, after: str = "") -> tuple[list[TaskEvent], str]:
         """Return the oldest events and the id of the last entry read; entries that make no sense are left out."""
-        start = f"({after}" if after else "-"
-        with redis_errors():
-            entries: Entries = await self._client.xrange(self._name(shard), min=start, count=limit)  # type: ignore[assignment]
-        events = [event for entry_id, fields in entries if (event := _event(shard, entry_id, fields))]
-        return events, entries[-1][0] if entries else ""
+        events: list[TaskEvent] = []
+        last, count, characters = after, 0, 0
+        while count < limit and characters < ENOUGH_CHARACTERS:
+            part = min(PART, limit - count)
+            with redis_errors():
+                entries: Entries = await self._client.xrange(  # type: ignore[assignment]
+                    self._name(shard), min=f"({last}" if last else "-", count=part
+                )
+            events += [event for entry_id, fields in entries if (event := _event(shard, entry_id, fields))]
+            last, count = entries[-1][0] if entries else last, count + len(entries)
+            characters += sum(len(value) for _, fields in entries for value in fields.values())
+            if len(entries) < part:
+                break
+        return events, last if count else ""
 
     async def trim(self, shard: int, last: str) -> None:
         """Drop all events up to and including the entry id `last`."""

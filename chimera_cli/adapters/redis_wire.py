@@ -16,6 +16,8 @@ from chimera_cli.models.result import StateChange
 
 UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError)
 """What reading fields that somebody wrote by hand may raise; pydantic's ValidationError is a ValueError."""
+INLINE_BYTES = 16_384
+"""Longest payload, as JSON, that is kept in Redis; a longer one stays in the record, and its field here is empty."""
 EVENT_FIELDS = {
     "name",
     "task",
@@ -47,7 +49,7 @@ def encode_push(dispatches: Sequence[Dispatch]) -> tuple[str, str, int]:
 
 
 def _push_fields(dispatch: Dispatch) -> dict[str, Any]:
-    task = dispatch.task
+    task, payload = dispatch.task, canonical_json(dispatch.task.payload)
     return {
         "id": task.id,
         "goal": task.goal_id,
@@ -55,7 +57,7 @@ def _push_fields(dispatch: Dispatch) -> dict[str, Any]:
         "kind": task.kind,
         "title": task.title,
         "prio": task.priority,
-        "payload": canonical_json(task.payload),
+        "payload": payload if len(payload) <= INLINE_BYTES else "",
         "max_retries": task.max_retries,
         "version": task.version,
         "gen": task.generation,
@@ -102,7 +104,8 @@ def _delivery(lease: Lease, goal: str, persona: str, fields: Mapping[str, str]) 
         title=fields["title"],
         goal=goal,
         persona=json.loads(persona),
-        payload=json.loads(fields["payload"]),
+        payload=json.loads(fields["payload"] or "{}"),
+        payload_elsewhere=not fields["payload"],
         inputs={name[3:]: json.loads(value) for name, value in fields.items() if name.startswith("in:")},
         phase=fields["phase"],
         attempt=number(f"fail:{lease.stage}") + 1,

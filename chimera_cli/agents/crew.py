@@ -1,12 +1,14 @@
 """An agent that answers deliveries of one queue: what workers and judges share."""
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import ClassVar
 
+from pydantic import JsonValue
+
 from chimera_cli.agents.base import BaseAgent
-from chimera_cli.exceptions import BackendUnavailable, StaleLease
+from chimera_cli.exceptions import BackendUnavailable, NotFound, StaleLease
 from chimera_cli.models.delivery import Delivery, Lease, Malformed, Stage
 from chimera_cli.models.policy import RetryPolicy
 from chimera_cli.models.telemetry import Level
@@ -17,6 +19,15 @@ from chimera_cli.services.retry import backoff, jitter
 
 ANSWER_AGAIN = RetryPolicy(base=timedelta(seconds=0.1), longest=timedelta(seconds=2), jitter=1.0)
 """How an answer is repeated while the queue is away."""
+
+
+PayloadOf = Callable[[str], Awaitable[Mapping[str, JsonValue]]]
+"""Fetches the payload of a task from the record, by the task's id."""
+
+
+async def no_record(task_id: str) -> Mapping[str, JsonValue]:
+    """Know no task at all."""
+    raise NotFound("task", task_id)
 
 
 class CrewAgent(BaseAgent):
@@ -51,6 +62,18 @@ class CrewAgent(BaseAgent):
     @abstractmethod
     async def see_through(self, delivery: Delivery) -> None:
         """Do what the delivery asks for and answer it."""
+
+    async def whole(self, delivery: Delivery, payload_of: PayloadOf) -> Delivery:
+        """Return the delivery with its payload.
+
+        Raises:
+            BackendUnavailable: The payload is in the record, and that is away.
+            NotFound: The record knows no such task.
+        """
+        if not delivery.payload_elsewhere:
+            return delivery
+        payload = dict(await payload_of(delivery.lease.task_id))
+        return delivery.model_copy(update={"payload": payload, "payload_elsewhere": False})
 
     async def answer(self, lease: Lease, give: Callable[[], Awaitable[None]]) -> bool:
         """Give the queue an answer and tell whether it was accepted.

@@ -4,7 +4,7 @@ import asyncio
 import traceback
 from dataclasses import dataclass, field
 
-from chimera_cli.agents.crew import CrewAgent
+from chimera_cli.agents.crew import CrewAgent, PayloadOf, no_record
 from chimera_cli.agents.outcome import Outcome, commit
 from chimera_cli.exceptions import BackendUnavailable, ConfigError
 from chimera_cli.models.agent import Role
@@ -38,6 +38,7 @@ class JudgeTools:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     abandon_cap: int = LeasePolicy().abandon_cap
     """Judges that may vanish over one result before a person gets it unread."""
+    payload_of: PayloadOf = no_record
 
 
 class JudgeAgent(CrewAgent):
@@ -56,6 +57,11 @@ class JudgeAgent(CrewAgent):
         if delivery.abandoned >= self.tools.abandon_cap:
             # Whatever ended the judges before, reading the result once more would end this one too.
             await self._route(delivery, self._unread(delivery))
+            return
+        try:
+            delivery = await self.whole(delivery, self.tools.payload_of)
+        except BackendUnavailable as error:
+            await self._put_back(delivery, self._decide_retry(delivery, error))
             return
         verdict = await self._verdict(delivery)
         if isinstance(verdict, RetryDecision):

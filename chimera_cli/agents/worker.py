@@ -7,7 +7,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from chimera_cli.agents.crew import CrewAgent
+from chimera_cli.agents.crew import CrewAgent, PayloadOf, no_record
 from chimera_cli.agents.outcome import Move, Outcome, commit
 from chimera_cli.exceptions import HandlerError, OCCConflict, SwarmError
 from chimera_cli.handlers.context import MeteredLLM, StateView, TaskContext
@@ -45,6 +45,7 @@ class WorkerTools:
     chance: Chance
     policy: WorkerPolicy = field(default_factory=WorkerPolicy)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    payload_of: PayloadOf = no_record
 
 
 class WorkerAgent(CrewAgent):
@@ -61,6 +62,11 @@ class WorkerAgent(CrewAgent):
     async def see_through(self, delivery: Delivery) -> None:
         """Run the task's phase and answer; a commit that lost a race is tried again on fresh state."""
         self._say(delivery, "task.started")
+        try:
+            delivery = await self.whole(delivery, self.tools.payload_of)
+        except SwarmError as error:
+            await self._settle(delivery, self._failure(delivery, error))
+            return
         for tries in count(1):
             outcome = await self._outcome(delivery)
             conflict = await self._settle(delivery, outcome)

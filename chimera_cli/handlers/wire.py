@@ -36,13 +36,15 @@ def checked_json(value: object, kind: str, path: str, max_bytes: int) -> JsonVal
 
 
 def checked_changes(changes: Mapping[str, Any], kind: str, max_bytes: int) -> dict[str, JsonValue]:
-    """Return the changes with each value checked as `checked_json` does, and each key to be a state key."""
+    """Return the changes with each value checked as `checked_json` does, their sum too, and each key to be a state key."""
     for key in changes:
         try:
             _KEY.validate_python(key)
         except ValidationError as exc:
             raise HandlerError(f"kind {kind!r}: {str(key)[:120]!r} cannot be a state key") from exc
-    return {key: checked_json(value, kind, f"changes[{key!r}]", max_bytes) for key, value in changes.items()}
+    checked = {key: checked_json(value, kind, f"changes[{key!r}]", max_bytes) for key, value in changes.items()}
+    checked_json(checked, kind, "changes", max_bytes)
+    return checked
 
 
 def _problem(value: object, path: str, depth: int) -> str:

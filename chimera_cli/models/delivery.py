@@ -52,7 +52,9 @@ class Delivery(Noun):
     persona: Persona | None = None
     """Whose voice to use."""
     payload: dict[str, JsonValue]
-    """Arguments for the handler."""
+    """Arguments for the handler; empty while they are elsewhere."""
+    payload_elsewhere: bool = False
+    """Whether the payload is too long for the queue and still to be fetched from the record."""
     inputs: Mapping[str, JsonValue] = Field(default_factory=dict)
     """Outputs of the tasks it depends on, by key."""
     phase: Phase

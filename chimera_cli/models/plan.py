@@ -1,5 +1,6 @@
 """A goal's decomposition, and the rules that a whole plan must keep."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -13,6 +14,9 @@ from chimera_cli.models.words import Text
 
 MAX_PLANNED_TASKS = 200
 """Tasks that a model may put into one plan; a ready plan from a file has no such bound."""
+
+MAX_PAYLOAD_BYTES = 1_048_576
+"""Longest payload of a task, as JSON."""
 
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 """Latest deadline: a moment of the year 9999 is one of the year 10000 elsewhere, and that nobody can read back."""
@@ -57,6 +61,9 @@ class PlanChecker:
         if spec.key in self._edges:
             self.problems.append(f"{where}: the key is used twice")
         self._edges[spec.key] = spec.depends_on
+        size = len(json.dumps(spec.payload, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
+        if size > MAX_PAYLOAD_BYTES:
+            self.problems.append(f"{where}: payload: {size} bytes as JSON, at most {MAX_PAYLOAD_BYTES} are allowed")
         if self._kinds is None:
             pass
         elif spec.kind not in self._kinds:

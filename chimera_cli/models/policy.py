@@ -39,4 +39,4 @@ class WorkerPolicy(Noun):
     drain: timedelta = timedelta(seconds=60)
     """How long running tasks may take to end after the first signal."""
     max_output_bytes: int = Field(default=1_048_576, ge=1024)
-    """Longest output, as JSON, that is accepted from a handler."""
+    """Longest output, and longest changes together, as JSON, that are accepted from a handler."""

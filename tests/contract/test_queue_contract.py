@@ -55,6 +55,17 @@ async def test_a_pushed_task_is_popped_with_all_that_its_reader_needs(queue: Red
     assert (delivery.attempt, delivery.lease.generation, delivery.phase) == (1, 1, Phase.PROPOSE)
 
 
+@pytest.mark.parametrize(("length", "elsewhere"), [(16_000, False), (17_000, True)])
+async def test_a_long_payload_stays_in_the_record_and_its_delivery_says_so(
+    queue: RedisTaskQueue, client: RedisClient, keys: Keys, length: int, elsewhere: bool
+) -> None:
+    await queue.push_tasks([a_dispatch(payload={"text": "x" * length})])
+    stored = await client.hget(f"{keys.shard(0)}:t:{a_task().id}", "payload")
+    delivery = await claim(queue)
+    assert delivery.payload_elsewhere is elsewhere
+    assert (len(stored), len(delivery.payload)) == ((0, 0) if elsewhere else (length + 11, 1))
+
+
 async def test_a_task_pushed_twice_is_queued_once(queue: RedisTaskQueue) -> None:
     assert await queue.push_tasks([a_dispatch(), a_dispatch()]) == 1
     assert await queue.push_tasks([a_dispatch()]) == 0
@@ -493,3 +504,15 @@ async def test_forgetting_spares_live_tasks(queue: RedisTaskQueue) -> None:
     await queue.push_tasks([a_dispatch()])
     await queue.forget([(GOAL, a_task().id)], [])
     assert (await claim(queue)).lease.task_id == a_task().id
+
+
+async def test_long_events_are_read_a_few_at_a_time_and_none_is_left_out(
+    queue: RedisTaskQueue, events: RedisEventStream
+) -> None:
+    await queue.push_tasks([a_dispatch(f"t{n}") for n in range(60)])
+    for delivery in await queue.pop_tasks(Stage.WORK, [f"a{n}" for n in range(60)]):
+        await queue.complete(delivery.lease, a_result("x" * 400_000))
+    first, last = await events.read(0)
+    rest, end = await events.read(0, after=last)
+    assert (len(first), len(rest)) == (150, 30)
+    assert await events.read(0, after=end) == ([], "")

@@ -1,5 +1,5 @@
 --[[ Put persisted tasks into the queue; a known task is left as it is, unless it has ended and was put back since.
-  ARGV[1]  JSON list of tasks: {id, goal, key, kind, title, prio, payload (JSON text), max_retries, deadline [ms, 0 = none],
+  ARGV[1]  JSON list of tasks: {id, goal, key, kind, title, prio, payload (JSON text; empty: in the record), max_retries, deadline [ms, 0 = none],
            version, gen, deps: [{id, key, status, output (JSON text)}]}
   ARGV[2]  JSON object: goal id -> {text, persona (JSON text)}
   ARGV[3]  turn

@@ -50,8 +50,15 @@ class Court:
             telemetry=self.ears,
             clock=HastyClock(),
             chance=lambda: 0.0,
+            payload_of=self.payload_of,
         )
+        self.stored: dict[str, Any] | Exception = {"topic": "mornings"}
         self.agent = JudgeAgent(self.tools, id="j1")
+
+    async def payload_of(self, task_id: str) -> dict[str, Any]:
+        if isinstance(self.stored, Exception):
+            raise self.stored
+        return self.stored
 
     async def ask(self, system: str, user: str, shape: Any, *, timeout: timedelta) -> Answer[Any]:
         self.asked += 1
@@ -95,6 +102,19 @@ async def test_a_good_result_is_approved() -> None:
     name, judgement = await court.judgement(result())
     assert (name, judgement.verdict.confidence) == ("approve", 1.0)
     assert court.ears.one("result.judged").fields == {"task": "t1", "confidence": 1.0, "route": "approve"}
+
+
+async def test_a_long_payload_is_fetched_and_bound_by_the_digest() -> None:
+    _, judgement = await Court(scored(5)).judgement(result(payload_elsewhere=True))
+    _, same = await Court(scored(5)).judgement(result(payload={"topic": "mornings"}))
+    assert judgement.digest == same.digest
+
+
+async def test_while_the_record_is_away_a_result_with_a_long_payload_waits_and_loses_no_attempt() -> None:
+    court = Court(scored(5))
+    court.stored = BackendUnavailable("Postgres", "it is away")
+    [(name, _, _, _, costs)] = await court.answers(result(payload_elsewhere=True, attempt=9))
+    assert (name, costs, court.asked) == ("retry", False, 0)
 
 
 @pytest.mark.parametrize(

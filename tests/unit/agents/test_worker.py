@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from chimera_cli.agents.worker import WorkerAgent, WorkerTools
-from chimera_cli.exceptions import BackendUnavailable, ConfigError, ModelThrottled, OCCConflict, StaleLease
+from chimera_cli.exceptions import BackendUnavailable, ConfigError, ModelThrottled, NotFound, OCCConflict, StaleLease
 from chimera_cli.handlers.context import TaskContext
 from chimera_cli.handlers.registry import Handler, HandlerRegistry, handler
 from chimera_cli.models.agent import AgentStatus
@@ -28,6 +28,7 @@ class Bench:
 
     def __init__(self, *handlers: Handler, state: FakeState | None = None, policy: WorkerPolicy | None = None) -> None:
         self.queue, self.ears, self.clock = FakeQueue(), Ears(), HastyClock()
+        self.stored: str | Exception = "the whole of"
         tools = WorkerTools(
             queue=self.queue,
             state=state or FakeState(),
@@ -38,8 +39,14 @@ class Bench:
             clock=self.clock,
             chance=lambda: 0.0,
             policy=policy or WorkerPolicy(),
+            payload_of=self.payload_of,
         )
         self.agent = WorkerAgent(tools, id="a1")
+
+    async def payload_of(self, task_id: str) -> dict[str, Any]:
+        if isinstance(self.stored, Exception):
+            raise self.stored
+        return {"say": f"{self.stored} {task_id}"}
 
     async def answers(self, task: Delivery | Malformed) -> list[tuple[Any, ...]]:
         """Run one delivery and return what the queue was told."""
@@ -84,6 +91,25 @@ async def test_an_unjudged_task_is_completed_with_its_output() -> None:
     assert (name, held, result.output, digest) == ("complete", lease(), {"said": "hi"}, "")
     assert bench.ears.names() == ["task.started", "task.finished"]
     assert bench.ears[1].fields["outcome"] == "completed"
+
+
+async def test_a_payload_too_long_for_the_queue_is_fetched_from_the_record() -> None:
+    [(name, _, result, _)] = await Bench(noop).answers(delivery(payload_elsewhere=True))
+    assert (name, result.output) == ("complete", {"said": "the whole of t1"})
+
+
+async def test_while_the_record_is_away_a_task_with_a_long_payload_waits_and_loses_no_attempt() -> None:
+    bench = Bench(noop)
+    bench.stored = BackendUnavailable("Postgres", "it is away")
+    [(name, _, delay, error, costs)] = await bench.answers(delivery(payload_elsewhere=True, attempt=4))
+    assert (name, delay > timedelta(0), costs) == ("retry", True, False)
+    assert "Postgres is unreachable" in error
+
+
+async def test_a_long_payload_that_nobody_stored_is_an_ordinary_failure() -> None:
+    bench = Bench(noop)
+    bench.stored = NotFound("task", "t1")
+    assert [said[0] for said in await bench.answers(delivery(payload_elsewhere=True, attempt=4))] == ["fail"]
 
 
 async def test_a_judged_proposal_is_handed_over_and_never_completed() -> None:

@@ -161,6 +161,14 @@ async def test_a_result_may_be_as_long_as_the_limit_and_no_longer():
         await propose(long, context(long), LIMITS)
 
 
+async def test_all_changes_together_may_be_as_long_as_an_output():
+    fits = returning(TaskOutcome(changes={"a": "x" * 900, "b": "x" * 900}))
+    long = returning(TaskOutcome(changes={name: "x" * 900 for name in "abc"}))
+    assert len((await propose(fits, context(fits), LIMITS)).changes) == 2
+    with pytest.raises(HandlerError, match="bytes in changes, at most 2048"):
+        await propose(long, context(long), LIMITS)
+
+
 async def test_an_async_handler_that_takes_too_long_is_cancelled():
     ended: list[str] = []
 

@@ -40,6 +40,7 @@ def test_a_valid_plan_has_no_problems() -> None:
         ([a_spec(deadline=NOON - timedelta(seconds=1))], "in the past"),
         ([a_spec(deadline=datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))))], "after the year 9000"),
         ([a_spec(deadline=NOON.replace(tzinfo=None))], "no time zone"),
+        ([a_spec("big", payload={"t": "é" * 524_288})], "task 'big': payload: 1048584 bytes as JSON, at most 1048576"),
     ],
 )
 def test_each_rule_is_named_when_broken(specs: list, words: str) -> None:
