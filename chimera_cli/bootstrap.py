@@ -9,11 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.logging import open_log
 from chimera_cli.adapters.postgres_engine import check_schema, open_engine
+from chimera_cli.adapters.postgres_orders import PostgresOrders
 from chimera_cli.adapters.postgres_outbox import PostgresOutbox
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.adapters.postgres_review import PostgresReview
 from chimera_cli.adapters.redis_client import RedisClient, check_shards, open_redis
+from chimera_cli.adapters.redis_control import RedisControl
 from chimera_cli.adapters.redis_events import RedisEventStream
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_recovery import RedisRecovery
@@ -22,7 +24,9 @@ from chimera_cli.adapters.redis_state import RedisGlobalState
 from chimera_cli.adapters.system_clock import SystemClock
 from chimera_cli.config import Settings, load_settings
 from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.control import ControlService
 from chimera_cli.services.orchestrator import Orchestrator
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
@@ -66,11 +70,11 @@ async def open_swarm(settings: Settings, *, telemetry: TelemetryPort, need_redis
 
 
 def _swarm(settings: Settings, telemetry: TelemetryPort, client: RedisClient, engine: AsyncEngine) -> Swarm:
-    keys, policy = Keys(settings.namespace, settings.shards), settings.lease_policy()
+    keys, policy, orders = Keys(settings.namespace, settings.shards), settings.lease_policy(), PostgresOrders(engine)
     record, reviews = PostgresRecord(engine, max_queued=settings.max_queued), PostgresReview(engine)
     queue, registry = RedisTaskQueue(client, keys, policy), RedisAgentRegistry(client, keys)
     review_service = ReviewService(reviews, queue, telemetry, expire_after=settings.review.expire_after())
-    events = RedisEventStream(client, keys)
+    control = ControlService(orders, RedisControl(client, keys), record=record, queue=queue, telemetry=telemetry)
     return Swarm(
         queue=queue,
         state=RedisGlobalState(client, keys),
@@ -80,18 +84,26 @@ def _swarm(settings: Settings, telemetry: TelemetryPort, client: RedisClient, en
         outbox=PostgresOutbox(engine),
         orchestrator=Orchestrator(
             queue,
-            events,
+            RedisEventStream(client, keys),
             record,
-            reconciler=Reconciler(RedisRecovery(client, keys), PostgresRecovery(engine), events, grace=policy.lease),
+            reconciler=_reconciler(client, keys, engine, policy),
             registry=registry,
             reviews=review_service,
+            control=control,
             telemetry=telemetry,
             policy=policy,
         ),
         review_service=review_service,
+        orders=orders,
+        control=control,
         telemetry=telemetry,
         clock=SystemClock(),
     )
+
+
+def _reconciler(client: RedisClient, keys: Keys, engine: AsyncEngine, policy: LeasePolicy) -> Reconciler:
+    events = RedisEventStream(client, keys)
+    return Reconciler(RedisRecovery(client, keys), PostgresRecovery(engine), events, grace=policy.lease)
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@
     +-- HandlerError           exit 1   a handler broke its contract; never retried
     +-- RetriesExhausted       exit 1   the last allowed attempt failed
     +-- WaitTimeout            exit 7   what was waited for did not happen in time
+    +-- ConfirmationNeeded     exit 8   nobody agreed to what was to be done (cli/confirming.py)
     `-- QueueFull              exit 9   too much waits already; what was to be added was not stored
 
 Each error carries the ids a caller needs as fields, builds its own sentence, and may carry a hint: one line that mends it.
@@ -35,6 +36,7 @@ EXIT_CONFLICT = 4  # already decided, wrong state, or someone was first
 EXIT_UNAVAILABLE = 5  # a server cannot be reached; the same command may work later
 EXIT_CONFIG = 6  # configuration, credentials or schema; the same command will fail again
 EXIT_TIMEOUT = 7  # waiting took longer than allowed
+EXIT_CONFIRM = 8  # confirmation was needed and not given; nothing was done
 EXIT_POLICY = 9  # stopped by a limit, a budget or a policy
 
 
@@ -47,8 +49,7 @@ class SwarmError(Exception):
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint = message, hint
 
 
 class ConfigError(SwarmError):
@@ -110,8 +111,7 @@ class AmbiguousId(NotFound):
 
     def __init__(self, noun: str, id: str, candidates: Sequence[str]) -> None:
         super().__init__(noun, id, hint="give more characters")
-        self.candidates = tuple(candidates)
-        self.message = f"{id!r} fits several {noun}s: {', '.join(self.candidates)}"
+        self.candidates, self.message = tuple(candidates), f"{id!r} fits several {noun}s: {', '.join(candidates)}"
         self.args = (self.message,)
 
 

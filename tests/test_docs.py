@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from chimera_cli import exceptions
 from chimera_cli.cli.app import app
+from chimera_cli.cli.confirming import ConfirmationNeeded
 from chimera_cli.exceptions import SwarmError
 from chimera_cli.handlers.invoke import execute, merge, propose
 from chimera_cli.handlers.loader import load_handlers
@@ -122,7 +123,7 @@ def test_every_error_is_listed_with_its_code_and_exit() -> None:
     _, _, text = read("docs/exit-codes.md").partition("## Errors by name")
     known = {
         (error.code, str(error.exit_code), error.__name__, "yes" if error.retryable else "no")
-        for error in vars(exceptions).values()
+        for error in (*vars(exceptions).values(), ConfirmationNeeded)
         if isinstance(error, type) and issubclass(error, SwarmError)
     }
     listed = rows(text, "code")

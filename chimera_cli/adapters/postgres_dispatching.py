@@ -6,12 +6,17 @@ from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from chimera_cli.adapters import order_sql
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters import postgres_turns as turns
+from chimera_cli.adapters.event_rows import StateRow
+from chimera_cli.adapters.order_rows import OrderRow
 from chimera_cli.adapters.row import LIVE
 from chimera_cli.adapters.rows import GoalRow, TaskRow, persona_of
 from chimera_cli.models.delivery import Dependency, Dispatch
 from chimera_cli.models.identity import task_id
+from chimera_cli.models.order import OrderAction
+from chimera_cli.models.result import VersionedValue
 from chimera_cli.models.task import TaskStatus
 
 
@@ -24,13 +29,21 @@ async def undispatched(session: AsyncSession, limit: int) -> list[Dispatch]:
     goals = await _goals(session, {task.goal_id for task in tasks})
     dependencies = await _dependencies(session, tasks)
     turn = await turns.number(await session.connection())
-    return [_dispatch(task, goals[task.goal_id], dependencies, turn) for task in tasks]
+    cancelled, states = await _orders(session, tasks, goals), await _states(session, tasks)
+    return [
+        _dispatch(task, goals[task.goal_id], dependencies, turn).model_copy(
+            update={"cancelled": cancelled.get(task.id, ""), "state": states.get(task.goal_id, {})}
+        )
+        for task in tasks
+    ]
 
 
 async def mark(session: AsyncSession, dispatches: Sequence[Dispatch]) -> None:
     """Note that these tasks are in the queue."""
     connection = await session.connection()
-    await connection.execute(sql.MARK_DISPATCHED, {"ids": [dispatch.task.id for dispatch in dispatches]})
+    ids = [dispatch.task.id for dispatch in dispatches]
+    await connection.execute(sql.MARK_DISPATCHED, {"ids": ids})
+    await connection.execute(order_sql.CLOSE_RETRIES, {"ids": ids})
 
 
 def _dispatch(task: TaskRow, goal: GoalRow, known: Mapping[str, Dependency], turn: int) -> Dispatch:
@@ -42,6 +55,8 @@ def _dispatch(task: TaskRow, goal: GoalRow, known: Mapping[str, Dependency], tur
             known.get(id) or _missing(id, key) for key in task.depends_on for id in [task_id(task.goal_id, key)]
         ),
         turn=turn,
+        paused=goal.paused_at is not None,
+        ordered=goal.ordered,
     )
 
 
@@ -53,6 +68,27 @@ def _missing(id: str, key: str) -> Dependency:
 async def _goals(session: AsyncSession, ids: Iterable[str]) -> dict[str, GoalRow]:
     rows = await session.exec(select(GoalRow).where(col(GoalRow.id) == sql.any_of(list(ids))))
     return {row.id: row for row in rows}
+
+
+async def _orders(session: AsyncSession, tasks: Sequence[TaskRow], goals: Mapping[str, GoalRow]) -> dict[str, str]:
+    """Say why tasks end as soon as they arrive, by their ids: they, or their goals, were cancelled on the way."""
+    open = col(OrderRow.done_at).is_(None), OrderRow.action == OrderAction.CANCEL.value
+    asked = select(OrderRow).where(col(OrderRow.task_id) == sql.any_of([task.id for task in tasks]), *open)
+    found = {row.task_id: row.noun().why for row in await session.exec(asked)}
+    by_goal = {
+        goal.id: f"its goal was cancelled by {goal.cancelled_by}" for goal in goals.values() if goal.cancelled_at
+    }
+    return {task.id: by_goal[task.goal_id] for task in tasks if task.goal_id in by_goal} | found
+
+
+async def _states(session: AsyncSession, tasks: Iterable[TaskRow]) -> dict[str, dict[str, VersionedValue]]:
+    """Return the state of goals that tasks are put back into, by goal."""
+    goal_ids = {task.goal_id for task in tasks if task.version > 0}
+    found: dict[str, dict[str, VersionedValue]] = {}
+    if goal_ids:
+        for row in await session.exec(select(StateRow).where(col(StateRow.goal_id) == sql.any_of(sorted(goal_ids)))):
+            found.setdefault(row.goal_id, {})[row.key] = row.noun()
+    return found
 
 
 async def _dependencies(session: AsyncSession, tasks: Iterable[TaskRow]) -> dict[str, Dependency]:

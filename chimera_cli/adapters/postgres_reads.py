@@ -65,6 +65,12 @@ class PostgresReads:
         async with reading(self._engine) as session:
             return await with_counts(session, (await session.exec(asked)).all())
 
+    async def paused(self) -> list[Goal]:
+        """List the goals that are paused, the first paused first."""
+        asked = select(GoalRow).where(col(GoalRow.paused_at).is_not(None)).order_by(col(GoalRow.paused_at))
+        async with reading(self._engine) as session:
+            return await with_counts(session, (await session.exec(asked)).all())
+
     async def task(self, task_id: str) -> Task:
         """Return a task. Raises NotFound."""
         async with reading(self._engine) as session:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func
+from sqlalchemy import func, or_
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 
@@ -12,6 +12,7 @@ from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_reads import reading
 from chimera_cli.adapters.review_rows import AuditRow, CardRow
 from chimera_cli.adapters.row import plain
+from chimera_cli.adapters.rows import GoalRow
 from chimera_cli.exceptions import Conflict, ReviewCardNotFound
 from chimera_cli.models.audit import AuditEvent
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
@@ -82,9 +83,13 @@ class PostgresReview:
                 return await deciding.expire(connection, older_than, limit)
 
     async def unresumed(self, limit: int = 100) -> list[ReviewCard]:
-        """List cards that wait no longer and are not carried out yet, oldest first."""
-        waiting = CardRow.status != CardStatus.PENDING.value
-        asked = select(CardRow).where(col(CardRow.resumed_at).is_(None), waiting)
+        """List cards that wait no longer and are to be carried out now, oldest first."""
+        paused = select(GoalRow.id).where(col(GoalRow.paused_at).is_not(None))
+        asked = select(CardRow).where(
+            col(CardRow.resumed_at).is_(None),
+            CardRow.status != CardStatus.PENDING.value,
+            or_(col(CardRow.status) != CardStatus.APPROVED.value, col(CardRow.goal_id).not_in(paused)),
+        )
         async with reading(self._engine) as session:
             rows = await session.exec(asked.order_by(col(CardRow.decided_at), col(CardRow.id)).limit(limit))
             return [row.noun() for row in rows]

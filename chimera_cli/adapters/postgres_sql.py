@@ -67,7 +67,9 @@ COUNT_NOT_STARTED = _statement(
 )
 """Tell how many accepted tasks wait for their first run."""
 
-LOCK_GOAL = _statement("SELECT status, replans FROM goals WHERE id = :id FOR NO KEY UPDATE")
+LOCK_GOAL = _statement(
+    "SELECT status, replans, paused_at, cancelled_at, cancelled_by FROM goals WHERE id = :id FOR NO KEY UPDATE"
+)
 """Keep a goal from ending, and from being replanned by others, while tasks are added to it."""
 
 REVIVE_GOAL = _statement("UPDATE goals SET status = 'ACTIVE' WHERE id = :id")
@@ -77,6 +79,11 @@ REPLAN_GOAL = _statement("""
     UPDATE goals SET status = 'ACTIVE', replans = replans + 1, forgiven = failed + cancelled WHERE id = :id
 """)
 """What had ended badly is replaced, and so forgiven."""
+
+FORGIVE_TASKS = _statement("""
+    UPDATE tasks SET forgiven = true WHERE goal_id = :id AND status IN ('REJECTED', 'FAILED', 'CANCELLED')
+""")
+"""The same, task by task: one that is retried later takes its forgiven end back."""
 
 GIVE_UP_GOAL = _statement("UPDATE goals SET status = 'FAILED', finished_at = clock_timestamp() WHERE id = :id")
 """Nothing could be planned in place of what failed."""
@@ -149,9 +156,15 @@ ADD_ENDS = _statement("""
 END_GOALS = _statement("""
     UPDATE goals SET
         status = CASE WHEN failed + cancelled <= forgiven THEN 'COMPLETED'
+                      WHEN cancelled_at IS NOT NULL THEN 'CANCELLED'
                       WHEN replans < max_replans THEN 'REPLANNING' ELSE 'FAILED' END,
-        finished_at = CASE WHEN failed + cancelled <= forgiven OR replans >= max_replans THEN clock_timestamp() END
-    WHERE id = ANY(CAST(:ids AS text[])) AND status = 'ACTIVE'
+        finished_at = CASE WHEN goes_on.now THEN NULL ELSE clock_timestamp() END,
+        paused_at = CASE WHEN goes_on.now THEN paused_at END,
+        paused_by = CASE WHEN goes_on.now THEN paused_by ELSE '' END
+    FROM (
+        SELECT id, failed + cancelled > forgiven AND cancelled_at IS NULL AND replans < max_replans AS now FROM goals
+    ) AS goes_on
+    WHERE goes_on.id = goals.id AND goals.id = ANY(CAST(:ids AS text[])) AND status = 'ACTIVE'
       AND NOT EXISTS (SELECT FROM tasks WHERE tasks.goal_id = goals.id AND {LIVE})
 """)
 """End the goals among these that have no live task left."""
@@ -162,8 +175,8 @@ LAST_AUDIT = _statement("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
 """The end of the chain."""
 
 INSERT_AUDIT = _statement("""
-    INSERT INTO audit (seq, at, operator, action, card_id, task_id, digest, reason, prev_hash, hash)
-    VALUES (:seq, :at, :operator, :action, :card_id, :task_id, :digest, :reason, :prev_hash, :hash)
+    INSERT INTO audit (seq, at, operator, action, card_id, task_id, digest, reason, prev_hash, hash, goal_id)
+    VALUES (:seq, :at, :operator, :action, :card_id, :task_id, :digest, :reason, :prev_hash, :hash, :goal_id)
 """)
 """Append to the chain."""
 

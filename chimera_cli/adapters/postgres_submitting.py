@@ -61,6 +61,8 @@ async def add(connection: AsyncConnection, goal_id: str, tasks: Sequence[TaskSpe
         if known == len(set(ids)):
             return ids
         raise WrongState("goal", goal_id, goal.status, "given more tasks")
+    if goal.cancelled_at is not None:
+        raise WrongState("goal", goal_id, f"cancelled by {goal.cancelled_by}", "given more tasks")
     now = (await connection.execute(sql.NOW)).scalar_one()
     _, added = await _insert(connection, goal_id, tasks, now)
     if added:
@@ -70,12 +72,19 @@ async def add(connection: AsyncConnection, goal_id: str, tasks: Sequence[TaskSpe
 
 
 async def replan(connection: AsyncConnection, goal_id: str, replans: int, tasks: Sequence[TaskSpec]) -> bool:
-    """Add tasks to a REPLANNING goal if it was replanned as often as the caller saw; give the goal up when none is new."""
+    """Add tasks to a REPLANNING goal if it was replanned as often as the caller saw; give the goal up when none is new.
+
+    A goal that was paused meanwhile stays as it is.
+    """
     goal = (await connection.execute(sql.LOCK_GOAL, {"id": goal_id})).one_or_none()
     if goal is None or goal.status != GoalStatus.REPLANNING or goal.replans != replans:
         return False
+    if goal.paused_at is not None:
+        return False
     now = (await connection.execute(sql.NOW)).scalar_one()
     _, added = await _insert(connection, goal_id, tasks, now)
+    if added:
+        await connection.execute(sql.FORGIVE_TASKS, {"id": goal_id})
     await connection.execute(sql.REPLAN_GOAL if added else sql.GIVE_UP_GOAL, {"id": goal_id})
     return True
 

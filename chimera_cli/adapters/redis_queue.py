@@ -175,11 +175,6 @@ class RedisTaskQueue:
         """Go on telling children that their parent has ended."""
         return await self._everywhere("settle", limit)
 
-    async def cancel(self, goal_id: str, task_id: str, reason: str) -> bool:
-        """End a live task as CANCELLED."""
-        reply = await self._on_shard("cancel", self._shard(goal_id), task_id, reason)
-        return bool(reply[0] == "ok")
-
     async def forget(self, tasks: Sequence[tuple[str, str]], goals: Sequence[str], *, turn: int = 0) -> bool:
         """Drop what is still held of ended tasks and goals; False when the turn is over."""
         for shard in range(self._keys.shards):

@@ -42,6 +42,9 @@ def encode_push(dispatches: Sequence[Dispatch]) -> tuple[str, str, int]:
         dispatch.task.goal_id: {
             "text": dispatch.goal,
             "persona": dispatch.persona.model_dump_json() if dispatch.persona else "null",
+            "paused": int(dispatch.paused),
+            "ordered": dispatch.ordered,
+            "state": [[key, kept.version, canonical_json(kept.value)] for key, kept in dispatch.state.items()],
         }
         for dispatch in dispatches
     }
@@ -63,9 +66,16 @@ def _push_fields(dispatch: Dispatch) -> dict[str, Any]:
         "gen": task.generation,
         "deadline": to_ms(task.deadline),
         "deps": [
-            {"id": dep.id, "key": dep.key, "status": dep.status, "output": canonical_json(dep.output)}
+            {
+                "id": dep.id,
+                "key": dep.key,
+                "status": dep.status,
+                "version": dep.version,
+                "output": canonical_json(dep.output),
+            }
             for dep in dispatch.dependencies
         ],
+        "cancelled": dispatch.cancelled,
     }
 
 

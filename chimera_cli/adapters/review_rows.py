@@ -88,11 +88,11 @@ class CardRow(Row, table=True):
 
 
 class AuditRow(Row, table=True):
-    """One decision, chained by hash. A trigger refuses to change or remove it."""
+    """One decision or order, chained by hash. A trigger refuses to change or remove it."""
 
     __tablename__ = "audit"
     __table_args__ = (
-        Index("audit_by_card", "card_id", "action", unique=True),
+        Index("audit_by_card", "card_id", "action", unique=True, postgresql_where=text("card_id <> ''")),
         Index("audit_by_time", "at", "seq"),
     )
 
@@ -103,19 +103,21 @@ class AuditRow(Row, table=True):
     operator: str = text_column()
     """Who."""
     action: str = text_column()
-    """What: approve, reject, rerun, expire or stale; each at most once a card."""
+    """What: approve, reject, rerun, expire or stale, each at most once a card; or an OrderAction."""
     card_id: str = id_column()
-    """Which card."""
+    """Which card; empty for an order."""
     task_id: str = id_column()
-    """Which task."""
+    """Which task; empty for an order about a goal."""
     digest: str = text_column()
-    """What exactly was decided on."""
+    """What exactly was decided on; empty for an order."""
     reason: str = text_column()
     """The operator's words."""
     prev_hash: str = text_column()
     """Hash of the row before."""
     hash: str = text_column()
     """Hash of this row."""
+    goal_id: str = id_column(server_default="")
+    """Which goal, of an order; empty for a decision."""
 
     def noun(self) -> AuditEvent:
         """Return the audit event."""

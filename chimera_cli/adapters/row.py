@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import JSON, BigInteger, Column, DateTime, MetaData, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, MetaData, Text
 from sqlalchemy.orm import registry
 from sqlalchemy.schema import SchemaItem
 from sqlmodel import Field, SQLModel
@@ -30,6 +30,11 @@ def text_column(*, nullable: bool = False, **kwargs: Any) -> Any:
 def number_column(*constraints: SchemaItem, **kwargs: Any) -> Any:
     """Declare a whole number of 64 bits."""
     return Field(sa_column=Column(BigInteger, *constraints, nullable=False, **kwargs))
+
+
+def flag_column(**kwargs: Any) -> Any:
+    """Declare a yes or no."""
+    return Field(sa_column=Column(Boolean, nullable=False, **kwargs))
 
 
 def time_column(*, nullable: bool = False, **kwargs: Any) -> Any:

@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Identity, Index, text
 from chimera_cli.adapters.row import (
     LIVE,
     Row,
+    flag_column,
     id_column,
     json_column,
     json_text,
@@ -55,6 +56,16 @@ class GoalRow(Row, table=True):
     """When it was submitted."""
     finished_at: datetime | None = time_column(nullable=True)
     """When it reached a terminal status; NULL before."""
+    paused_at: datetime | None = time_column(nullable=True)
+    """Since when nothing of it starts; NULL when it is not paused."""
+    paused_by: str = text_column(server_default="")
+    """Who paused it."""
+    cancelled_at: datetime | None = time_column(nullable=True)
+    """When it was ordered to be cancelled; NULL when it never was."""
+    cancelled_by: str = text_column(server_default="")
+    """Who ordered it."""
+    ordered: int = number_column(server_default="0")
+    """Number of the last order about it as a whole."""
 
     def noun(self, counts: dict[TaskStatus, int]) -> Goal:
         """Return the goal with the given counts of its tasks."""
@@ -68,6 +79,11 @@ class GoalRow(Row, table=True):
             counts=counts,
             created_at=self.created_at,
             finished_at=self.finished_at,
+            paused_at=self.paused_at,
+            paused_by=self.paused_by,
+            cancelled_at=self.cancelled_at,
+            cancelled_by=self.cancelled_by,
+            ordered=self.ordered,
         )
 
 
@@ -126,6 +142,8 @@ class TaskRow(Row, table=True):
     """When its status last changed."""
     dispatched_at: datetime | None = time_column(nullable=True)
     """When it was put into the queue; NULL before."""
+    forgiven: bool = flag_column(server_default="false")
+    """Whether a replan has replaced its bad end."""
 
     def noun(self) -> Task:
         """Return the task."""
@@ -156,7 +174,7 @@ class TaskRow(Row, table=True):
         """Return the task as another one's dependency."""
         status = TaskStatus(self.status)
         output = self.output if status is TaskStatus.COMPLETED else None
-        return Dependency(id=self.id, key=self.key, status=status, output=output)
+        return Dependency(id=self.id, key=self.key, status=status, output=output, version=self.version)
 
 
 def task_values(spec: TaskSpec, goal_id: str, now: datetime) -> dict[str, object]:

@@ -22,7 +22,8 @@ UNGATED = frozenset({"counts", "fleet", "beat", "sweep", "survey", "vouch"})
 
 
 def _legal_table() -> str:
-    pairs = sorted(f"{source}>{target}" for source, targets in TRANSITIONS.items() for target in targets)
+    live = {source: targets for source, targets in TRANSITIONS.items() if not source.terminal}
+    pairs = sorted(f"{source}>{target}" for source, targets in live.items() for target in targets)
     return "local LEGAL = {" + ", ".join(f"['{pair}'] = true" for pair in pairs) + "}"
 
 

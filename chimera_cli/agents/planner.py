@@ -47,7 +47,8 @@ class PlannerAgent(BaseAgent):
 
         A goal for which the model gives nothing valid becomes FAILED. An unreachable model changes nothing: the goal waits.
         """
-        waiting = await record.goals(status=GoalStatus.REPLANNING, limit=0)
+        replanning = await record.goals(status=GoalStatus.REPLANNING, limit=0)
+        waiting = [goal for goal in replanning if goal.paused_at is None]
         changed = 0
         for goal in reversed(waiting):
             changed += await self._replan(record, queue, goal)

@@ -17,4 +17,7 @@ OfGoal = Annotated[str | None, typer.Option("--goal", help="Only of this goal.")
 WaitForRoom = Annotated[
     bool, typer.Option("--wait-for-room", help="When too many tasks wait already, wait instead of being refused.")
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be touched.")]
+Reason = Annotated[str, typer.Option("--reason", help="Kept in the audit.")]
 As = Annotated[str | None, typer.Option("--as", help="Who decides; else CHIMERA_OPERATOR, else the system's user.")]

@@ -4,12 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
-from chimera_cli.cli.arguments import Limit
+from chimera_cli.cli.arguments import As, DryRun, Limit, Reason, Yes
 from chimera_cli.cli.command import command, group
+from chimera_cli.cli.ordering import Asked, order_goals
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import choice
 
-app = group("See goals.")
+Goals = Annotated[list[str], typer.Argument(metavar="GOAL...", help="Ids, or their first 4 or more characters.")]
+
+app = group("See goals; pause, resume and cancel them.")
 
 SHOWN = 200
 """Tasks that are shown with a goal."""
@@ -44,17 +47,68 @@ def show_goal(
 ) -> None:
     """Show a goal with its tasks."""
     from chimera_cli.models.goal import GoalStatus
-    from chimera_cli.views.documents import goal_document, tasks_document
+    from chimera_cli.views.documents import goal_document, orders_document, tasks_document
     from chimera_cli.views.plan import goal_page
 
     async def read() -> Any:
         async with terminal.swarm() as swarm:
             id = await swarm.record.resolve("goal", goal)
-            return await swarm.record.goal(id), await swarm.record.tasks(goal_id=id, limit=SHOWN)
+            tasks = await swarm.record.tasks(goal_id=id, limit=SHOWN)
+            return await swarm.record.goal(id), tasks, await swarm.orders.orders(goal_id=id)
 
-    found, tasks = terminal.run(read())
-    terminal.show({**goal_document(found), **tasks_document(tasks)}, goal_page(found, tasks))
+    found, tasks, orders = terminal.run(read())
+    document = {**goal_document(found), **tasks_document(tasks), **orders_document(orders)}
+    terminal.show(document, goal_page(found, tasks, orders))
     if found.status is GoalStatus.REPLANNING:
         terminal.note("it waits for a planner: chimera plan --watch")
     if len(tasks) == SHOWN:
         terminal.note(f"{SHOWN} tasks shown, there may be more: chimera tasks list --goal {found.id} --limit 0")
+
+
+@command(app, "pause", example='chimera goals pause 3f2a --reason "wrong account"')
+def pause(
+    terminal: Terminal,
+    goals: Goals,
+    name: As = None,
+    reason: Reason = "",
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> int:
+    """Stop goals until they are resumed; what is under way changes nothing.
+
+    Nothing of them starts. What runs is taken back at once and costs no attempt; its workers hear of it within a beat. Cards may
+    be decided meanwhile; what was approved is carried out after `goals resume`. Deadlines go on passing.
+    """
+    asked = Asked(action="pause", name=name, reason=reason, yes=yes, dry_run=dry_run)
+    return order_goals(terminal, goals, asked, destroys=False)
+
+
+@command(app, "resume", example="chimera goals resume 3f2a")
+def resume(
+    terminal: Terminal,
+    goals: Goals,
+    name: As = None,
+    reason: Reason = "",
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> int:
+    """Let paused goals go on."""
+    asked = Asked(action="resume", name=name, reason=reason, yes=yes, dry_run=dry_run)
+    return order_goals(terminal, goals, asked, destroys=False)
+
+
+@command(app, "cancel", example='chimera goals cancel 3f2a --reason "no longer wanted" --yes')
+def cancel(
+    terminal: Terminal,
+    goals: Goals,
+    name: As = None,
+    reason: Reason = "",
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> int:
+    """End goals for good: their live tasks are cancelled, and nothing is replanned.
+
+    Waiting cards expire, and late answers change nothing.
+    """
+    asked = Asked(action="cancel", name=name, reason=reason, yes=yes, dry_run=dry_run)
+    return order_goals(terminal, goals, asked, destroys=True)

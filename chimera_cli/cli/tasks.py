@@ -5,13 +5,22 @@ from typing import Annotated, Any
 
 import typer
 
-from chimera_cli.cli.arguments import Handlers, Limit, OfGoal, WaitForRoom
+from chimera_cli.cli.arguments import As, DryRun, Handlers, Limit, OfGoal, Reason, WaitForRoom, Yes
 from chimera_cli.cli.command import command, group
+from chimera_cli.cli.ordering import Asked, Choice, order_tasks
 from chimera_cli.cli.room import room as room_for
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import choice, utc_now
+from chimera_cli.exceptions import InvalidInput
 
-app = group("See tasks, and add some to a live goal.")
+Tasks = Annotated[
+    list[str] | None, typer.Argument(metavar="[TASK...]", help="Ids, or their first 4 or more characters.")
+]
+
+BAD_ENDS = ("FAILED", "REJECTED", "CANCELLED")
+"""What may be retried."""
+
+app = group("See tasks, add some to a live goal, cancel them, and have failed ones run again.")
 
 
 @command(app, "list", example="chimera tasks list --status FAILED --json")
@@ -44,17 +53,18 @@ def show_task(
     task: Annotated[str, typer.Argument(help="Its id, or the first 4 or more characters.")],
 ) -> None:
     """Show a task with its payload, output and history."""
-    from chimera_cli.views.documents import task_document
+    from chimera_cli.views.documents import orders_document, task_document
     from chimera_cli.views.task import task_page
 
     async def read() -> Any:
         async with terminal.swarm() as swarm:
             found = await swarm.record.task(await swarm.record.resolve("task", task))
-            return found, await swarm.record.history(goal_id=found.goal_id, task_id=found.id)
+            history = await swarm.record.history(goal_id=found.goal_id, task_id=found.id)
+            return found, history, await swarm.orders.orders(goal_id=found.goal_id, task_id=found.id)
 
-    found, history = terminal.run(read())
-    document = {**task_document(found), "history": [event.model_dump(mode="json") for event in history]}
-    terminal.show(document, task_page(found, history))
+    found, history, orders = terminal.run(read())
+    told = {"history": [event.model_dump(mode="json") for event in history], **orders_document(orders)}
+    terminal.show({**task_document(found), **told}, task_page(found, history, orders))
 
 
 @command(app, "add", example="chimera tasks add 3f2a --file more.jsonl")
@@ -83,3 +93,49 @@ def add_tasks(
 
     ids = terminal.run(write())
     terminal.show({"ids": ids}, terminal.plain(ids))
+
+
+@command(app, "cancel", example='chimera tasks cancel 9c1e --reason "too dear" --yes')
+def cancel(
+    terminal: Terminal,
+    tasks: Tasks = None,
+    goal: OfGoal = None,
+    status: Annotated[str | None, typer.Option("--status", help="Only tasks of this status.")] = None,
+    name: As = None,
+    reason: Reason = "",
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> int:
+    """Cancel live tasks wherever they stand; what runs is stopped within a beat.
+
+    What depends on a cancelled task is cancelled too. While Redis is away the order is kept, and carried out when it is back.
+    """
+    asked = Asked(action="cancel", name=name, reason=reason, yes=yes, dry_run=dry_run)
+    chosen = Choice(ids=tasks or (), goal=goal, status=status)
+    return order_tasks(terminal, chosen, asked, lambda task: not task.status.terminal, destroys=True)
+
+
+@command(app, "retry", example="chimera tasks retry --status FAILED --goal 3f2a --yes")
+def retry(
+    terminal: Terminal,
+    tasks: Tasks = None,
+    goal: OfGoal = None,
+    status: Annotated[str | None, typer.Option("--status", help="FAILED, REJECTED or CANCELLED.")] = None,
+    with_dependents: Annotated[
+        bool, typer.Option("--with-dependents", help="Also what was cancelled because of them.")
+    ] = False,
+    name: As = None,
+    reason: Reason = "",
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> int:
+    """Have failed, rejected or cancelled tasks run again from their beginning.
+
+    Attempts are counted afresh, and their goals are ACTIVE again. What was cancelled because of them stays so without
+    --with-dependents.
+    """
+    if (goal is not None or status is not None) and (status or "").upper() not in BAD_ENDS:
+        raise InvalidInput("say which ended tasks to retry", hint=f"add --status with one of: {', '.join(BAD_ENDS)}")
+    asked = Asked(action="retry", name=name, reason=reason, yes=yes, dry_run=dry_run)
+    chosen = Choice(ids=tasks or (), goal=goal, status=status, dependents=with_dependents)
+    return order_tasks(terminal, chosen, asked, lambda task: True, destroys=False)

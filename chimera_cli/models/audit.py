@@ -1,4 +1,4 @@
-"""Human decisions, kept for ever and chained by hash."""
+"""Decisions and orders of people, kept for ever and chained by hash."""
 
 import hashlib
 from collections.abc import Iterable
@@ -22,15 +22,17 @@ class AuditEntry(Noun):
     """Who: a person's name, or `chimera` for what the swarm did on its own after a decision."""
     action: str
     """What: approve, reject, rerun (approved, then made again because the state had moved on), expire (nobody decided in time),
-    stale (it was to be approved, and no longer showed what would take effect)."""
+    stale (it was to be approved, and no longer showed what would take effect), pause, resume, cancel or retry."""
     card_id: str
-    """Which review card."""
+    """Which review card; empty for an order."""
     task_id: str
-    """Which task."""
+    """Which task; empty for an order about a whole goal."""
     digest: str
-    """What exactly was approved or rejected."""
+    """What exactly was approved or rejected; empty for an order."""
     reason: str = ""
     """The operator's words."""
+    goal_id: str = ""
+    """Which goal, of an order; empty for a decision."""
 
 
 class AuditEvent(AuditEntry):
@@ -53,6 +55,9 @@ def link(entry: AuditEntry, seq: int, prev_hash: str) -> str:
     """Compute the hash of a row from all that it says and the hash before it."""
     at = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
     said = [at, entry.operator, entry.action, entry.card_id, entry.task_id, entry.digest, entry.reason]
+    if entry.goal_id:
+        # Rows from before there were orders have no goal and keep their hashes.
+        said.append(entry.goal_id)
     return hashlib.sha256(canonical_json([prev_hash, seq, *said]).encode()).hexdigest()
 
 

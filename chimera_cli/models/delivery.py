@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.persona import Persona
-from chimera_cli.models.result import StateChange, Usage
+from chimera_cli.models.result import StateChange, Usage, VersionedValue
 from chimera_cli.models.task import Phase, Task, TaskStatus
 
 
@@ -116,6 +116,8 @@ class Dependency(Noun):
     """Its status in the record."""
     output: JsonValue = None
     """Its output, when COMPLETED."""
+    version: int = 0
+    """Number of its status changes that the record knows; what the queue holds of an older one is out of date."""
 
 
 class Dispatch(Noun):
@@ -131,6 +133,14 @@ class Dispatch(Noun):
     """What it waits for."""
     turn: int = 0
     """Turn of whoever read it from the record; the queue takes nothing under an older turn than it has seen."""
+    state: Mapping[str, VersionedValue] = Field(default_factory=dict)
+    """The goal's recorded state, by key, when the task had ended before: the queue may have forgotten it by then."""
+    cancelled: str = ""
+    """Why it ends as soon as it arrives; empty when nobody ordered that."""
+    paused: bool = False
+    """Whether its goal is paused."""
+    ordered: int = 0
+    """Number of the last order about its goal."""
 
 
 class QueueCounts(Noun):

@@ -21,7 +21,8 @@ class TaskEvent(Noun):
     """When it happened, by the clock of Redis."""
     name: str
     """What happened: task.queued, task.started, task.given_back, task.taken_over, task.delayed, task.judging, task.revised,
-    task.held, task.rejudged, task.approved, task.conflicted, task.completed, task.rejected, task.failed or task.cancelled."""
+    task.held, task.rejudged, task.approved, task.conflicted, task.completed, task.rejected, task.failed, task.cancelled,
+    task.recalled (its goal was paused) or task.retried (put back by the record, at an operator's order)."""
     task_id: str
     """The task."""
     goal_id: str
@@ -43,7 +44,7 @@ class TaskEvent(Noun):
     changes: tuple[StateChange, ...] = ()
     """Writes committed together with it; the new version of each is `expected` + 1."""
     error: str = ""
-    """Why, on task.delayed, task.failed, task.rejected, task.cancelled, task.revised, task.rejudged and
-    task.conflicted."""
+    """Why, on task.delayed, task.failed, task.rejected, task.cancelled, task.revised, task.rejudged, task.conflicted,
+    task.recalled and task.retried."""
     data: Mapping[str, JsonValue] = Field(default_factory=dict)
     """The rest: `judgement` (a Judgement as JSON) on task.held, task.approved and task.revised; `usage` on task.judging."""

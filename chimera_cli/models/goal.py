@@ -73,3 +73,13 @@ class Goal(Noun):
     """When it was submitted."""
     finished_at: datetime | None = None
     """When it reached a terminal status."""
+    paused_at: datetime | None = None
+    """Since when nothing of it starts; None when it is not paused."""
+    paused_by: str = ""
+    """Operator who paused it; empty when it is not paused."""
+    cancelled_at: datetime | None = None
+    """When an operator ordered to cancel it; its live tasks end as soon as the queue can be reached."""
+    cancelled_by: str = ""
+    """That operator."""
+    ordered: int = 0
+    """Number of the last order to pause, resume or cancel it; the queue obeys no older one."""

@@ -44,6 +44,8 @@ class Resumption(StrEnum):
     """The task no longer waited for it; nothing changed."""
     OTHER = "other"
     """The card does not show what is held; the result is judged again, which makes a fresh card."""
+    PAUSED = "paused"
+    """It is an approval, and waits until the goal goes on; nothing changed."""
 
 
 class ReviewCard(Noun):

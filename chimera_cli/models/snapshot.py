@@ -4,7 +4,7 @@ from datetime import datetime
 
 from chimera_cli.models.agent import FleetMember
 from chimera_cli.models.delivery import QueueCounts
-from chimera_cli.models.goal import Ledger
+from chimera_cli.models.goal import Goal, Ledger
 from chimera_cli.models.noun import Noun
 
 
@@ -25,3 +25,5 @@ class Snapshot(Noun):
     """Persisted tasks that are not in Redis yet."""
     ledger: Ledger
     """The count that must add up."""
+    paused: tuple[Goal, ...] = ()
+    """Goals of which nothing starts, because somebody paused them."""

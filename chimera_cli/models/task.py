@@ -53,12 +53,12 @@ class TaskStatus(StrEnum):
     FAILED = "FAILED"
     """Gave up, with a reason."""
     CANCELLED = "CANCELLED"
-    """Will not run: a task it depends on failed, or its goal ended."""
+    """Will not run: a task it depends on failed, an operator cancelled it, or its goal ended."""
 
     @property
     def terminal(self) -> bool:
-        """Whether nothing follows this status."""
-        return not TRANSITIONS[self]
+        """Whether the swarm is done with the task: nothing follows by itself, at most an operator has it run again."""
+        return self is TaskStatus.COMPLETED or self in RETRIED
 
 
 S = TaskStatus
@@ -71,11 +71,14 @@ TRANSITIONS: Mapping[TaskStatus, frozenset[TaskStatus]] = {
     S.NEEDS_REVIEW: frozenset({S.APPROVED, S.REJECTED, S.JUDGING, S.FAILED, S.CANCELLED}),
     S.APPROVED: frozenset({S.RUNNING, S.COMPLETED, S.QUEUED, S.FAILED, S.CANCELLED}),
     S.COMPLETED: frozenset(),
-    S.REJECTED: frozenset(),
-    S.FAILED: frozenset(),
-    S.CANCELLED: frozenset(),
+    S.REJECTED: frozenset({S.PENDING}),
+    S.FAILED: frozenset({S.PENDING}),
+    S.CANCELLED: frozenset({S.PENDING}),
 }
-"""Which status may follow which. The Redis scripts are built from this table, and docs/task-states.md is compared with it."""
+"""Which status may follow which. The Redis scripts are built from this table, and docs/task-states.md is compared with it. The
+steps out of a terminal status are the record's, at an operator's order; no script takes them."""
+RETRIED = frozenset({S.REJECTED, S.FAILED, S.CANCELLED})
+"""The bad ends, from which an operator may have a task run again."""
 
 
 class TaskSpec(Noun):

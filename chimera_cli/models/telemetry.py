@@ -14,6 +14,8 @@
 | task.stale | WARN | task, generation |
 | result.judged | INFO | task, confidence, route |
 | review.decided | AUDIT | card, task, operator, action |
+| review.waits | WARN | card, task, goal |
+| order.given | AUDIT | goal, task, operator, action |
 | goal.planned, goal.replanned | INFO | goal, tasks |
 | goal.finished | INFO | goal, status |
 | backend.lost, backend.back | WARN, INFO | backend, error |

@@ -145,7 +145,7 @@ class TaskQueuePort(Protocol):
         as REJECTED, as FAILED when the card EXPIRED, and back to the judges when it is STALE.
 
         Nothing changes when the task no longer waits under this claim. When it holds another result than the card shows, that
-        is judged again.
+        is judged again. An approval waits while its goal is paused.
         """
         ...
 
@@ -165,10 +165,6 @@ class TaskQueuePort(Protocol):
     async def settle(self, limit: int = 100) -> int:
         """Go on telling children that their parent has ended: queue those that wait for nothing else, cancel those that wait
         for a failure. Atomic and bounded."""
-        ...
-
-    async def cancel(self, goal_id: str, task_id: str, reason: str) -> bool:
-        """End a live task as CANCELLED wherever it stands; False when it had already ended or is unknown."""
         ...
 
     async def forget(self, tasks: Sequence[tuple[str, str]], goals: Sequence[str], *, turn: int = 0) -> bool:

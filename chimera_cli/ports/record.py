@@ -89,6 +89,10 @@ class RecordPort(Protocol):
         """List goals, newest first; limit 0 means all."""
         ...
 
+    async def paused(self) -> list[Goal]:
+        """List the goals that are paused, the first paused first."""
+        ...
+
     async def task(self, task_id: str) -> Task:
         """Return a task. Raises NotFound."""
         ...

@@ -55,7 +55,8 @@ class ReviewPort(Protocol):
         ...
 
     async def unresumed(self, limit: int = 100) -> list[ReviewCard]:
-        """List cards that wait no longer and are not carried out in the queue yet, oldest first."""
+        """List cards that wait no longer and are not carried out in the queue yet, oldest first; an approval is not among them
+        while its goal is paused."""
         ...
 
     async def mark_resumed(self, card_id: str, note: str = "") -> bool:

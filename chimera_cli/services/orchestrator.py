@@ -14,6 +14,7 @@ from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.record import RecordPort
 from chimera_cli.ports.registry import AgentRegistryPort
 from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.control import ControlService
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
 
@@ -39,6 +40,7 @@ class Orchestrator:
         reconciler: Reconciler,
         registry: AgentRegistryPort,
         reviews: ReviewService,
+        control: ControlService,
         telemetry: TelemetryPort,
         policy: LeasePolicy,
     ) -> None:
@@ -48,6 +50,7 @@ class Orchestrator:
         self._reconciler = reconciler
         self._registry = registry
         self._reviews = reviews
+        self._control = control
         self._telemetry = telemetry
         self._policy = policy
 
@@ -66,6 +69,7 @@ class Orchestrator:
             "reap": lambda: self._queue.reap(self._policy.abandon_cap),
             "expire": self._queue.expire,
             "settle": self._queue.settle,
+            "obey": self._control.carry_out,
             "dispatch": self.dispatch,
             "reviews": self._reviews.expire_overdue,
             "resume": self._reviews.resume_decided,
@@ -88,6 +92,18 @@ class Orchestrator:
     async def reconcile(self) -> int:
         """Make sure that the queue moves, waiting for others who compare it with the record; returns how many shards stood."""
         return await self._reconciler.reconcile(wait=True)
+
+    async def obey(self) -> None:
+        """Carry out operators' orders at once, and bring the record up to what came of them.
+
+        Raises:
+            SwarmError: A store is away; what is left will be done by housekeeping.
+        """
+        await self.reconcile()
+        await self._control.carry_out()
+        await self.dispatch()
+        await self._control.carry_out()
+        await self.record()
 
     async def dispatch(self) -> int:
         """Put what is persisted but not queued into the queue; returns how many tasks were new there."""

@@ -18,6 +18,8 @@ NOTES = {
 """Note on a card by what became of its decision. What is made again is noted by the record, when the queue tells it."""
 MADE_AGAIN = "the state had moved on, so the result is made again and comes back for review"
 """What whoever approved is told at once."""
+WHILE_PAUSED = "the goal is paused: what was approved is carried out when it goes on"
+"""Said about an approval that has to wait."""
 
 
 class ReviewService:
@@ -59,7 +61,14 @@ class ReviewService:
         fields = {"card": card.id, "task": card.task_id, "operator": operator, "action": decision.value}
         self._telemetry.emit(TelemetryEvent(name="review.decided", level=Level.AUDIT, source=operator, fields=fields))
         try:
-            return card.model_copy(update={"note": await self._resume(card)})
+            note = await self._resume(card)
+            if note is not None:
+                return card.model_copy(update={"note": note})
+            waits = {"card": card.id, "task": card.task_id, "goal": card.goal_id}
+            said = TelemetryEvent(
+                name="review.waits", level=Level.WARN, source="review", message=WHILE_PAUSED, fields=waits
+            )
+            self._telemetry.emit(said)
         except BackendUnavailable as exc:
             kept = f"the decision on card {card.id} is kept and will be carried out when the server is back"
             self._telemetry.emit(backend_lost("review", exc, kept))
@@ -72,13 +81,13 @@ class ReviewService:
     async def resume_decided(self) -> int:
         """Carry out what is decided, expired or stale and not carried out yet; returns how many."""
         cards = await self._reviews.unresumed()
-        for card in cards:
-            await self._resume(card)
-        return len(cards)
+        return sum([await self._resume(card) is not None for card in cards])
 
-    async def _resume(self, card: ReviewCard) -> str:
-        """Carry it out, and say what the reviewer should know of how that went."""
+    async def _resume(self, card: ReviewCard) -> str | None:
+        """Carry it out, and say what the reviewer should know of how that went; None when it has to wait."""
         became = await self._queue.resume(card)
+        if became is Resumption.PAUSED:
+            return None
         # Of several that carry out one decision, the last may find that the queue has forgotten the task: the record remembers.
         done = await self._reviews.mark_resumed(card.id, NOTES[became])
         return MADE_AGAIN if became is Resumption.AGAIN else "" if done else NOTES[became]

@@ -1,7 +1,7 @@
 """The face of a running swarm for commands and for programs: submit work, add to it, wait for it, decide, look."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,6 +12,7 @@ from chimera_cli.exceptions import BackendUnavailable, InvalidPlan, WaitTimeout
 from chimera_cli.models.agent import Liveness, Role
 from chimera_cli.models.goal import Goal, GoalStatus
 from chimera_cli.models.identity import goal_id_for, new_id
+from chimera_cli.models.order import OrderAction
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.plan import Kinds, PlanChecker
 from chimera_cli.models.problems import problems_of
@@ -20,6 +21,7 @@ from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import TaskSpec
 from chimera_cli.models.telemetry import backend_lost
 from chimera_cli.ports.clock import ClockPort
+from chimera_cli.ports.orders import Ordered, OrdersPort
 from chimera_cli.ports.outbox import OutboxPort
 from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.record import RecordPort
@@ -27,6 +29,7 @@ from chimera_cli.ports.registry import AgentRegistryPort
 from chimera_cli.ports.review import ReviewPort
 from chimera_cli.ports.state import GlobalStatePort
 from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.control import ControlService
 from chimera_cli.services.orchestrator import Orchestrator
 from chimera_cli.services.review_service import ReviewService
 
@@ -51,6 +54,8 @@ class Swarm:
     outbox: OutboxPort
     orchestrator: Orchestrator
     review_service: ReviewService
+    orders: OrdersPort
+    control: ControlService
     telemetry: TelemetryPort
     clock: ClockPort
 
@@ -157,6 +162,29 @@ class Swarm:
             return []
         return card.rivals(await self.reviews.cards(goal_id=card.goal_id, limit=MOST_RIVALS))
 
+    async def order_tasks(
+        self, action: OrderAction, task_ids: Sequence[str], operator: str, reason: str = ""
+    ) -> Ordered:
+        """Cancel or retry tasks; see `ControlService.order_tasks`."""
+        return await self._obeyed(await self.control.order_tasks(action, task_ids, operator, reason))
+
+    async def order_goals(
+        self, action: OrderAction, goal_ids: Sequence[str], operator: str, reason: str = ""
+    ) -> Ordered:
+        """Pause, resume or cancel goals; see `ControlService.order_goals`."""
+        return await self._obeyed(await self.control.order_goals(action, goal_ids, operator, reason))
+
+    async def _obeyed(self, ordered: Ordered) -> Ordered:
+        """Have orders carried out now, as far as that is possible, and return them with what became of them."""
+        if not ordered.given:
+            return ordered
+        try:
+            await self.orchestrator.obey()
+        except BackendUnavailable as exc:
+            kept = "the orders are kept and will be carried out when the server is back"
+            self.telemetry.emit(backend_lost("control", exc, kept))
+        return replace(ordered, given=tuple(await self.orders.kept([order.seq for order in ordered.given])))
+
     async def snapshot(self) -> Snapshot:
         """Look at everything. The stores are read one after the other, so its parts may differ by some milliseconds.
 
@@ -172,6 +200,7 @@ class Swarm:
             oldest_card_at=oldest_card_at,
             undispatched=await self.record.undispatched(),
             ledger=await self.record.ledger(),
+            paused=tuple(await self.record.paused()),
         )
 
     async def _planner_lives(self) -> bool:

@@ -13,13 +13,17 @@ _AUDIT = (
     Column("card", whole=True),
     Column("task", whole=True, spare=2),
     Column("reason", spare=1),
+    Column("goal", whole=True, spare=3),
 )
 
 
 def audit_grid(events: Sequence[AuditEvent]) -> Grid:
-    """List decisions."""
-    rows = [(moment(e.at), e.operator, e.action, e.card_id, e.task_id, e.reason or "-") for e in events]
-    return Grid("", _AUDIT, rows, empty="nobody has decided anything yet")
+    """List decisions and orders."""
+    rows = [
+        (moment(e.at), e.operator, e.action, e.card_id or "-", e.task_id or "-", e.reason or "-", e.goal_id or "-")
+        for e in events
+    ]
+    return Grid("", _AUDIT, rows, empty="nobody has decided or ordered anything yet")
 
 
 def report_facts(report: AuditReport) -> Facts:

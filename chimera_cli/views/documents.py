@@ -6,6 +6,7 @@ from typing import Any
 
 from chimera_cli.models.audit import AuditEvent, AuditReport
 from chimera_cli.models.goal import Goal
+from chimera_cli.models.order import Order
 from chimera_cli.models.review import ReviewCard
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import Task, TaskSpec
@@ -85,6 +86,11 @@ def audit_report_document(report: AuditReport) -> Document:
     return {**report.model_dump(mode="json"), "holds": report.holds}
 
 
+def orders_document(orders: Iterable[Order]) -> Document:
+    """Orders, with whether they were carried out."""
+    return {"orders": [order.model_dump(mode="json") for order in orders]}
+
+
 def status_document(snapshot: Snapshot) -> Document:
     """One look at the swarm; times are seconds."""
     fleet = [
@@ -106,6 +112,11 @@ def status_document(snapshot: Snapshot) -> Document:
         "queues": queue_counts(snapshot),
         "oldest_waiting_s": round(oldest.total_seconds(), 3) if oldest is not None else None,
         "oldest_card_at": snapshot.oldest_card_at.isoformat() if snapshot.oldest_card_at else None,
+        "paused": [
+            {"goal_id": goal.id, "by": goal.paused_by, "since": goal.paused_at.isoformat()}
+            for goal in snapshot.paused
+            if goal.paused_at
+        ],
         "ledger": {**snapshot.ledger.model_dump(mode="json"), "balanced": snapshot.ledger.balanced},
     }
 

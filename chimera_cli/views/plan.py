@@ -1,16 +1,19 @@
 """A plan as a tree of what waits for what; goals and tasks as tables."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
 from chimera_cli.models.goal import Goal
+from chimera_cli.models.order import Order
 from chimera_cli.models.task import Task, TaskSpec, TaskStatus
 from chimera_cli.services.plain_text import one_line
+from chimera_cli.views.order import orders_grid
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, moment
-from chimera_cli.views.theme import STATUS
+from chimera_cli.views.theme import STATUS, WAITING
 
 SHOWN_TASKS = 200
 """Tasks of a drawn tree; a longer plan is counted. The plain face lists them all."""
@@ -97,7 +100,7 @@ def goals_grid(goals: Sequence[Goal]) -> Grid:
     rows = [
         (
             goal.id,
-            Cell(goal.status, STATUS.get(goal.status, "")),
+            _goal_status(goal),
             f"{goal.counts.get(TaskStatus.COMPLETED, 0)}/{sum(goal.counts.values())}",
             moment(goal.created_at),
             goal.text,
@@ -107,14 +110,16 @@ def goals_grid(goals: Sequence[Goal]) -> Grid:
     return Grid("", _GOALS, rows, empty="no goals; make one with: chimera plan GOAL")
 
 
-def goal_page(goal: Goal, tasks: Sequence[Task]) -> Shown:
+def goal_page(goal: Goal, tasks: Sequence[Task], orders: Sequence[Order] = ()) -> Shown:
     """Show a goal with its tasks."""
     counts = ", ".join(f"{count} {status}" for status, count in goal.counts.items())
     facts = Facts(
         [
             ("goal", goal.id),
             ("text", goal.text),
-            ("status", Cell(goal.status, STATUS.get(goal.status, ""))),
+            ("status", _goal_status(goal)),
+            *([("paused", _since(goal.paused_by, goal.paused_at))] if goal.paused_at else []),
+            *([("cancelled", _since(goal.cancelled_by, goal.cancelled_at))] if goal.cancelled_at else []),
             ("tasks", counts or "none"),
             ("replans", f"{goal.replans} of {goal.max_replans}"),
             ("persona", goal.persona.name if goal.persona else "-"),
@@ -122,7 +127,17 @@ def goal_page(goal: Goal, tasks: Sequence[Task]) -> Shown:
             ("finished", moment(goal.finished_at)),
         ]
     )
-    return Stack([facts, tasks_grid(tasks, mark="task")])
+    told = [orders_grid(orders, "Orders", mark="order")] if orders else []
+    return Stack([facts, tasks_grid(tasks, mark="task"), *told])
+
+
+def _goal_status(goal: Goal) -> Cell:
+    """Say where a goal stands, and whether somebody holds it up."""
+    return Cell(f"{goal.status}, paused", WAITING) if goal.paused_at else Cell(goal.status, STATUS.get(goal.status, ""))
+
+
+def _since(operator: str, at: datetime | None) -> str:
+    return f"by {operator} since {moment(at)}"
 
 
 def tasks_grid(tasks: Sequence[Task], mark: str = "") -> Grid:

@@ -45,6 +45,7 @@ class _Board:
             fleet_grid(noteworthy, len(shot.fleet)),
             queues_grid(shot),
             ledger_facts(shot),
+            *([paused_grid(shot)] if shot.paused else []),
         ]
         return Stack(parts).drawn()
 
@@ -55,6 +56,7 @@ class _Board:
         yield from queues_grid(shot).lines()
         for name, count in shot.ledger.model_dump().items():
             yield f"ledger\t{name}\t{count}"
+        yield from paused_grid(shot).lines()
 
 
 def _interest(member: FleetMember) -> tuple[bool, bool, str]:
@@ -114,6 +116,22 @@ def ledger_facts(snapshot: Snapshot) -> Facts:
         f" + {book.cancelled} cancelled + {book.live} live"
     )
     return Facts([("ledger", Cell(sum_line, GOOD) if book.balanced else Cell(f"{sum_line}  DOES NOT ADD UP", BAD))])
+
+
+def paused_grid(snapshot: Snapshot) -> Grid:
+    """List goals that somebody paused, with who it was and for how long."""
+    rows = [
+        (goal.id, Cell(f"by {goal.paused_by}", WAITING), age(snapshot.at - goal.paused_at), goal.text)
+        for goal in snapshot.paused
+        if goal.paused_at
+    ]
+    columns = (
+        Column("paused", whole=True),
+        Column("by"),
+        Column("for", whole=True, number=True),
+        Column("text", spare=1),
+    )
+    return Grid("Paused goals", columns, rows, mark="paused")
 
 
 def progress(snapshot: Snapshot) -> str:

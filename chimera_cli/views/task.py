@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from chimera_cli.models.event import TaskEvent
+from chimera_cli.models.order import Order
 from chimera_cli.models.task import Task
+from chimera_cli.views.order import orders_grid
 from chimera_cli.views.review import MarkedText
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, moment
 from chimera_cli.views.theme import STATUS
@@ -17,7 +19,7 @@ _HISTORY = (
 )
 
 
-def task_page(task: Task, history: Sequence[TaskEvent]) -> Shown:
+def task_page(task: Task, history: Sequence[TaskEvent], orders: Sequence[Order] = ()) -> Shown:
     """Show a task."""
     facts = Facts(
         [
@@ -39,6 +41,8 @@ def task_page(task: Task, history: Sequence[TaskEvent]) -> Shown:
     parts: list[Shown] = [facts, MarkedText("payload", task.payload)]
     if task.output is not None:
         parts.append(MarkedText("output", task.output))
+    if orders:
+        parts.append(orders_grid(orders, "Orders", mark="order"))
     return Stack([*parts, history_grid(history)])
 
 

@@ -45,6 +45,10 @@ class Story:
         """Tell what happens to a task; the fields belong to the last event."""
         return [self._event(key, name, fields if name is names[-1] else {}) for name in names]
 
+    def skip(self, key: str) -> None:
+        """Leave out a version: the record told of one change by itself."""
+        self._versions[key] += 1
+
     def _event(self, key: str, name: str, fields: dict[str, Any]) -> TaskEvent:
         number = next(self._entries)
         self._versions[key] = self._versions.get(key, 0) + 1

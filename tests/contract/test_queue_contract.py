@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_client import RedisClient
+from chimera_cli.adapters.redis_control import RedisControl
 from chimera_cli.adapters.redis_events import RedisEventStream
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_state import RedisGlobalState
@@ -414,15 +415,6 @@ async def test_a_deadline_fails_a_task_wherever_it_stands(queue: RedisTaskQueue,
     assert (await story(events))[-1] == (await story(events, "two"))[-1] == "task.failed"
 
 
-async def test_a_cancelled_task_is_fenced(queue: RedisTaskQueue) -> None:
-    await queue.push_tasks([a_dispatch()])
-    running = await claim(queue)
-    assert await queue.cancel(GOAL, running.lease.task_id, "no longer wanted") is True
-    assert await queue.cancel(GOAL, running.lease.task_id, "again") is False
-    with pytest.raises(StaleLease):
-        await queue.complete(running.lease, a_result())
-
-
 async def test_every_status_change_has_exactly_one_event(queue: RedisTaskQueue, events: RedisEventStream) -> None:
     judged = await proposal(queue, executes=True)
     await queue.approve(judged.lease, a_judgement())
@@ -470,7 +462,7 @@ async def test_an_illegal_change_is_refused_by_the_script_itself(
     await client.hset(f"{keys.shard(0)}:t:{a_task().id}", mapping={"status": "APPROVED", "phase": "execute"})
     await client.hset(f"{keys.shard(0)}:t:{a_task().id}", mapping={"digest": "d", "approved": "d", "status": "NOWHERE"})
     with pytest.raises(IllegalTransition):
-        await queue.cancel(GOAL, a_task().id, "x")
+        await RedisControl(client, keys).cancel(GOAL, [a_task().id], operator="ana", reason="x")
 
 
 async def test_a_bell_rings_for_new_work(queue: RedisTaskQueue) -> None:

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import NullPool, create_engine
 
-from chimera_cli.adapters import event_rows, recovery_rows, review_rows, rows, schema
+from chimera_cli.adapters import event_rows, order_rows, recovery_rows, review_rows, rows, schema
 from chimera_cli.adapters.postgres_engine import check_schema, driver_url, open_engine
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_outbox import PostgresOutbox
@@ -26,7 +26,7 @@ from tests.contract.postgres_life import a_goal, specs
 from tests.servers import Servers
 
 pytestmark = pytest.mark.integration
-MODULES = (rows, event_rows, recovery_rows, review_rows)
+MODULES = (rows, event_rows, order_rows, recovery_rows, review_rows)
 ROWS = [item for module in MODULES for item in vars(module).values()]
 
 
@@ -46,7 +46,14 @@ def test_the_migrated_schema_is_what_the_rows_say(fresh_database: str) -> None:
         assert compare_metadata(context, Row.metadata) == []
         stored = connection.exec_driver_sql("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'")
         partial = {name for name, definition in stored if " WHERE " in definition}
-    assert partial == {"tasks_live_by_goal", "tasks_undispatched", "cards_pending", "cards_unresumed"}
+    assert partial == {
+        "audit_by_card",
+        "cards_pending",
+        "cards_unresumed",
+        "orders_open",
+        "tasks_live_by_goal",
+        "tasks_undispatched",
+    }
 
 
 def test_the_rows_mix_with_no_other_tables(fresh_database: str) -> None:

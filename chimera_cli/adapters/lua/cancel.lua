@@ -1,10 +1,21 @@
---[[ End a live task as CANCELLED, wherever it stands.
-  ARGV[1]  task id
-  ARGV[2]  why
-  Returns  {'ok'}, or {'stale'} when it has ended or is unknown. ]]
+--[[ End live tasks as CANCELLED, wherever they stand.
+  ARGV[1]  JSON list of task ids
+  ARGV[2]  operator
+  ARGV[3]  why
+  Returns  for each task: ok when it is CANCELLED, now or before; ended when it had ended otherwise; or unknown. ]]
 
-local task = load(ARGV[1])
-if not task or TERMINAL[task.status] then return {'stale'} end
-end_task(task, 'CANCELLED', 'task.cancelled', '', {'error', ARGV[2]})
+local operator, why = ARGV[2], ARGV[3]
+local replies = {}
+for i, id in ipairs(cjson.decode(ARGV[1])) do
+  local task = load(id)
+  if not task then
+    replies[i] = 'unknown'
+  elseif TERMINAL[task.status] then
+    replies[i] = task.status == 'CANCELLED' and 'ok' or 'ended'
+  else
+    end_task(task, 'CANCELLED', 'task.cancelled', operator, {'error', why})
+    replies[i] = 'ok'
+  end
+end
 settle(SETTLE_AT_ONCE)
-return {'ok'}
+return replies

@@ -1,7 +1,8 @@
 --[[ Put persisted tasks into the queue; a known task is left as it is, unless it has ended and was put back since.
   ARGV[1]  JSON list of tasks: {id, goal, key, kind, title, prio, payload (JSON text; empty: in the record), max_retries, deadline [ms, 0 = none],
-           version, gen, deps: [{id, key, status, output (JSON text)}]}
-  ARGV[2]  JSON object: goal id -> {text, persona (JSON text)}
+           version, gen, cancelled (why it ends at once, or ''), deps: [{id, key, status, version, output (JSON text)}]}
+  ARGV[2]  JSON object: goal id -> {text, persona (JSON text), paused (0 or 1), ordered (number of the last order about it),
+           state: list of [key, version, JSON text] as far as it may be forgotten here}
   ARGV[3]  turn
   Returns  how many tasks were new; -1 when somebody has come with a later turn, and nothing was done.
   Fields of T:t:<id> beside the ones above: status, phase, gen (claims so far), version (status changes so far), attempts (begun),
@@ -12,10 +13,10 @@
 
 local DOOMED = {REJECTED = true, FAILED = true, CANCELLED = true}
 
--- How a dependency stands: what Redis knows of it is newer than the record.
+-- How a dependency stands: what Redis knows of it is newer than the record, unless it was put back since.
 local function standing(dep)
   local known = load(dep.id)
-  if known and TERMINAL[known.status] then
+  if known and TERMINAL[known.status] and tonumber(known.version) >= dep.version then
     return known.status, redis.call('HGET', task_key(dep.id), 'output') or 'null'
   end
   return dep.status, dep.output
@@ -44,7 +45,8 @@ local function push(spec)
     'prio', spec.prio, 'gen', spec.gen, 'version', spec.version, 'attempts', 0, 'begin', 1, 'title', spec.title, 'payload', spec.payload,
     'max_retries', spec.max_retries, 'deadline', spec.deadline, 'entry', '')
   if spec.deadline > 0 then redis.call('ZADD', T .. ':deadline', spec.deadline, spec.id) end
-  local left, doom = link(task, spec.deps)
+  local left, doom = 0, nil
+  if spec.cancelled ~= '' then doom = spec.cancelled else left, doom = link(task, spec.deps) end
   if doom then
     end_task(task, 'CANCELLED', 'task.cancelled', '', {'error', doom})
   elseif left == 0 then
@@ -62,10 +64,22 @@ local function wanted(spec)
   return true
 end
 
-if not take_turn(ARGV[3]) then return -1 end
-for goal, said in pairs(cjson.decode(ARGV[2])) do
+-- What is known of a goal and its state stays, unless it is older than what comes.
+local function know(goal, said)
   redis.call('HSET', T .. ':g:' .. goal, 'text', said.text, 'persona', said.persona)
+  if said.ordered > 0 and newest_order(goal, said.ordered) then
+    redis.call('HSET', T .. ':g:' .. goal, 'paused', said.paused)
+  end
+  for _, kept in ipairs(said.state) do
+    local name = T .. ':s:' .. goal
+    if tonumber(redis.call('HGET', name, 'v:' .. kept[1]) or '0') < kept[2] then
+      redis.call('HSET', name, 'v:' .. kept[1], kept[2], 'd:' .. kept[1], kept[3])
+    end
+  end
 end
+
+if not take_turn(ARGV[3]) then return -1 end
+for goal, said in pairs(cjson.decode(ARGV[2])) do know(goal, said) end
 local new = 0
 for _, spec in ipairs(cjson.decode(ARGV[1])) do
   if wanted(spec) then

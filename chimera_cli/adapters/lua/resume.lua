@@ -7,7 +7,7 @@
   ARGV[6]  the reason
   Returns  {'done'}, also when it was carried out before; {'again'} when an approved result has to be made again;
            {'late'} when the task no longer waits under this claim; {'other'} when it holds another result than the one decided
-           on, which is then judged again. ]]
+           on, which is then judged again; {'paused'} when an approval has to wait until the goal goes on. ]]
 
 local function judge_again(task, agent, why)
   redis.call('HDEL', task_key(task.id), 'judgement', 'digest', 'approved', 'policy', 'rubric')
@@ -21,6 +21,7 @@ local task = load(id)
 local claim = generation .. ':' .. digest
 if task and redis.call('HGET', task_key(id), 'resumed') == claim then return {'done'} end
 if not task or task.status ~= 'NEEDS_REVIEW' or task.gen ~= generation then return {'late'} end
+if decision == 'approve' and task.digest == digest and paused(task.goal) then return {'paused'} end
 set(task, 'resumed', claim)
 local became = 'done'
 if task.digest ~= digest then

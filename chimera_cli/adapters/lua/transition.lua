@@ -15,7 +15,8 @@
   T:c:<id>                       set      ids of the tasks that wait for this one
   T:settle                       list     ended tasks whose children are not told yet
   T:deadline                     zset     task id by its deadline [ms]
-  T:g:<goal>                     hash     text, persona
+  T:<stage>:aside:<goal>         zset     task id by when it was set aside [ms]: what would wait in a lane, were its goal not paused
+  T:g:<goal>                     hash     text, persona; paused (1), ordered: number of the last order to pause, resume or cancel it
   T:s:<goal>                     hash     v:<key> version, d:<key> JSON of the goal's state
   T:out                          stream   events for the record
   T:run                          string   run id of the server that somebody vouched for, see the gate below
@@ -104,6 +105,11 @@ local function load(id)
   return task
 end
 
+-- Whether nothing of a goal may start, and no answer about it may change anything.
+local function paused(goal)
+  return redis.call('HGET', T .. ':g:' .. goal, 'paused') == '1'
+end
+
 -- The fence: the task, if the caller's claim is still the live one; else nil. After a loss of data a generation may come twice,
 -- to different agents.
 local function held(id, generation, agent, stage)
@@ -111,6 +117,7 @@ local function held(id, generation, agent, stage)
   if not task or task.gen ~= generation or task.agent ~= agent then return nil end
   if task.status ~= (stage == 'work' and 'RUNNING' or 'JUDGING') then return nil end
   if not redis.call('ZSCORE', T .. ':' .. stage .. ':lease', id) then return nil end
+  if paused(task.goal) then return nil end
   return task
 end
 
@@ -155,8 +162,15 @@ local function open_lanes(stage, kinds, priorities)
   return lanes
 end
 
+-- Keep a task of a paused goal until the goal goes on.
+local function set_aside(task, stage)
+  redis.call('ZADD', T .. ':' .. stage .. ':aside:' .. task.goal, now_ms(), task.id)
+  set(task, 'entry', 'aside')
+end
+
 -- Append the task to its lane of a stage and wake a process.
 local function enter(task, stage)
+  if paused(task.goal) then return set_aside(task, stage) end
   local lane = lane_of(task, stage)
   local stream = T .. ':' .. stage .. ':q:' .. lane
   if redis.call('SADD', T .. ':' .. stage .. ':lanes', lane) == 1 then
@@ -180,12 +194,15 @@ local function leave(task)
   local stage = task.status == 'JUDGING' and 'judge' or 'work'
   redis.call('ZREM', T .. ':' .. stage .. ':lease', task.id)
   redis.call('ZREM', T .. ':' .. stage .. ':delay', task.id)
-  if task.entry ~= '' then
+  if task.entry == '' then return end
+  if task.entry == 'aside' then
+    redis.call('ZREM', T .. ':' .. stage .. ':aside:' .. task.goal, task.id)
+  else
     local lane = lane_of(task, stage)
     redis.call('XDEL', T .. ':' .. stage .. ':q:' .. lane, task.entry)
     close_if_empty(stage, lane)
-    set(task, 'entry', '')
   end
+  set(task, 'entry', '')
 end
 
 -- Where a task waits for a worker: a proposal is QUEUED, everything after an approval is APPROVED.
@@ -237,6 +254,14 @@ end_task = function(task, to, name, agent, extra)
   move(task, to, name, agent, extra)
   redis.call('ZREM', T .. ':deadline', task.id)
   if redis.call('EXISTS', T .. ':c:' .. task.id) == 1 then redis.call('RPUSH', T .. ':settle', task.id) end
+end
+
+-- Whether an order about a goal is the last one that came. A goal unknown here takes its orders along when it is dispatched.
+local function newest_order(goal, order)
+  local known = redis.call('HMGET', T .. ':g:' .. goal, 'text', 'ordered')
+  if not known[1] or tonumber(known[2] or '0') > tonumber(order) then return false end
+  redis.call('HSET', T .. ':g:' .. goal, 'ordered', order)
+  return true
 end
 
 -- `changes` is JSON: [[key, expected version, JSON text of the value], ...]

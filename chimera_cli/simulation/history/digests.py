@@ -23,7 +23,8 @@ def link_of(line: AuditLine) -> str:
     """Compute the hash of a row of the audit from what it says and the hash before it."""
     at = line.at.astimezone(UTC).isoformat(timespec="microseconds")
     said = [at, line.operator, line.action, line.card_id, line.task_id, line.digest, line.reason]
-    return _hash([line.prev_hash, line.seq, *said])
+    about = [line.goal_id] if line.goal_id else []  # a decision names none, an order does
+    return _hash([line.prev_hash, line.seq, *said, *about])
 
 
 def shard_of(goal_id: str, shards: int) -> int:

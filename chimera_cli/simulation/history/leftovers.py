@@ -14,7 +14,7 @@ STAYS = re.compile(r"run|turn|trimmed|grace|(work|judge):(parked|warden)")
 EMPTIED = re.compile(r"out")
 """Streams that stay with no entry in them."""
 LIVE = re.compile(
-    r"(work|judge):(q:.+:(high|normal|low|alone)|lanes|lease|delay|bell)|t:[^:]+|c:[^:]+|g:[^:]+|s:[^:]+|settle|deadline",
+    r"(work|judge):(q:.+:(high|normal|low|alone)|lanes|lease|delay|bell|aside:[^:]+)|t:[^:]+|c:[^:]+|g:[^:]+|s:[^:]+|settle|deadline",
     re.DOTALL,
 )
 """Keys of a shard that live work has."""

@@ -112,6 +112,7 @@ class AuditLine:
     reason: str
     prev_hash: str
     hash: str
+    goal_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

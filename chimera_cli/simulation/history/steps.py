@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from chimera_cli.simulation.history.digests import shard_of
+from chimera_cli.simulation.history.effects import REVIVALS
 from chimera_cli.simulation.history.history import ENDS, History
 from chimera_cli.simulation.history.rows import Event
 from chimera_cli.simulation.history.violation import Flaw, Terms
@@ -16,6 +17,9 @@ LEGAL: Mapping[str, str] = {
     "JUDGING": "APPROVED NEEDS_REVIEW QUEUED FAILED CANCELLED",
     "NEEDS_REVIEW": "APPROVED REJECTED JUDGING FAILED CANCELLED",
     "APPROVED": "RUNNING COMPLETED QUEUED FAILED CANCELLED",
+    "REJECTED": "PENDING",
+    "FAILED": "PENDING",
+    "CANCELLED": "PENDING",
 }
 """Which status may follow which, from docs/task-states.md."""
 BECOMES: Mapping[str, str] = {
@@ -34,6 +38,8 @@ BECOMES: Mapping[str, str] = {
     "task.rejected": "REJECTED",
     "task.failed": "FAILED",
     "task.cancelled": "CANCELLED",
+    "task.recalled": "QUEUED APPROVED",
+    "task.retried": "PENDING",
 }
 """What each event makes of a task."""
 JUDGED_BY_OTHERS = frozenset({"NEEDS_REVIEW", *ENDS})
@@ -73,7 +79,7 @@ def _steps(events: Sequence[Event]) -> Iterator[str]:
 
 
 def _home(events: Sequence[Event], shards: int) -> Iterator[str]:
-    for shard in {event.shard for event in events}:
+    for shard in {event.shard for event in events if event.name not in REVIVALS}:
         if shard != shard_of(events[0].goal_id, shards):
             yield f"has events on shard {shard}, which is not its goal's"
 

@@ -9,11 +9,12 @@ from chimera_cli.models.task import TRANSITIONS
 STATUS_WRITE = re.compile(r"""['"]status['"]\s*,\s*(?:to|['"][A-Z_]+['"])""")
 
 
-def test_the_scripts_know_exactly_the_transitions_of_the_table() -> None:
+def test_the_scripts_know_exactly_the_transitions_of_live_tasks() -> None:
     legal = re.search(r"local LEGAL = \{(.*)\}", load_scripts()["complete"])
     assert legal
     pairs = set(re.findall(r"\['([A-Z_]+>[A-Z_]+)'\]", legal[1]))
-    assert pairs == {f"{source}>{target}" for source, targets in TRANSITIONS.items() for target in targets}
+    live = {source: targets for source, targets in TRANSITIONS.items() if not source.terminal}
+    assert pairs == {f"{source}>{target}" for source, targets in live.items() for target in targets}
 
 
 @pytest.mark.parametrize("name", sorted(load_scripts()))

@@ -16,18 +16,28 @@ from chimera_cli.cli.app import app
 from chimera_cli.cli.backend import Backend
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.config import Settings
-from chimera_cli.exceptions import AlreadyDecided, AmbiguousId, Conflict, NotFound, ReviewCardNotFound, SwarmError
+from chimera_cli.exceptions import (
+    AlreadyDecided,
+    AmbiguousId,
+    Conflict,
+    NotFound,
+    ReviewCardNotFound,
+    SwarmError,
+    WrongState,
+)
 from chimera_cli.handlers.registry import Handler, HandlerRegistry
 from chimera_cli.models.audit import GENESIS, AuditEntry, AuditEvent, chain
 from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
 from chimera_cli.models.identity import goal_id_for, task_id
+from chimera_cli.models.order import Order, OrderAction
 from chimera_cli.models.plan import Plan
 from chimera_cli.models.result import TaskOutcome
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import Task, TaskSpec, TaskStatus
+from chimera_cli.ports.orders import Ordered
 from tests.builders import GOAL, NOON, a_goal, a_task
 
 PASSWORD = "hunter2hunter2"
@@ -46,7 +56,9 @@ class FakeSwarm:
     full: SwarmError | None = None
     """What is raised when something asks for room."""
     late: str = ""
-    """What decisions are told when they come too late."""
+    """What decisions and orders are told when they come too late; `away` when orders are only kept."""
+    ordered: list[Order] = field(default_factory=list)
+    dependents: list[str] = field(default_factory=list)
 
     @property
     def record(self) -> "FakeSwarm":
@@ -55,6 +67,61 @@ class FakeSwarm:
     @property
     def reviews(self) -> "FakeSwarm":
         return self
+
+    @property
+    def orders(self) -> "FakeOrders":
+        return FakeOrders(self)
+
+    async def order_tasks(
+        self, action: OrderAction, task_ids: Sequence[str], operator: str, reason: str = ""
+    ) -> Ordered:
+        refused = [
+            WrongState("task", id, self.tasks_by_id[id].status, action.past)
+            for id in task_ids
+            if self.tasks_by_id[id].status.terminal is (action is OrderAction.CANCEL)
+        ]
+        wrong = {error.id for error in refused}
+        subjects = [(self.tasks_by_id[id].goal_id, id) for id in task_ids if id not in wrong]
+        return self._ordered(action, subjects, refused, operator, reason)
+
+    async def order_goals(
+        self, action: OrderAction, goal_ids: Sequence[str], operator: str, reason: str = ""
+    ) -> Ordered:
+        refused = [
+            WrongState("goal", id, self.goals_by_id[id].status, action.past)
+            for id in goal_ids
+            if self.goals_by_id[id].status.terminal
+        ]
+        wrong = {error.id for error in refused}
+        subjects = [(id, "") for id in goal_ids if id not in wrong]
+        return self._ordered(action, subjects, refused, operator, reason)
+
+    def _ordered(
+        self,
+        action: OrderAction,
+        subjects: Iterable[tuple[str, str]],
+        refused: Iterable[WrongState],
+        operator: str,
+        reason: str,
+    ) -> Ordered:
+        done = None if self.late == "away" else NOON
+        note = "" if self.late == "away" else self.late
+        given = [
+            Order(
+                seq=len(self.ordered) + place,
+                at=NOON,
+                action=action,
+                goal_id=goal,
+                task_id=task,
+                operator=operator,
+                reason=reason,
+                done_at=done,
+                note=note,
+            )
+            for place, (goal, task) in enumerate(subjects, 1)
+        ]
+        self.ordered += given
+        return Ordered(tuple(given), tuple(refused))
 
     async def resolve(self, noun: str, prefix: str) -> str:
         known = {"goal": self.goals_by_id, "task": self.tasks_by_id, "review card": self.cards_by_id}[noun]
@@ -151,6 +218,19 @@ class FakeSwarm:
 
     async def snapshot(self) -> Snapshot:
         return Snapshot(at=NOON, fleet=(), queues=QueueCounts(waiting=3), to_review=0, ledger=Ledger())
+
+
+@dataclass
+class FakeOrders:
+    """The orders of a fake swarm."""
+
+    swarm: FakeSwarm
+
+    async def dependents(self, task_ids: Sequence[str]) -> list[str]:
+        return self.swarm.dependents
+
+    async def orders(self, *, goal_id: str, task_id: str = "") -> list[Order]:
+        return [order for order in self.swarm.ordered if (order.goal_id, order.task_id) == (goal_id, task_id)]
 
 
 class FakeBackend(Backend):

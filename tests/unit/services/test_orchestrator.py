@@ -63,6 +63,9 @@ class Stores:
     async def resume_decided(self) -> int:
         return self._do("resume", "Postgres")
 
+    async def carry_out(self) -> int:
+        return self._do("obey", "Postgres")
+
     @asynccontextmanager
     async def dispatching(self, limit: int) -> AsyncIterator[list[Dispatch]]:
         self._do("dispatch", "Postgres")
@@ -108,6 +111,7 @@ def orchestrator(stores: Any) -> Orchestrator:
         reconciler=stores,
         registry=stores,
         reviews=stores,
+        control=stores,
         telemetry=stores,
         policy=LeasePolicy(abandon_cap=3),
     )
@@ -176,3 +180,11 @@ async def test_a_dispatch_that_is_refused_does_not_stop_the_record(orchestrator:
     with pytest.raises(SwarmError, match="dispatch is refused"):
         await orchestrator.tick()
     assert {"resume", "record", "trim 1-0", "sweep"} <= set(stores.diary)
+
+
+async def test_orders_are_obeyed_before_anything_new_is_dispatched_and_again_after_it(
+    orchestrator: Orchestrator, stores: Stores
+) -> None:
+    await orchestrator.obey()
+    told = [done for done in stores.diary if done != "push"]
+    assert told == ["reconcile", "obey", "dispatch", "obey", "read"]

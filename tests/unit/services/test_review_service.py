@@ -6,7 +6,7 @@ import pytest
 from chimera_cli.exceptions import AlreadyDecided, BackendUnavailable
 from chimera_cli.models.review import Decision, Resumption, ReviewCard
 from chimera_cli.models.telemetry import Level, TelemetryEvent
-from chimera_cli.services.review_service import MADE_AGAIN, ReviewService
+from chimera_cli.services.review_service import MADE_AGAIN, WHILE_PAUSED, ReviewService
 from tests.builders import a_card, a_task
 
 CARD = a_card(a_task(), 2)
@@ -107,3 +107,14 @@ async def test_the_second_of_two_operators_changes_nothing() -> None:
     with pytest.raises(AlreadyDecided, match="bob"):
         await service(desk).submit_decision(CARD.id, Decision.REJECT, "ada", "no")
     assert (desk.notes, desk.said) == ({}, [])
+
+
+async def test_an_approval_of_a_paused_goal_is_kept_until_it_goes_on() -> None:
+    desk = Desk(resumes=Resumption.PAUSED)
+    card = await service(desk).submit_decision(CARD.id, Decision.APPROVE, "ada")
+    assert (card.note, desk.notes) == ("", {})
+    assert (desk.said[-1].name, desk.said[-1].message) == ("review.waits", WHILE_PAUSED)
+    assert await service(desk).resume_decided() == 0
+    desk.resumes = Resumption.DONE
+    assert await service(desk).resume_decided() == 1
+    assert desk.notes == {CARD.id: ""}

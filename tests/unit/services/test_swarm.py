@@ -80,6 +80,9 @@ class World:
     async def undispatched(self) -> int:
         return 2
 
+    async def paused(self) -> list[Goal]:
+        return [a_goal(paused_at=NOON, paused_by="ana")]
+
     async def ledger(self) -> Ledger:
         return Ledger(submitted=5, live=5)
 
@@ -95,7 +98,19 @@ def swarm(world: World) -> Swarm:
     record = Clocked()
     record.__dict__ = world.__dict__
     ports: dict[str, Any] = dict.fromkeys(
-        ("queue", "state", "registry", "reviews", "outbox", "orchestrator", "review_service", "telemetry", "clock"),
+        (
+            "queue",
+            "state",
+            "registry",
+            "reviews",
+            "outbox",
+            "orchestrator",
+            "review_service",
+            "telemetry",
+            "clock",
+            "orders",
+            "control",
+        ),
         world,
     )
     return Swarm(record=record, **ports)
@@ -168,6 +183,7 @@ async def test_a_snapshot_shows_both_stores() -> None:
     shot = await swarm(World(planner=Liveness.ALIVE)).snapshot()
     assert (shot.queues.waiting, shot.to_review, shot.undispatched, shot.ledger.submitted) == (3, 1, 2, 5)
     assert [member.role for member in shot.fleet] == [Role.PLANNER]
+    assert [goal.paused_by for goal in shot.paused] == ["ana"]
 
 
 async def test_a_program_may_give_tasks_as_plain_mappings() -> None:

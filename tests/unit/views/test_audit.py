@@ -9,7 +9,7 @@ from tests.builders import NOON
 def test_an_audit_line_tells_operator_and_time() -> None:
     entry = AuditEntry(at=NOON, operator="ada", action="approve", card_id="c1", task_id="t1", digest="d")
     event = chain(entry, 1, GENESIS)
-    assert list(audit_grid([event]).lines()) == ["2026-01-01T12:00:00Z\tada\tapprove\tc1\tt1\t-"]
+    assert list(audit_grid([event]).lines()) == ["2026-01-01T12:00:00Z\tada\tapprove\tc1\tt1\t-\t-"]
     assert audit_document([event])["events"][0].keys() >= {"at", "operator", "action", "card_id", "task_id"}
 
 

@@ -111,8 +111,9 @@ def troubles() -> list[Event]:
             (0.8, "queued", "QUEUED", QUEUED),
             started(0.85, 1, "a1"),
             (0.9, "failed", "FAILED", {"agent": "a1", "error": "no use"}),
-            (9.0, "retried", "QUEUED", {"agent": OPERATOR}),
-            started(9.1, 2, "b1", 2),
+            (9.0, "retried", "PENDING", {"agent": OPERATOR, "attempts": 0, "shard": 1_000_000}),
+            (9.0, "queued", "QUEUED", QUEUED),
+            started(9.1, 2, "b1"),
             (9.2, "failed", "FAILED", {"agent": "b1", "error": "no use"}),
         ),
     ]

@@ -1,0 +1,59 @@
+"""Orders carried out on Redis: a goal stopped, let go on, its tasks cancelled; in bounded calls."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.redis_client import RedisClient
+from chimera_cli.adapters.redis_errors import redis_errors
+from chimera_cli.adapters.scripts import Scripts
+from chimera_cli.models.delivery import Stage
+from chimera_cli.models.identity import canonical_json, shard_of
+from chimera_cli.models.order import Fate, Order
+
+#: Tasks or leases that one call deals with: a few ms of the server's time.
+AT_ONCE = 200
+
+
+class RedisControl:
+    """Implements ControlPort."""
+
+    def __init__(self, client: RedisClient, keys: Keys) -> None:
+        self._scripts = Scripts(client)
+        self._keys = keys
+
+    async def pause(self, order: Order) -> int:
+        """Stop a goal, then take back what agents hold of it."""
+        if not await self._call("pause", order.goal_id, order.goal_id, order.seq):
+            return 0
+        return sum([await self._recall(order, stage) for stage in Stage])
+
+    async def go_on(self, order: Order) -> int:
+        """Let a paused goal go on."""
+        entered = 0
+        while more := int(await self._call("go_on", order.goal_id, order.goal_id, order.seq, AT_ONCE)):
+            entered += more
+        return entered
+
+    async def cancel(self, goal_id: str, task_ids: Sequence[str], *, operator: str, reason: str) -> list[Fate]:
+        """End live tasks of a goal as CANCELLED."""
+        fates: list[Fate] = []
+        for start in range(0, len(task_ids), AT_ONCE):
+            ids = canonical_json(list(task_ids[start : start + AT_ONCE]))
+            fates += [Fate(reply) for reply in await self._call("cancel", goal_id, ids, operator, reason)]
+        return fates
+
+    async def _recall(self, order: Order, stage: Stage) -> int:
+        """Walk over the leases from the last to end: what is claimed or prolonged meanwhile joins them where we have been."""
+        seen, taken = 0, 0
+        while True:
+            here = order.goal_id, stage, seen, AT_ONCE, order.operator, f"its goal was {order.why}"
+            looked, back = map(int, await self._call("recall", order.goal_id, *here))
+            seen, taken = seen + looked - back, taken + back
+            if looked < AT_ONCE:
+                return taken
+
+    async def _call(self, script: str, goal_id: str, *args: str | int) -> Any:
+        shard = shard_of(goal_id, self._keys.shards)
+        with redis_errors():
+            return await self._scripts.call(script, self._keys.shard(shard), *args)

@@ -1,0 +1,33 @@
+"""Before something is done that cannot be undone, or to many at once: how much it touches is said, and somebody agrees."""
+
+import sys
+
+import typer
+
+from chimera_cli.cli.terminal import Terminal
+from chimera_cli.exceptions import EXIT_CONFIRM, SwarmError
+
+
+class ConfirmationNeeded(SwarmError):
+    """Nobody agreed to what was to be done; nothing was."""
+
+    code = "confirmation"
+    exit_code = EXIT_CONFIRM
+
+    def __init__(self, intent: str) -> None:
+        super().__init__(f"not confirmed: {intent}", hint="add --yes to do it, --dry-run to see what it touches")
+        self.intent = intent
+
+
+def confirm(terminal: Terminal, intent: str, *, yes: bool) -> None:
+    """Say what is about to be done, and have the person at the terminal agree unless it was said beforehand.
+
+    Raises:
+        ConfirmationNeeded: The answer was no, or there is nobody to ask.
+    """
+    if yes:
+        terminal.note(intent)
+        return
+    asked = not terminal.options.no_input and sys.stdin.isatty() and sys.stderr.isatty()
+    if not (asked and typer.confirm(f"{terminal.redact(intent)}?", err=True)):
+        raise ConfirmationNeeded(intent)

@@ -1,0 +1,185 @@
+"""Orders about tasks and goals on the command line: chosen by ids or by a filter, counted, confirmed, given, and told."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chimera_cli.cli.confirming import confirm
+from chimera_cli.cli.terminal import Terminal
+from chimera_cli.cli.words import operator
+from chimera_cli.exceptions import EXIT_CONFLICT, InvalidInput, NotFound, SwarmError
+
+if TYPE_CHECKING:
+    from chimera_cli.models.order import OrderAction
+    from chimera_cli.models.task import Task
+    from chimera_cli.ports.orders import Ordered
+    from chimera_cli.services.swarm import Swarm
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was said on the command line beside the subjects."""
+
+    action: str
+    """An OrderAction."""
+    name: str | None
+    """Who, if somebody was named."""
+    reason: str
+    """Why."""
+    yes: bool
+    """Whether it was agreed to beforehand."""
+    dry_run: bool
+    """Whether it is only to be said what would be touched."""
+
+    @property
+    def order(self) -> "OrderAction":
+        """The action."""
+        from chimera_cli.models.order import OrderAction
+
+        return OrderAction(self.action)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which tasks are meant: some by id, or all that a filter fits."""
+
+    ids: Sequence[str] = ()
+    """Ids, or their beginnings."""
+    goal: str | None = None
+    """Only of this goal."""
+    status: str | None = None
+    """Only of this status."""
+    dependents: bool = False
+    """Whether also those that were cancelled because of them."""
+
+    def check(self) -> None:
+        """Make sure that it is one or the other.
+
+        Raises:
+            InvalidInput: It is both or neither.
+        """
+        filtered = self.goal is not None or self.status is not None
+        if filtered == bool(self.ids):
+            raise InvalidInput("name tasks, or choose them by --goal and --status, one of the two")
+
+
+def order_tasks(
+    terminal: Terminal, choice: Choice, asked: Asked, wanted: "Callable[[Task], bool]", *, destroys: bool
+) -> int:
+    """Order something about tasks; returns the exit code.
+
+    Args:
+        terminal: The user's side.
+        choice: Which tasks.
+        asked: What to do with them.
+        wanted: Which of those that a filter fits are meant.
+        destroys: Whether even one of them needs to be agreed to.
+    """
+    from chimera_cli.views.documents import tasks_document
+    from chimera_cli.views.plan import tasks_grid
+
+    choice.check()
+    who = operator(asked.name, terminal.settings().operator)
+
+    async def work() -> int:
+        async with terminal.swarm() as swarm:
+            missing: list[SwarmError] = []
+            tasks = await _tasks(swarm, choice, wanted, missing)
+            if asked.dry_run:
+                terminal.show(tasks_document(tasks), tasks_grid(tasks))
+                return _told(terminal, missing)
+            intent = f"{asked.action} {_count(len(tasks), 'task')} of {_count(len({t.goal_id for t in tasks}), 'goal')}"
+            if tasks and (destroys or len(tasks) > 1):
+                confirm(terminal, intent, yes=asked.yes)
+            ids = [task.id for task in tasks]
+            waiting = len(await swarm.orders.dependents(ids)) if asked.action == "retry" else 0
+            ordered = await swarm.order_tasks(asked.order, ids, who, asked.reason)
+            if ordered.given and waiting:
+                terminal.note(
+                    f"{_count(waiting, 'task')} cancelled because of these stay so: --with-dependents takes them along"
+                )
+            return _report(terminal, ordered, missing)
+
+    return terminal.run(work())
+
+
+def order_goals(terminal: Terminal, ids: Sequence[str], asked: Asked, *, destroys: bool) -> int:
+    """Order something about goals; returns the exit code."""
+    from chimera_cli.views.documents import goals_document
+    from chimera_cli.views.plan import goals_grid
+
+    who = operator(asked.name, terminal.settings().operator)
+
+    async def work() -> int:
+        async with terminal.swarm() as swarm:
+            missing: list[SwarmError] = []
+            found = await _each(ids, lambda id: swarm.record.resolve("goal", id), missing)
+            goals = [await swarm.record.goal(id) for id in found]
+            if asked.dry_run:
+                terminal.show(goals_document(goals), goals_grid(goals))
+                return _told(terminal, missing)
+            live = sum(count for goal in goals for status, count in goal.counts.items() if not status.terminal)
+            if goals and (destroys or len(goals) > 1):
+                intent = f"{asked.action} {_count(len(goals), 'goal')} with {_count(live, 'live task')}"
+                confirm(terminal, intent, yes=asked.yes)
+            ordered = await swarm.order_goals(asked.order, found, who, asked.reason)
+            return _report(terminal, ordered, missing)
+
+    return terminal.run(work())
+
+
+async def _tasks(
+    swarm: "Swarm", choice: Choice, wanted: "Callable[[Task], bool]", missing: list[SwarmError]
+) -> "list[Task]":
+    from chimera_cli.cli.words import choice as word
+    from chimera_cli.models.task import TaskStatus
+
+    if choice.ids:
+        ids = await _each(choice.ids, lambda id: swarm.record.resolve("task", id), missing)
+        tasks = [await swarm.record.task(id) for id in ids]
+    else:
+        goal = await swarm.record.resolve("goal", choice.goal) if choice.goal is not None else None
+        status = word(TaskStatus, choice.status, "--status")
+        tasks = [task for task in await swarm.record.tasks(goal_id=goal, status=status, limit=0) if wanted(task)]
+    if choice.dependents:
+        tasks += [await swarm.record.task(id) for id in await swarm.orders.dependents([task.id for task in tasks])]
+    return tasks
+
+
+async def _each(words: Sequence[str], find: Callable[[str], Awaitable[str]], missing: list[SwarmError]) -> list[str]:
+    """Find ids by their beginnings, each once; one that is not there does not stop the others."""
+    found: list[str] = []
+    for word in words:
+        try:
+            found.append(await find(word))
+        except NotFound as error:
+            missing.append(error)
+    if missing and len(words) == 1:
+        raise missing[0]
+    return list(dict.fromkeys(found))
+
+
+def _report(terminal: Terminal, ordered: "Ordered", missing: Sequence[SwarmError]) -> int:
+    """Tell what became of orders; the exit code says whether anything is not as it was ordered."""
+    from chimera_cli.views.documents import orders_document
+    from chimera_cli.views.order import orders_grid
+
+    failed: list[SwarmError] = [*missing, *ordered.refused]
+    if len(failed) == 1 and not ordered.given:
+        raise failed[0]
+    terminal.show(orders_document(ordered.given), orders_grid(ordered.given))
+    for order in ordered.given:
+        if order.note:
+            terminal.note(f"{order.task_id or order.goal_id}: {order.note}")
+    late = EXIT_CONFLICT if any(order.note for order in ordered.given) else 0
+    return _told(terminal, failed) or late
+
+
+def _told(terminal: Terminal, failed: Sequence[SwarmError]) -> int:
+    for error in failed:
+        terminal.complain(terminal.redact(f"error: {error.message}"))
+    return failed[0].exit_code if failed else 0
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

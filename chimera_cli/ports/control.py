@@ -1,0 +1,28 @@
+"""What orders do to running work."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from chimera_cli.models.order import Fate, Order
+
+
+class ControlPort(Protocol):
+    """Each method may be repeated, by several at once, and does no harm when an order is late: a goal obeys no older order than
+    the last one that it heard of. All may raise BackendUnavailable, after which repeating brings the rest about."""
+
+    async def pause(self, order: Order) -> int:
+        """Stop a goal: nothing of it starts, no answer about it changes anything, and what agents hold of it is taken back
+        without costing an attempt. Returns how many were taken back.
+
+        The first thing done is the fence; from then on nothing of the goal takes effect. A goal that is not in the queue takes
+        its orders along when it is dispatched. Deadlines go on passing.
+        """
+        ...
+
+    async def go_on(self, order: Order) -> int:
+        """Let a paused goal go on and return how many tasks wait for workers or judges again."""
+        ...
+
+    async def cancel(self, goal_id: str, task_ids: Sequence[str], *, operator: str, reason: str) -> list[Fate]:
+        """End live tasks of a goal as CANCELLED wherever they stand, each in one atomic change, and tell what became of each."""
+        ...
