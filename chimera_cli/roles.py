@@ -13,12 +13,13 @@ from uuid import uuid4
 from pydantic import JsonValue, SecretStr
 
 from chimera_cli.adapters.instructor_llm import InstructorLLM, ModelEndpoint
-from chimera_cli.agents.crew import PayloadOf
+from chimera_cli.agents.crew import CrewAgent, PayloadOf
 from chimera_cli.agents.judge import JudgeAgent, JudgeTools
 from chimera_cli.agents.planner import PlannerAgent
 from chimera_cli.agents.pool import Pool, PoolOptions, PoolTools
 from chimera_cli.agents.signals import listening
 from chimera_cli.agents.watch import Watch
+from chimera_cli.agents.watchdog import Watchdog, patience
 from chimera_cli.agents.worker import WorkerAgent, WorkerTools
 from chimera_cli.bootstrap import open_swarm
 from chimera_cli.config import Settings
@@ -96,9 +97,7 @@ async def run_workers(settings: Settings, options: WorkerOptions, telemetry: Tel
             max_tasks=options.max_tasks,
             burst=options.burst,
         )
-        with listening() as signals:
-            agents = [WorkerAgent(tools) for _ in range(options.count)]
-            return await Pool(agents, _pool_tools(swarm), options=behaviour, signals=signals).run()
+        return await _staff([WorkerAgent(tools) for _ in range(options.count)], swarm, behaviour)
 
 
 async def run_judges(settings: Settings, options: JudgeOptions, telemetry: TelemetryPort) -> int:
@@ -120,13 +119,12 @@ async def run_judges(settings: Settings, options: JudgeOptions, telemetry: Telem
             retry=settings.retry.policy(),
             abandon_cap=settings.lease_policy().abandon_cap,
             payload_of=_payload_of(swarm),
+            timeout=timedelta(seconds=settings.judge.timeout_s),
         )
         behaviour = PoolOptions(
             process=_process_id(), lease=settings.lease_policy(), drain=options.drain, burst=options.burst
         )
-        with listening() as signals:
-            agents = [JudgeAgent(tools) for _ in range(options.count)]
-            return await Pool(agents, _pool_tools(swarm), options=behaviour, signals=signals).run()
+        return await _staff([JudgeAgent(tools) for _ in range(options.count)], swarm, behaviour)
 
 
 async def run_planner(settings: Settings, handlers: Sequence[str], telemetry: TelemetryPort) -> int:
@@ -189,6 +187,12 @@ async def _opened(settings: Settings, telemetry: TelemetryPort) -> AsyncIterator
         # Before the first claim, which a Redis that nobody vouches for would refuse.
         await swarm.orchestrator.reconcile()
         yield swarm, llm
+
+
+async def _staff(agents: Sequence[CrewAgent], swarm: Swarm, options: PoolOptions) -> int:
+    dog = Watchdog(patience(options.lease), swarm.telemetry, source=options.process)
+    with listening() as signals, dog:
+        return await Pool(agents, _pool_tools(swarm), options=options, signals=signals).run()
 
 
 def _payload_of(swarm: Swarm) -> PayloadOf:

@@ -50,6 +50,10 @@ class BaseAgent(ABC):
         """Note that its hands are free."""
         self.status, self.task_id = AgentStatus.IDLE, ""
 
+    def stall(self, task_id: str) -> None:
+        """Note that it cannot let go of a task that is no longer its own."""
+        self.status, self.task_id = AgentStatus.BUSY, task_id
+
     def heartbeat(self) -> AgentHeartbeat:
         """Return its sign of life."""
         return AgentHeartbeat(id=self.id, role=self.role, status=self.status, task_id=self.task_id)

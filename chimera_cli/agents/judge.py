@@ -3,10 +3,12 @@
 import asyncio
 import traceback
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from chimera_cli.agents.crew import CrewAgent, PayloadOf, no_record
 from chimera_cli.agents.outcome import Outcome, commit
 from chimera_cli.exceptions import BackendUnavailable, ConfigError
+from chimera_cli.handlers.threads import in_thread
 from chimera_cli.models.agent import Role
 from chimera_cli.models.delivery import Delivery, Stage
 from chimera_cli.models.gate import GateDecision, Judgement, Route
@@ -39,6 +41,8 @@ class JudgeTools:
     abandon_cap: int = LeasePolicy().abandon_cap
     """Judges that may vanish over one result before a person gets it unread."""
     payload_of: PayloadOf = no_record
+    timeout: timedelta = timedelta(seconds=300)
+    """Longest time for scoring one result, and for screening it."""
 
 
 class JudgeAgent(CrewAgent):
@@ -67,8 +71,7 @@ class JudgeAgent(CrewAgent):
         if isinstance(verdict, RetryDecision):
             await self._put_back(delivery, verdict)
         else:
-            # Screening takes a second for a megabyte, and beats must not wait for it.
-            await self._route(delivery, await asyncio.to_thread(self._judge, delivery, verdict))
+            await self._route(delivery, await self._judgement(delivery, verdict))
 
     async def score_result(self, delivery: Delivery) -> Verdict:
         """Score a result by the rubric; without the model where its answer could not change the route.
@@ -84,7 +87,8 @@ class JudgeAgent(CrewAgent):
 
     async def _verdict(self, delivery: Delivery) -> Verdict | RetryDecision:
         try:
-            return await self.score_result(delivery)
+            async with asyncio.timeout(self.tools.timeout.total_seconds()):
+                return await self.score_result(delivery)
         except (BackendUnavailable, ConfigError) as error:
             decision = self._decide_retry(delivery, error)
             return decision if decision.retry else self._unscored(decision.error)
@@ -100,6 +104,15 @@ class JudgeAgent(CrewAgent):
             max_retries=MAX_RETRIES,
             chance=self.chance,
         )
+
+    async def _judgement(self, delivery: Delivery, verdict: Verdict) -> Judgement:
+        """Screen in a thread: it takes a second for a megabyte, and beats must not wait for it."""
+        limit = self.tools.timeout.total_seconds()
+        try:
+            async with asyncio.timeout(limit):
+                return await in_thread(self._judge, delivery, verdict, name="gate", agent=self.id)
+        except TimeoutError:
+            return self._bound(delivery, verdict, self._for_a_person(f"Screening took longer than {limit:g} s."))
 
     def _judge(self, delivery: Delivery, verdict: Verdict) -> Judgement:
         """Combine verdict and gate, and bind both to exactly this content."""

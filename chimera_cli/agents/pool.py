@@ -16,10 +16,11 @@ from chimera_cli.agents.pulse import GRACE, Pulse, PulseTools
 from chimera_cli.agents.race import first
 from chimera_cli.agents.runs import Runs
 from chimera_cli.agents.signals import Signals
-from chimera_cli.exceptions import StaleLease
+from chimera_cli.exceptions import EXIT_FAILED, StaleLease
 from chimera_cli.models.agent import AgentStatus
 from chimera_cli.models.delivery import Delivery, Lease, Malformed, QueueCounts
 from chimera_cli.models.policy import LeasePolicy
+from chimera_cli.models.telemetry import Level
 from chimera_cli.ports.queue import TaskQueuePort
 
 MOST_AT_ONCE = 100
@@ -98,10 +99,18 @@ class Pool:
             if not self._signals.force.is_set():
                 # What was done last should be on record when the process is gone.
                 await self._pulse.tick()
-        return self._signals.exit_code
+        return self._exit_code()
+
+    def _exit_code(self) -> int:
+        if self._signals.stop.is_set() or not self._runs.exhausted:
+            return self._signals.exit_code
+        said = "every agent waits for a thread that was left behind beyond its timeout; this process ends"
+        self._pulse.say("agent.failed", said, level=Level.ERROR, error=said)
+        self._notice(said)
+        return EXIT_FAILED
 
     async def _claim_to_the_end(self) -> None:
-        while not self._signals.stop.is_set():
+        while not self._signals.stop.is_set() and not self._runs.exhausted:
             free = self._runs.free(self._allowed())
             if self._claims.closed:
                 await self._or_stop(self._runs.one_done())
@@ -161,6 +170,7 @@ class Pool:
         return counts.idle(self._stage)
 
     async def _keep_leases(self) -> None:
+        self._runs.recover()
         leases = self._runs.leases()
         if not leases:
             return

@@ -11,6 +11,7 @@ from chimera_cli.agents.base import BaseAgent, telemetry_event
 from chimera_cli.agents.outage import Outages
 from chimera_cli.agents.race import first
 from chimera_cli.models.agent import ProcessBeat
+from chimera_cli.models.telemetry import Level
 from chimera_cli.ports.clock import Chance, ClockPort
 from chimera_cli.ports.registry import AgentRegistryPort
 from chimera_cli.ports.telemetry import TelemetryPort
@@ -96,9 +97,9 @@ class Pulse:
         async with self._broom:
             return await self.outages.attempt("housekeeping", self._tools.housekeeper.tick, None)
 
-    def say(self, name: str, message: str = "", **fields: Any) -> None:
+    def say(self, name: str, message: str = "", *, level: Level = Level.INFO, **fields: Any) -> None:
         """Tell telemetry something in the process's name."""
-        self._tools.telemetry.emit(telemetry_event(self._process, name, message, fields=fields))
+        self._tools.telemetry.emit(telemetry_event(self._process, name, message, level=level, fields=fields))
 
     async def _give_beats(self) -> None:
         while True:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chimera_cli.agents.crew import CrewAgent
+from chimera_cli.handlers.threads import left_behind
 from chimera_cli.models.delivery import Delivery, Lease, Malformed
 from chimera_cli.models.telemetry import Level
 from chimera_cli.services.retry import describe
@@ -31,6 +32,7 @@ class Runs:
     def __init__(self, agents: Sequence[CrewAgent]) -> None:
         self._free = {agent.id: agent for agent in agents}
         self._live: dict[str, Run] = {}
+        self._stuck: dict[str, CrewAgent] = {}
         self._change = asyncio.Event()
 
     def __len__(self) -> int:
@@ -53,9 +55,14 @@ class Runs:
         self._live[agent.id] = run
         run.task.add_done_callback(lambda _: self._ended(run))
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether every agent waits for a thread that was left behind."""
+        return not self._free and not self._live
+
     async def any_free(self) -> None:
-        """Wait until an agent has free hands."""
-        while not self._free:
+        """Wait until an agent has free hands, or no agent is left that could."""
+        while not self._free and not self.exhausted:
             await self._next_change()
 
     async def one_done(self) -> None:
@@ -78,6 +85,14 @@ class Runs:
         run.lost = True
         run.task.cancel()
 
+    def recover(self) -> None:
+        """Give their free hands back to agents whose threads have ended at last."""
+        for agent in [agent for agent in self._stuck.values() if not left_behind(agent.id)]:
+            del self._stuck[agent.id]
+            agent.release()
+            self._free[agent.id] = agent
+            self._change.set()
+
     def cancel_all(self) -> list[Run]:
         """Cancel every run and return those whose leases are still to be given back."""
         runs = list(self._live.values())
@@ -91,7 +106,11 @@ class Runs:
 
     def _ended(self, run: Run) -> None:
         del self._live[run.agent.id]
-        self._free[run.agent.id] = run.agent
+        if left_behind(run.agent.id):
+            self._stuck[run.agent.id] = run.agent
+            run.agent.stall(run.lease.task_id)
+        else:
+            self._free[run.agent.id] = run.agent
         self._change.set()
         error = None if run.task.cancelled() else run.task.exception()
         if error is not None:

@@ -54,8 +54,9 @@ def payload_for(handler: Handler, payload: Mapping[str, JsonValue]) -> Any:
 
 
 def run_limits(handler: Handler, policy: WorkerPolicy, deadline: datetime | None, now: datetime) -> RunLimits:
-    """Bound a run: by the handler's own timeout, else the policy's, and never beyond the task's deadline."""
-    timeout = policy.timeout if handler.timeout is None else handler.timeout
+    """Bound a run: by the operator's timeout for this kind, else by the handler's own, else by the one for all kinds; and never
+    beyond the task's deadline."""
+    timeout = policy.timeouts.get(handler.kind, handler.timeout or policy.timeout)
     if deadline is not None:
         timeout = max(min(timeout, deadline - now), timedelta(0))
     return RunLimits(timeout=timeout, max_output_bytes=policy.max_output_bytes)
@@ -68,7 +69,7 @@ async def propose(handler: Handler, ctx: TaskContext, limits: RunLimits) -> Task
         HandlerError: It returned something else than a TaskOutcome of JSON values.
         TimeoutError: It ran too long.
     """
-    outcome = await _call(handler, limits, handler.run, ctx)
+    outcome = await _call(handler, ctx, limits, handler.run, ctx)
     return await _result(handler, ctx, outcome, limits)
 
 
@@ -81,7 +82,7 @@ async def execute(handler: Handler, ctx: TaskContext, approved: JsonValue, limit
     """
     if handler.execute_with is None:
         raise HandlerError(f"kind {handler.kind!r} has no execute phase")
-    outcome = await _call(handler, limits, handler.execute_with, ctx, deepcopy(approved))
+    outcome = await _call(handler, ctx, limits, handler.execute_with, ctx, deepcopy(approved))
     if isinstance(outcome, TaskOutcome) and outcome.changes:
         # A conflict over them would perform the effect again.
         raise HandlerError(f"kind {handler.kind!r}: execute returned changes, which nobody approved")
@@ -98,7 +99,7 @@ async def merge(handler: Handler, ctx: TaskContext, approved: JsonValue, limits:
     if handler.merge_with is None:
         raise HandlerError(f"kind {handler.kind!r} cannot merge")
     current = {change.key: await ctx.state.read(change.key) for change in ctx.task.changes}
-    merged = await _call(handler, limits, handler.merge_with, deepcopy(current), deepcopy(approved))
+    merged = await _call(handler, ctx, limits, handler.merge_with, deepcopy(current), deepcopy(approved))
     if not isinstance(merged, Mapping):
         raise HandlerError(f"kind {handler.kind!r}: merge returned {_name(merged)}, not a mapping of keys to values")
     strange = sorted(str(key) for key in merged if key not in current)
@@ -107,8 +108,10 @@ async def merge(handler: Handler, ctx: TaskContext, approved: JsonValue, limits:
     return await _result(handler, ctx, TaskOutcome(output=approved, changes=merged), limits)
 
 
-async def _call(handler: Handler, limits: RunLimits, function: Callable[..., Any], *args: object) -> Any:
-    run = asyncio.ensure_future(_started(handler, function, *args))
+async def _call(
+    handler: Handler, ctx: TaskContext, limits: RunLimits, function: Callable[..., Any], *args: object
+) -> Any:
+    run = asyncio.ensure_future(_started(handler, ctx.task.lease.agent, function, *args))
     try:
         await asyncio.wait({run}, timeout=limits.timeout.total_seconds())
     except asyncio.CancelledError:
@@ -122,11 +125,11 @@ async def _call(handler: Handler, limits: RunLimits, function: Callable[..., Any
     return run.result()
 
 
-async def _started(handler: Handler, function: Callable[..., Any], *args: object) -> Any:
+async def _started(handler: Handler, agent: str, function: Callable[..., Any], *args: object) -> Any:
     try:
         if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
             return await function(*args)
-        answer = await in_thread(function, *args, name=f"handler {handler.kind}")
+        answer = await in_thread(function, *args, name=f"handler {handler.kind}", agent=agent)
         # A plain function may wrap an async one, such as a functools.partial or a decorator's closure.
         return await answer if inspect.isawaitable(answer) else answer
     except (SystemExit, KeyboardInterrupt) as exc:

@@ -1,7 +1,7 @@
 """Plain functions in threads of their own, because a pool of threads fills up with calls that never return.
 
-A thread cannot be killed. One that hangs is left behind: its answer is fenced like that of a dead worker, and because
-every call has a new daemon thread it takes no other call's place and does not keep the process from ending.
+A thread cannot be killed. One that hangs is left behind: its answer is fenced like that of a dead worker, and as a daemon it does
+not keep the process from ending. Its agent takes nothing new before it has ended, so that such threads are never more than agents.
 """
 
 import asyncio
@@ -13,22 +13,49 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def in_thread(function: Callable[..., T], *args: object, name: str) -> T:
+class _CallThread(threading.Thread):
+    """One call on behalf of one agent."""
+
+    def __init__(self, call: Callable[["_CallThread"], None], name: str, agent: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self._call = call
+        self.agent = agent
+        self.unheard = False
+        self.over = False
+
+    def run(self) -> None:
+        self._call(self)
+
+
+async def in_thread(function: Callable[..., T], *args: object, name: str, agent: str) -> T:
     """Call a plain function in a new thread and wait for its result; if the wait is cancelled the thread runs on unheard."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
     context = contextvars.copy_context()
 
-    def call() -> None:
+    def call(thread: _CallThread) -> None:
         try:
             result = context.run(function, *args)
         except BaseException as exc:
+            thread.over = True
             _tell(loop, _settle_error, future, exc)
         else:
+            thread.over = True
             _tell(loop, _settle, future, result)
 
-    threading.Thread(target=call, name=name, daemon=True).start()
-    return await future
+    thread = _CallThread(call, name, agent)
+    thread.start()
+    try:
+        return await future
+    except asyncio.CancelledError:
+        thread.unheard = True
+        raise
+
+
+def left_behind(agent: str) -> bool:
+    """Tell whether a call on behalf of the agent still runs in its thread although nobody waits for it any more."""
+    calls = (thread for thread in threading.enumerate() if isinstance(thread, _CallThread))
+    return any(call.agent == agent and call.unheard and not call.over for call in calls)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, settle: Callable[..., None], future: object, value: object) -> None:

@@ -1,5 +1,6 @@
 """The small values that say how the swarm behaves; made from settings once, passed down, never read from the air."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from pydantic import Field
@@ -34,6 +35,8 @@ class WorkerPolicy(Noun):
 
     timeout: timedelta = timedelta(seconds=300)
     """Longest run of a handler that names no timeout of its own."""
+    timeouts: Mapping[str, timedelta] = Field(default_factory=dict)
+    """Longest runs by kind; they take precedence over what handlers name."""
     max_conflicts: int = Field(default=10, ge=0)
     """Runs that are repeated at once from fresh state after a version conflict; further ones wait a moment first."""
     drain: timedelta = timedelta(seconds=60)

@@ -4,13 +4,32 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from chimera_cli.models.gate import GatePolicy, Route
 from chimera_cli.models.policy import RetryPolicy, WorkerPolicy
+from chimera_cli.models.words import Key
 
 Seconds = Annotated[float, Field(gt=0, le=10_000_000, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+_SECONDS_BY_KIND = TypeAdapter(dict[Key, Seconds])
+
+
+def _spans_by_kind(given: str) -> dict[str, timedelta]:
+    """Read `kind=seconds,kind=seconds`. Raises ValueError."""
+    pairs = [part.partition("=") for part in given.split(",") if part.strip()]
+    try:
+        read = _SECONDS_BY_KIND.validate_python({kind.strip(): seconds.strip() for kind, _, seconds in pairs})
+    except ValidationError:
+        raise ValueError("must be kind=seconds, separated by commas, such as report.write=900") from None
+    return {kind: timedelta(seconds=seconds) for kind, seconds in read.items()}
+
+
+def _readable(given: str) -> str:
+    _spans_by_kind(given)
+    return given
 
 
 class Group(BaseModel):
@@ -79,6 +98,8 @@ class JudgeSettings(Group):
 
     rubric_file: Path | None = None
     """TOML file with the criteria; empty for the built-in rubric."""
+    timeout_s: Seconds = 300.0
+    """Seconds that scoring one result may take, and screening it as long again; then a person decides."""
 
 
 class ModelSettings(Group):
@@ -95,6 +116,8 @@ class WorkerSettings(Group):
 
     timeout_s: Seconds = 300.0
     """Seconds that a handler without a timeout of its own may run."""
+    timeouts: Annotated[str, AfterValidator(_readable)] = ""
+    """Seconds by kind, such as `report.write=900,content.draft=60`; they take precedence over what handlers name."""
     max_conflicts: Annotated[int, Field(ge=0, le=1000)] = 10
     """Times a task runs again at once after a version conflict; further ones wait a moment first, and none costs an attempt."""
     drain_s: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 60.0
@@ -106,6 +129,7 @@ class WorkerSettings(Group):
         """Say how a worker runs a task."""
         return WorkerPolicy(
             timeout=timedelta(seconds=self.timeout_s),
+            timeouts=_spans_by_kind(self.timeouts),
             max_conflicts=self.max_conflicts,
             drain=timedelta(seconds=self.drain_s),
             max_output_bytes=self.max_output_bytes,

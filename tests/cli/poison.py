@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import time
+from datetime import timedelta
 from pathlib import Path
 
 from chimera_cli import TaskContext, TaskOutcome, handler
@@ -19,3 +21,19 @@ async def exiting(ctx: TaskContext) -> TaskOutcome:
     mark("exiting", ctx)
     await asyncio.sleep(ctx.payload["s"])
     os._exit(3)
+
+
+@handler("blocking-loop", judged=False)
+async def blocking_loop(ctx: TaskContext) -> TaskOutcome:
+    """Block the event loop for far longer than a test lasts."""
+    mark("blocking-loop", ctx)
+    time.sleep(600)  # noqa: ASYNC251 - that is the point
+    return TaskOutcome()
+
+
+@handler("endless", judged=False, timeout=timedelta(seconds=0.5))
+def endless(ctx: TaskContext) -> TaskOutcome:
+    """Never come to an end, in a thread that nobody can kill."""
+    mark("endless", ctx)
+    while True:
+        time.sleep(0.01)

@@ -1,7 +1,9 @@
 """A judge gives every result exactly one answer, and whatever goes wrong, a person decides."""
 
 import asyncio
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -249,3 +251,34 @@ async def test_a_reviewer_sees_and_decides_on_what_the_result_writes() -> None:
     _, other = await Court(scored(5)).judgement(result())
     assert judgement.changes == {"calendar": ["monday"]}
     assert judgement.digest != other.digest
+
+
+class SlowGate(SafetyService):
+    """A gate that takes its time."""
+
+    release = threading.Event()
+
+    def decide(self, delivery: Delivery, verdict: Verdict) -> GateDecision:
+        self.release.wait(5)
+        return super().decide(delivery, verdict)
+
+
+async def test_a_result_whose_screening_takes_too_long_is_held_for_a_person() -> None:
+    court = Court(scored(5))
+    slow = replace(court.tools, safety=SlowGate(court.policy), timeout=timedelta(seconds=0.01))
+    court.agent = JudgeAgent(slow)
+    name, judgement = await court.judgement(result())
+    SlowGate.release.set()
+    assert (name, judgement.decision.reasons) == ("hold", ("Screening took longer than 0.01 s.",))
+
+
+async def test_a_result_whose_scoring_takes_too_long_is_held_for_a_person() -> None:
+    court = Court(scored(5))
+
+    async def ask(*args: Any, **kwargs: Any) -> Any:
+        await asyncio.Event().wait()
+
+    court.ask = ask  # type: ignore[method-assign]
+    court.agent = JudgeAgent(replace(court.tools, timeout=timedelta(seconds=0.01)))
+    name, judgement = await court.judgement(result())
+    assert (name, judgement.verdict.confidence) == ("hold", None)

@@ -1,6 +1,7 @@
 """A pool claims what its crew can hold, keeps it alive, and ends in good order. Time moves only when a test moves it."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 from chimera_cli.agents.crew import CrewAgent
 from chimera_cli.agents.pool import MOST_AT_ONCE, Pool, PoolOptions, PoolTools
 from chimera_cli.agents.signals import Signals
-from chimera_cli.exceptions import BackendUnavailable, StaleLease
+from chimera_cli.exceptions import EXIT_FAILED, BackendUnavailable, StaleLease
+from chimera_cli.handlers.threads import in_thread
 from chimera_cli.models.agent import AgentStatus, Role
 from chimera_cli.models.delivery import Delivery, QueueCounts, Stage
 from chimera_cli.models.policy import LeasePolicy
@@ -502,3 +504,46 @@ async def test_a_busy_process_whose_duty_is_anothers_goes_on(shop: Shop) -> None
     await shop.clock.pass_by(5)
     await shop.finish("t1")
     assert shop.begun == ["t1", "t2", "t3"]
+
+
+def hanging_in_a_thread(shop: Shop, release: threading.Event) -> Callable[[str], Any]:
+    """Make work that leaves a thread of agent a1 behind in the first task, and is the gated one for the others."""
+
+    async def work(task_id: str) -> None:
+        if task_id == "t1":
+            try:
+                async with asyncio.timeout(0):
+                    await in_thread(release.wait, 30, name="hanging", agent="a1")
+            except TimeoutError:
+                return
+        await shop._gate(task_id)
+
+    return work
+
+
+async def test_an_agent_whose_thread_was_left_behind_takes_nothing_new_before_the_thread_has_ended(shop: Shop) -> None:
+    release = threading.Event()
+    shop.work = hanging_in_a_thread(shop, release)
+    shop.queue.put(*tasks(3))
+    await shop.start(2)
+    assert shop.begun == ["t1", "t2"]
+    assert [answer[0] for answer in shop.queue.answers] == ["complete"]
+    assert (shop.agents[0].status, shop.agents[0].task_id) == (AgentStatus.BUSY, "t1")
+    await shop.clock.pass_by(5)
+    assert shop.begun == ["t1", "t2"]
+    release.set()
+    [hanging] = [thread for thread in threading.enumerate() if thread.name == "hanging"]
+    await asyncio.to_thread(hanging.join, 5)
+    await shop.clock.pass_by(5)
+    assert shop.begun == ["t1", "t2", "t3"]
+
+
+async def test_a_process_all_of_whose_agents_wait_for_threads_ends_and_says_so(shop: Shop) -> None:
+    release = threading.Event()
+    shop.work = hanging_in_a_thread(shop, release)
+    shop.queue.put(*tasks(2))
+    await shop.start(1)
+    assert await shop.exit_code() == EXIT_FAILED
+    assert shop.begun == ["t1"]
+    assert "left behind beyond its timeout" in shop.notices[0]
+    release.set()

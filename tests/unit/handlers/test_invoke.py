@@ -13,6 +13,7 @@ from chimera_cli.exceptions import HandlerError
 from chimera_cli.handlers.context import TaskContext
 from chimera_cli.handlers.invoke import RunLimits, execute, merge, payload_for, propose, run_limits
 from chimera_cli.handlers.registry import Handler
+from chimera_cli.handlers.threads import left_behind
 from chimera_cli.models.policy import WorkerPolicy
 from chimera_cli.models.result import StateChange, TaskOutcome, Usage
 from tests.fake_llm import scripted
@@ -346,3 +347,37 @@ def test_a_run_is_bounded_by_its_kind_and_never_beyond_the_deadline(
     handler = Handler("test.kind", lambda ctx: TaskOutcome(), timeout=timeout)
     until = None if deadline is None else now + timedelta(seconds=deadline)
     assert run_limits(handler, WorkerPolicy(), until, now).timeout == timedelta(seconds=seconds)
+
+
+async def test_the_operators_timeout_for_a_kind_is_stronger_than_the_handlers_own():
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    policy = WorkerPolicy(timeouts={"test.kind": timedelta(seconds=7)})
+    for own in (None, timedelta(seconds=90)):
+        assert run_limits(Handler("test.kind", one, timeout=own), policy, None, now).timeout == timedelta(seconds=7)
+    assert run_limits(Handler("test.other", one), policy, None, now).timeout == policy.timeout
+
+
+async def one(ctx: TaskContext) -> TaskOutcome:
+    return TaskOutcome()
+
+
+async def test_a_thread_beyond_its_time_is_known_until_it_ends():
+    release, ended = threading.Event(), threading.Event()
+
+    def hang(ctx: TaskContext) -> TaskOutcome:
+        release.wait(5)
+        ended.set()
+        return TaskOutcome()
+
+    hung = Handler("test.hung", hang)
+    agent = context(hung).task.lease.agent
+    assert not left_behind(agent)
+    with pytest.raises(TimeoutError):
+        await propose(hung, context(hung), SHORT)
+    assert left_behind(agent)
+    assert not left_behind("another")
+    release.set()
+    assert await asyncio.to_thread(ended.wait, 5)
+    async with asyncio.timeout(5):
+        while left_behind(agent):
+            await asyncio.to_thread(lambda: None)

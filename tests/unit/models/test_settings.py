@@ -43,3 +43,14 @@ def test_defaults_are_those_of_the_policies() -> None:
 def test_a_misspelt_setting_is_refused() -> None:
     with pytest.raises(ValidationError):
         RetrySettings.model_validate({"base": 2})
+
+
+def test_timeouts_by_kind_are_read() -> None:
+    policy = WorkerSettings(timeouts="report.write=900, content.draft=0.5,").policy()
+    assert policy.timeouts == {"report.write": timedelta(minutes=15), "content.draft": timedelta(seconds=0.5)}
+
+
+@pytest.mark.parametrize("given", ["report.write", "=5", "a=0", "a=-1", "a=b", "a b=1"])
+def test_timeouts_by_kind_that_make_no_sense_are_refused(given: str) -> None:
+    with pytest.raises(ValidationError, match="must be kind=seconds"):
+        WorkerSettings(timeouts=given)
