@@ -140,3 +140,18 @@ async def no_json(ctx: TaskContext) -> TaskOutcome:
 async def nothing(ctx: TaskContext) -> Any:
     """Return no outcome."""
     return None
+
+
+@handler("once-more", judged=False)
+async def once_more(ctx: TaskContext) -> TaskOutcome:
+    """Fail the first time."""
+    if mark("once-more", ctx) == 1:
+        raise ValueError("the first attempt fails on purpose")
+    return TaskOutcome(output="well")
+
+
+@handler("clocked", judged=False)
+async def clocked(ctx: TaskContext) -> TaskOutcome:
+    """Tell what time this process takes it to be."""
+    mark("clocked", ctx)
+    return TaskOutcome(output=time.time())

@@ -1,0 +1,105 @@
+"""Redis is killed under load, with what waits in it; and a Redis that would forget is refused."""
+
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from chimera_cli.local.process import free_port, wait_until
+from chimera_cli.local.redis_server import RedisServer
+from tests.cli.driver import KINDS, Line, assert_one_clear_error
+from tests.servers import Servers, or_skip
+
+RETRIES = 200
+RESTARTS = 3
+AGENTS = 8
+BASE_S = "10"
+"""Long enough for all retries to wait at the same time."""
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of this test's own, which may be killed."""
+    server = RedisServer(tmp_path / "redis", free_port(), secrets.token_urlsafe(12))
+    yield or_skip(server.start, server)
+    server.stop()
+
+
+@pytest.fixture
+def line(redis: RedisServer, servers: Servers, model_url: str, tmp_path: Path) -> Iterator[Line]:
+    """A swarm on that Redis."""
+    database = servers.new_database()
+    model = {"OPENAI_API_KEY": "stand-in", "OPENAI_BASE_URL": model_url}
+    settings = {"CHIMERA_NAMESPACE": "restarts", "CHIMERA_RETRY__BASE_S": BASE_S}
+    url = servers.postgres.url_of(database)
+    made = Line(tmp_path, DATABASE_URL=url, REDIS_URL=redis.url, **model, **settings)
+    yield made
+    made.close()
+    servers.drop_database(database)
+
+
+def kill(redis: RedisServer) -> None:
+    """End Redis without warning."""
+    pid = redis.pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: redis.pid() is None, timeout_s=20)
+
+
+@pytest.mark.chaos
+def test_two_hundred_waiting_retries_outlive_redis_and_worker(line: Line, redis: RedisServer) -> None:
+    worker = ("worker", "--count", "20", "--handlers", str(KINDS))
+    first = line.start(*worker)
+    goal = line.submit("fail once", [{"key": f"t-{n}", "kind": "once-more"} for n in range(RETRIES)])
+    line.until(lambda: list(line.tasks(goal).values()) == ["DELAYED"] * RETRIES, "all wait for their second attempt")
+    first.signal(signal.SIGKILL)
+    first.ended()
+    kill(redis)
+    redis.start()
+    line.start(*worker)
+    line.over(goal)
+    runs = [task for _, task, _, _ in line.marked("once-more")]
+    assert sorted(runs) == sorted([*set(runs), *set(runs)])
+    assert len(set(runs)) == RETRIES
+    assert line.rows("SELECT DISTINCT attempts FROM tasks WHERE goal_id = %s", goal) == [(2,)]
+    line.until(lambda: not line.violations(), f"the history is clean: {line.violations()}")
+
+
+@pytest.mark.chaos
+def test_every_process_claims_again_after_every_restart_of_redis_under_load(line: Line, redis: RedisServer) -> None:
+    workers = [line.start("worker", "--count", str(AGENTS // 2), "--handlers", str(KINDS)) for _ in range(2)]
+    for turn in range(RESTARTS):
+        goal = line.submit(f"restart {turn}", gated(line, f"under-{turn}", 2 * AGENTS))
+        line.until(lambda turn=turn: runs(line, f"under-{turn}") == AGENTS, "half of it runs, half of it waits")
+        kill(redis)
+        redis.start()
+        line.open_gate(f"under-{turn}")
+        line.over(goal)
+        goal = line.submit(f"after {turn}", gated(line, f"after-{turn}", AGENTS))
+        line.until(lambda turn=turn: runs(line, f"after-{turn}") == AGENTS, "every agent of both claims again")
+        line.open_gate(f"after-{turn}")
+        line.over(goal)
+    assert len(line.marked("gated")) == RESTARTS * 3 * AGENTS
+    assert all(worker.alive and "Traceback" not in worker.said for worker in workers)
+    line.until(lambda: not line.violations(), f"the history is clean: {line.violations()}")
+
+
+def gated(line: Line, gate: str, number: int) -> list[dict]:
+    return [{"key": f"{gate}-{n}", "kind": "gated", "payload": {"gate": line.gate(gate)}} for n in range(number)]
+
+
+def runs(line: Line, gate: str) -> int:
+    return sum(key.startswith(gate) for _, _, _, key in line.marked("gated"))
+
+
+def test_a_redis_that_would_evict_work_is_refused_at_the_start(line: Line, redis: RedisServer) -> None:
+    with Redis.from_url(redis.url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+    plan = line.write("plan.json", '{"goal": "g", "tasks": [{"key": "one", "kind": "mark"}]}')
+    commands = (("worker", "--handlers", str(KINDS)), ("judge",), ("plan", "--file", plan, "--handlers", str(KINDS)))
+    for refused in line.at_once(*commands):
+        assert_one_clear_error(refused, 6, "maxmemory-policy allkeys-lru", "noeviction")
