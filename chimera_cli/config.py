@@ -163,9 +163,16 @@ class Settings(BaseSettings):
     def secret_values(self) -> tuple[str, ...]:
         """List what no line may show: the key, both URLs, and their passwords as written and as meant."""
         urls = [self.database_url.get_secret_value(), self.redis_url.get_secret_value()]
-        passwords = [password for url in urls if (password := urlsplit(url).password)]
+        passwords = [password for url in [*urls, self.openai_base_url or ""] for password in _passwords(url)]
         keys = [self.openai_api_key.get_secret_value()] if self.openai_api_key else []
         return tuple(dict.fromkeys([*keys, *urls, *passwords, *map(unquote, passwords)]))
+
+
+def _passwords(url: str) -> Iterator[str]:
+    """List the passwords in a URL, as they are written: before the host, and in the query, as libpq and redis-py take them too."""
+    parts = urlsplit(url)
+    pairs = (pair.partition("=") for pair in parts.query.split("&"))
+    yield from filter(None, [parts.password, *(value for name, _, value in pairs if name.endswith("password"))])
 
 
 def load_settings(env_file: Path | None = None) -> Settings:

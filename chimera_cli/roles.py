@@ -32,6 +32,7 @@ from chimera_cli.ports.llm import LLMPort
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.planning import PlanningService
 from chimera_cli.services.policy_file import load_policy
+from chimera_cli.services.redaction import Redactor
 from chimera_cli.services.rubric_file import load_rubric
 from chimera_cli.services.safety import SafetyService
 from chimera_cli.services.scoring import ScoringService
@@ -88,6 +89,7 @@ async def run_workers(settings: Settings, options: WorkerOptions, telemetry: Tel
             policy=settings.worker.policy(),
             retry=settings.retry.policy(),
             payload_of=_payload_of(swarm),
+            redactor=Redactor(settings.secret_values()),
         )
         behaviour = PoolOptions(
             process=_process_id(),

@@ -8,25 +8,27 @@ from typing import TYPE_CHECKING
 
 from chimera_cli.exceptions import BackendUnavailable, ConfigError, LLMError, ModelThrottled, SwarmError
 from chimera_cli.services.plain_text import first_line
+from chimera_cli.services.redaction import Redactor
 
 if TYPE_CHECKING:
     from openai import APIStatusError
 
 
 @contextmanager
-def model_errors(model: str, default_pause: timedelta) -> Iterator[None]:
+def model_errors(model: str, default_pause: timedelta, redactor: Redactor) -> Iterator[None]:
     """Map the openai client's errors to the tree of `exceptions.py`.
 
     Args:
         model: Name of the model asked, for the message.
         default_pause: Pause told by ModelThrottled when the provider names none.
+        redactor: Knows the key, which providers repeat in their complaints.
     """
     import openai  # costs 0.9 s, so only a process that asks a model pays for it
 
     try:
         yield
     except openai.APIStatusError as exc:
-        raise _refused(exc, model, default_pause) from exc
+        raise _refused(exc, model, default_pause, redactor) from exc
     except openai.APITimeoutError as exc:
         raise BackendUnavailable("the model", "no answer in time") from exc
     except openai.APIConnectionError as exc:
@@ -54,7 +56,7 @@ def retry_after(exc: BaseException | None) -> timedelta | None:
         return None
 
 
-def _refused(exc: "APIStatusError", model: str, default_pause: timedelta) -> SwarmError:
+def _refused(exc: "APIStatusError", model: str, default_pause: timedelta, redactor: Redactor) -> SwarmError:
     status = exc.status_code
     if status == 429:
         return ModelThrottled(retry_after(exc) or default_pause)
@@ -66,7 +68,7 @@ def _refused(exc: "APIStatusError", model: str, default_pause: timedelta) -> Swa
         )
     if status >= 500:
         return BackendUnavailable("the model", f"HTTP {status}")
-    return LLMError(f"the provider refuses the request (HTTP {status}): {first_line(exc.message)}")
+    return LLMError(f"the provider refuses the request (HTTP {status}): {redactor.text(first_line(exc.message))}")
 
 
 def _cause(exc: BaseException) -> str:

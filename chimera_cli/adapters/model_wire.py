@@ -15,6 +15,7 @@ from chimera_cli.exceptions import BackendUnavailable, LLMError
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.result import Usage
 from chimera_cli.ports.clock import Chance
+from chimera_cli.services.redaction import Redactor
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -73,7 +74,7 @@ class ModelWire:
             before_sleep=self._tell,
             reraise=True,
         )
-        with model_errors(str(request.get("model")), self.policy.backoff):
+        with model_errors(str(request.get("model")), self.policy.backoff, Redactor([self.client.api_key])):
             completion: Any = await retrying(self._send, request)
         return self._checked(completion)
 
@@ -124,4 +125,5 @@ class ModelWire:
         )
 
     def _useless(self, message: str) -> LLMError:
-        return LLMError(message, spent=(self.usage.calls, self.usage.input_tokens, self.usage.output_tokens))
+        said = Redactor([self.client.api_key]).text(message)
+        return LLMError(said, spent=(self.usage.calls, self.usage.input_tokens, self.usage.output_tokens))

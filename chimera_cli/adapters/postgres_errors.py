@@ -13,6 +13,9 @@ from chimera_cli.services.plain_text import first_line
 
 BACKEND = "Postgres"
 HINT = "check DATABASE_URL"
+TLS_HINT = (
+    "use the host name of its certificate, and name its CA: DATABASE_URL=...?sslmode=verify-full&sslrootcert=FILE"
+)
 
 UNAVAILABLE = ("08", "53", "57", "58", "XX", "40", "25", "55P03")
 """SQLSTATEs after which the same statement may succeed: connection, resources, an operator's or a time limit's interruption,
@@ -54,7 +57,8 @@ def mapped(error: SQLAlchemyError | psycopg.Error) -> SwarmError:
     if state.startswith(SCHEMA):
         return SchemaOutdated(None, HEAD)
     if state.startswith(REFUSED) or (not state and _is_refusal(driver, reason)):
-        return ConfigError(f"Postgres refuses the connection: {reason}", hint=HINT)
+        words = TLS_HINT if "certificate" in reason.lower() else HINT
+        return ConfigError(f"Postgres refuses the connection: {reason}", hint=words)
     if state.startswith(UNAVAILABLE) or (
         not state and isinstance(driver, psycopg.OperationalError | psycopg.InterfaceError)
     ):

@@ -12,6 +12,7 @@ from chimera_cli.services.plain_text import first_line
 _ILLEGAL = re.compile(r"ILLEGAL (\S+) (\S+) ([A-Z_]+)")
 _FORBIDDEN = re.compile(r"NOPERM|no permissions|can't run this command|can't access|access a key that")
 _UNVOUCHED = "it restarted or lost data and is being compared with the record"
+TLS_HINT = "use the host name of its certificate, and name its CA: rediss://HOST:PORT/0?ssl_ca_certs=FILE"
 _REFUSED = ("WRONGPASS", "NOAUTH", "invalid username-password", "invalid password", "without any password")
 _PASSING = (
     "LOADING",
@@ -56,6 +57,8 @@ def translate(exc: Exception) -> SwarmError:
         )
     if isinstance(exc, redis_exceptions.AuthenticationError) or any(word in text for word in _REFUSED):
         return ConfigError("Redis refuses the user or the password", hint="correct REDIS_URL")
+    if "CERTIFICATE_VERIFY_FAILED" in text or "WRONG_VERSION_NUMBER" in text:
+        return ConfigError(f"Redis cannot be trusted: {first_line(text)}", hint=TLS_HINT)
     passing = (
         redis_exceptions.ConnectionError,
         redis_exceptions.TimeoutError,

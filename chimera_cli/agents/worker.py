@@ -25,6 +25,7 @@ from chimera_cli.ports.outbox import OutboxPort
 from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.state import GlobalStatePort
 from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.redaction import Redactor
 from chimera_cli.services.retry import decide_retry, elbow_room
 
 LONGEST_TRACE = 8000
@@ -46,6 +47,8 @@ class WorkerTools:
     policy: WorkerPolicy = field(default_factory=WorkerPolicy)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     payload_of: PayloadOf = no_record
+    redactor: Redactor = field(default_factory=Redactor)
+    """Takes secrets out of what handlers raise, before it goes into the record."""
 
 
 class WorkerAgent(CrewAgent):
@@ -154,7 +157,8 @@ class WorkerAgent(CrewAgent):
             max_retries=delivery.max_retries,
             chance=self.chance,
         )
-        return Outcome.of(decision, trace="".join(traceback.format_exception(error))[-LONGEST_TRACE:])
+        told = decision.model_copy(update={"error": self.tools.redactor.text(decision.error)})
+        return Outcome.of(told, trace="".join(traceback.format_exception(error))[-LONGEST_TRACE:])
 
     async def _settle(self, delivery: Delivery, outcome: Outcome) -> OCCConflict | None:
         """Commit and announce; a conflict changed nothing and is handed back."""

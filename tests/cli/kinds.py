@@ -155,3 +155,11 @@ async def clocked(ctx: TaskContext) -> TaskOutcome:
     """Tell what time this process takes it to be."""
     mark("clocked", ctx)
     return TaskOutcome(output=time.time())
+
+
+@handler("leaking", judged=False)
+async def leaking(ctx: TaskContext) -> TaskOutcome:
+    """Tell everything that this process knows in an error."""
+    mark("leaking", ctx)
+    known = await asyncio.to_thread(Path(".env").read_text)
+    raise RuntimeError(f"cannot go on with {known}")

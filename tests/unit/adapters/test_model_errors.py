@@ -11,6 +11,7 @@ import pytest
 
 from chimera_cli.adapters.model_errors import model_errors, retry_after
 from chimera_cli.exceptions import BackendUnavailable, ConfigError, LLMError, ModelThrottled, SwarmError
+from chimera_cli.services.redaction import Redactor
 
 REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1/chat/completions")
 PAUSE = timedelta(seconds=3)
@@ -24,7 +25,7 @@ def status_error(status: int, **headers: str) -> openai.APIStatusError:
 
 
 def mapped(error: Exception) -> SwarmError:
-    with pytest.raises(SwarmError) as caught, model_errors("m", PAUSE):
+    with pytest.raises(SwarmError) as caught, model_errors("m", PAUSE, Redactor(["a-key-of-ours"])):
         raise error
     assert caught.value.__cause__ is error
     return caught.value
@@ -92,3 +93,9 @@ def test_nothing_heavy_is_imported_before_the_first_question():
     code = "import sys, chimera_cli.adapters.instructor_llm; print(sorted({'openai', 'instructor', 'tenacity'} & {*sys.modules}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_key_that_the_provider_repeats_is_not_told() -> None:
+    response = httpx2.Response(400, request=REQUEST)
+    told = mapped(openai.APIStatusError("the key a-key-of-ours is odd", response=response, body=None))
+    assert "the key *** is odd" in told.message
