@@ -36,6 +36,7 @@ from chimera_cli.models.settings import (
     Seconds,
     WorkerSettings,
 )
+from chimera_cli.services.redaction import passwords_in
 
 PREFIX = "CHIMERA_"
 DEFAULT_ENV_FILE = Path(".env")
@@ -163,16 +164,9 @@ class Settings(BaseSettings):
     def secret_values(self) -> tuple[str, ...]:
         """List what no line may show: the key, both URLs, and their passwords as written and as meant."""
         urls = [self.database_url.get_secret_value(), self.redis_url.get_secret_value()]
-        passwords = [password for url in [*urls, self.openai_base_url or ""] for password in _passwords(url)]
+        passwords = [password for url in [*urls, self.openai_base_url or ""] for password in passwords_in(url)]
         keys = [self.openai_api_key.get_secret_value()] if self.openai_api_key else []
         return tuple(dict.fromkeys([*keys, *urls, *passwords, *map(unquote, passwords)]))
-
-
-def _passwords(url: str) -> Iterator[str]:
-    """List the passwords in a URL, as they are written: before the host, and in the query, as libpq and redis-py take them too."""
-    parts = urlsplit(url)
-    pairs = (pair.partition("=") for pair in parts.query.split("&"))
-    yield from filter(None, [parts.password, *(value for name, _, value in pairs if name.endswith("password"))])
 
 
 def load_settings(env_file: Path | None = None) -> Settings:

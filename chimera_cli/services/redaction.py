@@ -1,7 +1,8 @@
 """Secrets taken out of whatever is about to leave the process: log lines and error messages."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
 
 MASK = "***"
 """Stands where a secret stood."""
@@ -36,3 +37,10 @@ class Redactor:
         if isinstance(value, list | tuple | set | frozenset):
             return [self.value(item) for item in value]
         return self.text(str(value))
+
+
+def passwords_in(url: str) -> Iterator[str]:
+    """List the passwords of a URL as they are written: before the host, and in the query, as libpq and redis-py take them."""
+    parts = urlsplit(url)
+    pairs = (pair.partition("=") for pair in parts.query.split("&"))
+    yield from filter(None, [parts.password, *(value for name, _, value in pairs if name.endswith("password"))])

@@ -1,6 +1,6 @@
 import pytest
 
-from chimera_cli.services.redaction import MASK, Redactor
+from chimera_cli.services.redaction import MASK, Redactor, passwords_in
 
 
 def test_known_secrets_are_masked_wherever_they_stand() -> None:
@@ -35,3 +35,17 @@ def test_a_very_short_secret_does_not_blank_every_line() -> None:
 
 def test_what_json_cannot_hold_becomes_text_before_it_is_masked() -> None:
     assert Redactor(["s3cr3t"]).value(ValueError("bad s3cr3t")) == f"bad {MASK}"
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("postgresql://u:p%40w@h/d", ["p%40w"]),
+        ("postgresql://h/d?user=u&password=in%20query&sslpassword=key", ["in%20query", "key"]),
+        ("rediss://:both@h?password=ways", ["both", "ways"]),
+        ("redis://h/0?health_check_interval=3", []),
+        ("", []),
+    ],
+)
+def test_a_password_is_found_wherever_a_url_may_hold_one(url: str, found: list[str]) -> None:
+    assert list(passwords_in(url)) == found
