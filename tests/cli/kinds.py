@@ -86,6 +86,21 @@ async def remade(ctx: TaskContext) -> TaskOutcome:
     return await listed("remade", ctx)
 
 
+@handler("posted", review="always")
+async def posted(ctx: TaskContext) -> TaskOutcome:
+    """Propose a post that a person must see."""
+    mark("proposed", ctx)
+    return TaskOutcome(output={"text": ctx.task.key})
+
+
+@posted.execute
+async def post(ctx: TaskContext, approved: Any) -> TaskOutcome:
+    """Have an effect outside."""
+    mark("posted", ctx)
+    await ctx.outbox.append(ctx.idempotency_key, "notes", approved)
+    return TaskOutcome(output={"sent": True})
+
+
 @handler("vague")
 async def vague(ctx: TaskContext) -> TaskOutcome:
     """Say what the stand-in judge gives 0.6."""
