@@ -67,9 +67,10 @@ def _members(beat: ProcessBeat, age: timedelta) -> list[FleetMember]:
             process=beat.process,
             role=agent.role,
             state=agent.status,
-            liveness=liveness(age, beat.period),
+            liveness=liveness(age, beat.period, agent.stuck_for),
             task_id=agent.task_id,
             beat_age=age,
+            stuck_for=agent.stuck_for,
         )
         for agent in beat.agents
     ]

@@ -1,6 +1,7 @@
 """What every agent is: an id, a role, a status, a life cycle and a voice. Cheap: a process may hold thousands."""
 
 from abc import ABC, abstractmethod
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from chimera_cli.ports.telemetry import TelemetryPort
 class BaseAgent(ABC):
     """One agent: sets up, runs, and tears down. A subclass names its `role`."""
 
-    __slots__ = ("id", "status", "task_id", "telemetry")
+    __slots__ = ("due", "id", "status", "task_id", "telemetry")
 
     role: ClassVar[Role]
     """What it does."""
@@ -24,6 +25,8 @@ class BaseAgent(ABC):
         self.telemetry = telemetry
         self.status = AgentStatus.STARTING
         self.task_id = ""
+        self.due: datetime | None = None
+        """When what it does should be over; it counts as stuck afterwards. None: nobody can tell."""
 
     @property
     def uuid(self) -> str:
@@ -48,15 +51,17 @@ class BaseAgent(ABC):
 
     def release(self) -> None:
         """Note that its hands are free."""
-        self.status, self.task_id = AgentStatus.IDLE, ""
+        self.status, self.task_id, self.due = AgentStatus.IDLE, "", None
 
-    def stall(self, task_id: str) -> None:
+    def stall(self, task_id: str, now: datetime) -> None:
         """Note that it cannot let go of a task that is no longer its own."""
-        self.status, self.task_id = AgentStatus.BUSY, task_id
+        self.status, self.task_id, self.due = AgentStatus.BUSY, task_id, now
 
-    def heartbeat(self) -> AgentHeartbeat:
-        """Return its sign of life."""
-        return AgentHeartbeat(id=self.id, role=self.role, status=self.status, task_id=self.task_id)
+    def heartbeat(self, now: datetime, claim_due: datetime | None = None) -> AgentHeartbeat:
+        """Return its sign of life; one with free hands is stuck when its process should have claimed before `claim_due`."""
+        due = claim_due if self.status is AgentStatus.IDLE else self.due
+        stuck_for = None if due is None or now < due else now - due
+        return AgentHeartbeat(id=self.id, role=self.role, status=self.status, task_id=self.task_id, stuck_for=stuck_for)
 
     def log_event(self, name: str, /, message: str = "", *, level: Level = Level.INFO, **fields: Any) -> None:
         """Say something in this agent's name; see models/telemetry.py for the vocabulary."""

@@ -21,6 +21,8 @@ ANSWER_AGAIN = RetryPolicy(base=timedelta(seconds=0.1), longest=timedelta(second
 """How an answer is repeated while the queue is away."""
 
 
+SLACK = timedelta(seconds=5)
+"""How much later than its limit work may end before its agent counts as stuck."""
 PayloadOf = Callable[[str], Awaitable[Mapping[str, JsonValue]]]
 """Fetches the payload of a task from the record, by the task's id."""
 
@@ -63,6 +65,10 @@ class CrewAgent(BaseAgent):
     async def see_through(self, delivery: Delivery) -> None:
         """Do what the delivery asks for and answer it."""
 
+    def expect(self, limit: timedelta) -> None:
+        """Note how long what begins now may take, tidying up included."""
+        self.due = self.clock.now() + limit + SLACK
+
     async def whole(self, delivery: Delivery, payload_of: PayloadOf) -> Delivery:
         """Return the delivery with its payload.
 
@@ -81,7 +87,7 @@ class CrewAgent(BaseAgent):
         While the queue is away the answer is kept and given again: the work behind it was paid for. There is no need to
         guess when the lease ends, for a stale answer is refused by its generation.
         """
-        self.answering = True
+        self.answering, self.due = True, None
         failures = 0
         try:
             while True:

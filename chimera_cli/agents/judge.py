@@ -67,6 +67,7 @@ class JudgeAgent(CrewAgent):
         except BackendUnavailable as error:
             await self._put_back(delivery, self._decide_retry(delivery, error))
             return
+        self.expect(2 * self.tools.timeout)
         verdict = await self._verdict(delivery)
         if isinstance(verdict, RetryDecision):
             await self._put_back(delivery, verdict)

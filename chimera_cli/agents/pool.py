@@ -110,10 +110,13 @@ class Pool:
         return EXIT_FAILED
 
     async def _claim_to_the_end(self) -> None:
+        self._expect_claim()
         while not self._signals.stop.is_set() and not self._runs.exhausted:
             free = self._runs.free(self._allowed())
             if self._claims.closed:
+                self._pulse.claim_due = None
                 await self._or_stop(self._runs.one_done())
+                self._expect_claim()
             elif free:
                 claimed = await self._claim(free)
                 if len(claimed) == len(free) or self._claims.closed:
@@ -125,6 +128,11 @@ class Pool:
                 return
             else:
                 await self._or_stop(self._runs.any_free())
+                self._expect_claim()
+        self._pulse.claim_due = None
+
+    def _expect_claim(self) -> None:
+        self._pulse.claim_due = self._tools.clock.now() + self._options.lease.lease + WAIT
 
     def _allowed(self) -> int:
         if self._options.max_tasks is None:
@@ -135,6 +143,8 @@ class Pool:
         nothing: list[Delivery | Malformed] = []
         # Never cancelled: a claim whose reply nobody reads would be held by nobody until its lease ends.
         claimed = await self._attempt("claims", partial(self._claims.take, free), nothing)
+        if not self._pulse.outages.pause("claims"):
+            self._expect_claim()
         if self._signals.stop.is_set():
             await self._give_back([delivery.lease for delivery in claimed])
             return []

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -67,6 +67,8 @@ class Pulse:
         each_beat: Done before each beat; the leases are prolonged here.
         """
         self.outages = Outages(process, tools.telemetry, tools.chance)
+        self.claim_due: datetime | None = None
+        """When the process should have claimed again; None: it need not."""
         self._agents, self._tools = tuple(agents), tools
         self._process, self._period, self._each_beat = process, period, each_beat
         self._broom = asyncio.Lock()
@@ -108,7 +110,8 @@ class Pulse:
             await self._tools.clock.sleep(self._period)
 
     async def _beat(self) -> None:
-        beats = tuple(agent.heartbeat() for agent in self._agents)
+        now = self._tools.clock.now()
+        beats = tuple(agent.heartbeat(now, self.claim_due) for agent in self._agents)
         await self._tools.registry.beat(ProcessBeat(process=self._process, period=self._period, agents=beats))
 
     async def _keep_house(self) -> None:

@@ -108,7 +108,7 @@ class Runs:
         del self._live[run.agent.id]
         if left_behind(run.agent.id):
             self._stuck[run.agent.id] = run.agent
-            run.agent.stall(run.lease.task_id)
+            run.agent.stall(run.lease.task_id, run.agent.clock.now())
         else:
             self._free[run.agent.id] = run.agent
         self._change.set()

@@ -95,6 +95,7 @@ class WorkerAgent(CrewAgent):
         if delivery.phase is Phase.EXECUTE:
             check_approval(delivery)
         context, limits = self._context(handler, delivery), self._limits(handler, delivery)
+        self.expect(limits.timeout)
         match delivery.phase:
             case Phase.PROPOSE:
                 move = Move.HAND_OVER if handler.judged else Move.COMPLETE

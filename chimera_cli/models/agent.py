@@ -33,6 +33,8 @@ class Liveness(StrEnum):
     """Beat on time."""
     LATE = "late"
     """Missed one beat."""
+    STUCK = "stuck"
+    """Beats on time, and makes no progress: it is beyond its task's own limit, or could not claim for long."""
     DEAD = "dead"
     """Missed three."""
 
@@ -54,6 +56,8 @@ class AgentHeartbeat(Sign):
     """What it is doing."""
     task_id: str = ""
     """The task in its hands; empty when idle."""
+    stuck_for: timedelta | None = None
+    """How long it has been overdue; None while all is well."""
 
 
 class ProcessBeat(Sign):
@@ -84,13 +88,17 @@ class FleetMember(Noun):
     """The task in its hands."""
     beat_age: timedelta
     """Time since its last beat, by the clock of Redis."""
+    stuck_for: timedelta | None = None
+    """How long it has made no progress, by its own clock; None while all is well."""
 
 
-def liveness(age: timedelta, period: timedelta) -> Liveness:
-    """Read a sign of life: late after one missed beat, dead after three.
+def liveness(age: timedelta, period: timedelta, stuck_for: timedelta | None = None) -> Liveness:
+    """Read a sign of life: late after one missed beat, dead after three; stuck when it comes on time and says so.
 
     A beat counts as missed when another whole period passed after it was due, so that a slow beat is not a dead agent.
     """
     if age >= 4 * period:
         return Liveness.DEAD
-    return Liveness.LATE if age >= 2 * period else Liveness.ALIVE
+    if age >= 2 * period:
+        return Liveness.LATE
+    return Liveness.ALIVE if stuck_for is None else Liveness.STUCK

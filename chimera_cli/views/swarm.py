@@ -60,7 +60,7 @@ class _Board:
 
 
 def _interest(member: FleetMember) -> tuple[bool, bool, str]:
-    """Sort what an operator should see first: the late and dead, then the busy."""
+    """Sort what an operator should see first: the late, stuck and dead, then the busy."""
     return (member.liveness is Liveness.ALIVE, member.state is not AgentStatus.BUSY, member.id)
 
 
@@ -71,8 +71,9 @@ def fleet_summary(snapshot: Snapshot) -> Facts:
         members = [member for member in snapshot.fleet if member.role is role]
         free = sum(m.state is AgentStatus.IDLE and m.liveness is Liveness.ALIVE for m in members)
         life = Counter(member.liveness for member in members)
-        troubled = life[Liveness.LATE] + life[Liveness.DEAD]
-        text = f"{count} ({free} free, {life[Liveness.LATE]} late, {life[Liveness.DEAD]} dead)"
+        troubled = life[Liveness.LATE] + life[Liveness.STUCK] + life[Liveness.DEAD]
+        stuck = f" {life[Liveness.STUCK]} stuck," if life[Liveness.STUCK] else ""
+        text = f"{count} ({free} free, {life[Liveness.LATE]} late,{stuck} {life[Liveness.DEAD]} dead)"
         pairs.append((f"{role}s", Cell(text, WAITING if troubled else "")))
     return Facts(pairs or [("fleet", Cell("nobody is running", WAITING))])
 
@@ -84,7 +85,7 @@ def fleet_grid(members: Sequence[FleetMember], total: int) -> Grid:
             m.id,
             m.role,
             m.state,
-            Cell(m.liveness, STATUS.get(m.liveness, "")),
+            Cell(_life(m), STATUS.get(m.liveness, "")),
             m.task_id or "-",
             age(m.beat_age),
         )
@@ -92,6 +93,11 @@ def fleet_grid(members: Sequence[FleetMember], total: int) -> Grid:
     ]
     more = f" ({len(rows)} of {total})" if total > len(rows) else ""
     return Grid(f"Fleet{more}", _FLEET, rows, empty="start one with: chimera worker", mark="agent")
+
+
+def _life(member: FleetMember) -> str:
+    stuck = member.liveness is Liveness.STUCK
+    return f"{member.liveness} {age(member.stuck_for)}" if stuck else str(member.liveness)
 
 
 def queues_grid(snapshot: Snapshot) -> Grid:

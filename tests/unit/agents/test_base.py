@@ -5,7 +5,7 @@ import pytest
 from chimera_cli.agents.base import BaseAgent
 from chimera_cli.models.agent import AgentStatus, Role
 from chimera_cli.models.telemetry import Level, TelemetryEvent
-from tests.unit.agents.crew_fakes import Ears
+from tests.unit.agents.crew_fakes import NOON, Ears
 
 
 class Clerk(BaseAgent):
@@ -53,11 +53,11 @@ async def test_status_follows_the_life_cycle() -> None:
 async def test_the_heartbeat_names_the_task_in_hand() -> None:
     agent = Clerk(Ears(), id="me")
     agent.take("t1")
-    beat = agent.heartbeat()
+    beat = agent.heartbeat(NOON)
     assert (beat.id, beat.role, beat.status) == ("me", Role.WORKER, AgentStatus.BUSY)
     assert beat.task_id == "t1"
     agent.release()
-    assert agent.heartbeat().task_id == ""
+    assert agent.heartbeat(NOON).task_id == ""
 
 
 def test_a_log_event_carries_level_source_and_fields() -> None:

@@ -547,3 +547,27 @@ async def test_a_process_all_of_whose_agents_wait_for_threads_ends_and_says_so(s
     assert shop.begun == ["t1"]
     assert "left behind beyond its timeout" in shop.notices[0]
     release.set()
+
+
+async def test_a_beat_says_since_when_a_thread_holds_its_agent_up(shop: Shop) -> None:
+    release = threading.Event()
+    shop.work = hanging_in_a_thread(shop, release)
+    shop.queue.put(*tasks(1))
+    await shop.start(2)
+    await shop.clock.pass_by(10)
+    told = {beat.id: (beat.status, beat.task_id, beat.stuck_for) for beat in shop.registry.beats[-1].agents}
+    assert told == {"a1": (AgentStatus.BUSY, "t1", timedelta(seconds=10)), "a2": (AgentStatus.IDLE, "", None)}
+    release.set()
+
+
+async def test_a_process_that_beats_and_cannot_claim_is_stuck_after_a_lease(shop: Shop) -> None:
+    shop.queue.errors["pop_tasks"] = [ValueError("a reply that nobody understands") for _ in range(1000)]
+    await shop.start(1)
+    await shop.clock.pass_by(10)
+    assert shop.registry.beats[-1].agents[0].stuck_for is None
+    await shop.clock.pass_by(20)
+    stuck_for = shop.registry.beats[-1].agents[0].stuck_for
+    assert stuck_for == timedelta(seconds=30) - LeasePolicy().lease - timedelta(seconds=1)
+    shop.queue.errors["pop_tasks"].clear()
+    await shop.clock.pass_by(10)
+    assert shop.registry.beats[-1].agents[0].stuck_for is None

@@ -400,7 +400,7 @@ async def test_a_cancelled_run_answers_nothing_and_leaves_the_agent_free() -> No
     run = asyncio.create_task(bench.agent.run(delivery()))
     async with asyncio.timeout(5):
         await begun.wait()
-    assert bench.agent.heartbeat().task_id == "t1"
+    assert bench.agent.heartbeat(NOON).task_id == "t1"
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
         await run
@@ -439,3 +439,18 @@ async def test_an_agent_says_when_its_answer_is_on_its_way() -> None:
     await run
     assert seen == [True]
     assert not bench.agent.answering
+
+
+async def test_an_agent_beyond_its_tasks_limit_says_that_it_is_stuck() -> None:
+    beats: list[timedelta | None] = []
+
+    @handler("noop", judged=False, timeout=timedelta(seconds=60))
+    async def slow(ctx: TaskContext) -> TaskOutcome:
+        for seconds in (0, 64, 75):
+            beats.append(bench.agent.heartbeat(NOON + timedelta(seconds=seconds)).stuck_for)
+        return TaskOutcome()
+
+    bench = Bench(slow)
+    await bench.answers(delivery())
+    assert beats == [None, None, timedelta(seconds=10)]
+    assert bench.agent.heartbeat(NOON + timedelta(hours=1)).stuck_for is None

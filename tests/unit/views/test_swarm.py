@@ -68,3 +68,15 @@ def test_the_document_has_the_promised_fields() -> None:
     assert document["queues"]["waiting"] == 3
     assert all(isinstance(count, int) for count in document["queues"].values())
     assert {"submitted", "finished", "failed", "cancelled", "live"} <= document["ledger"].keys()
+
+
+def test_a_stuck_agent_is_shown_as_such_with_since_when() -> None:
+    stuck = a_member(1, state=AgentStatus.BUSY, liveness=Liveness.STUCK, stuck_for=timedelta(seconds=130))
+    shown = drawn(board(a_snapshot(stuck, *(a_member(n) for n in range(2, 40)))), 120)
+    assert "stuck 2m10s" in shown
+    assert "39 (38 free, 0 late, 1 stuck, 0 dead)" in shown
+    document = status_document(a_snapshot(stuck, a_member(2)))
+    assert [(member["liveness"], member["stuck_s"]) for member in document["fleet"]] == [
+        ("stuck", 130),
+        ("alive", None),
+    ]
