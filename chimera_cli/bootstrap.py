@@ -86,7 +86,7 @@ def _swarm(settings: Settings, telemetry: TelemetryPort, client: RedisClient, en
             queue,
             RedisEventStream(client, keys),
             record,
-            reconciler=_reconciler(client, keys, engine, policy),
+            reconciler=_reconciler(client, keys, engine, telemetry, policy),
             registry=registry,
             reviews=review_service,
             control=control,
@@ -101,9 +101,12 @@ def _swarm(settings: Settings, telemetry: TelemetryPort, client: RedisClient, en
     )
 
 
-def _reconciler(client: RedisClient, keys: Keys, engine: AsyncEngine, policy: LeasePolicy) -> Reconciler:
+def _reconciler(
+    client: RedisClient, keys: Keys, engine: AsyncEngine, telemetry: TelemetryPort, policy: LeasePolicy
+) -> Reconciler:
     events = RedisEventStream(client, keys)
-    return Reconciler(RedisRecovery(client, keys), PostgresRecovery(engine), events, grace=policy.lease)
+    recovery, comparison = RedisRecovery(client, keys), PostgresRecovery(engine)
+    return Reconciler(recovery, comparison, events, telemetry, grace=policy.lease)
 
 
 @asynccontextmanager

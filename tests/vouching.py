@@ -5,6 +5,7 @@ from datetime import timedelta
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_recovery import RedisRecovery
+from chimera_cli.models.recovery import Mandate
 
 
 async def vouch(client: RedisClient, keys: Keys) -> None:
@@ -13,4 +14,4 @@ async def vouch(client: RedisClient, keys: Keys) -> None:
     for shard in range(keys.shards):
         survey = await recovery.survey(shard)
         if not survey.vouched:
-            assert await recovery.vouch(shard, survey, turn=0, recorded="", grace=timedelta(0))
+            assert await recovery.vouch(Mandate(shard=shard, run=survey.run, turn=0), grace=timedelta(0))

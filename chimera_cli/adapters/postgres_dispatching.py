@@ -23,7 +23,11 @@ from chimera_cli.models.task import TaskStatus
 async def undispatched(session: AsyncSession, limit: int) -> list[Dispatch]:
     """Return the first tasks, in the order of submission, that are not in the queue yet; the caller holds the lock."""
     waiting = select(TaskRow).where(col(TaskRow.dispatched_at).is_(None), text(LIVE)).order_by(col(TaskRow.position))
-    tasks = (await session.exec(waiting.limit(limit))).all()
+    return await with_all(session, (await session.exec(waiting.limit(limit))).all())
+
+
+async def with_all(session: AsyncSession, tasks: Sequence[TaskRow]) -> list[Dispatch]:
+    """Return tasks with their goals and how their dependencies stand."""
     if not tasks:
         return []
     goals = await _goals(session, {task.goal_id for task in tasks})

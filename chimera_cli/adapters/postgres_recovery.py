@@ -2,15 +2,33 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlmodel import select
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from chimera_cli.adapters import postgres_dispatching as dispatching
 from chimera_cli.adapters import postgres_recording as recording
+from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters import postgres_turns as turns
+from chimera_cli.adapters.event_rows import StateRow
 from chimera_cli.adapters.postgres_errors import postgres_errors
+from chimera_cli.adapters.postgres_past import pasts
 from chimera_cli.adapters.recovery_rows import ShardRow
+from chimera_cli.adapters.row import LIVE
+from chimera_cli.adapters.rows import GoalRow, TaskRow
+from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.event import TaskEvent
+from chimera_cli.models.goal import GoalStatus
+from chimera_cli.models.recovery import End, Mark, Recovery, Value
+from chimera_cli.models.task import TaskStatus
+
+PAGE = 500
+"""Rows of one page."""
+TERMINAL_GOALS = [status.value for status in GoalStatus if status.terminal]
+TERMINAL = [status.value for status in TaskStatus if status.terminal]
 
 
 class PostgresRecovery:
@@ -23,17 +41,19 @@ class PostgresRecovery:
     async def comparing(self, *, wait: bool) -> AsyncIterator["PostgresComparison | None"]:
         """Keep others from dispatching and recording; None when somebody else is at it and `wait` is off."""
         with postgres_errors():
-            async with self._engine.begin() as connection:
+            async with AsyncSession(self._engine) as session, session.begin():
+                connection = await session.connection()
                 if not await turns.hold(connection, wait=wait):
                     yield None
                 else:
-                    yield PostgresComparison(connection, await turns.number(connection))
+                    yield PostgresComparison(session, connection, await turns.number(connection))
 
 
 class PostgresComparison:
     """Implements Comparison, within one transaction that holds the record's lock."""
 
-    def __init__(self, connection: AsyncConnection, turn: int) -> None:
+    def __init__(self, session: AsyncSession, connection: AsyncConnection, turn: int) -> None:
+        self._session = session
         self._connection = connection
         self.turn = turn
 
@@ -46,3 +66,59 @@ class PostgresComparison:
     async def record(self, events: Sequence[TaskEvent]) -> int:
         """Store events of one shard; returns how many were new."""
         return await recording.record(self._connection, events) if events else 0
+
+    async def live(self, *, unheard: bool) -> AsyncIterator[Sequence[Mark]]:
+        """Go through the tasks that are in the queue by the record, in the order of submission, page by page."""
+        columns = TaskRow.metadata.tables["tasks"].c
+        asked = select(columns.id, columns.goal_id, columns.version, columns.dispatched_at).where(text(LIVE))
+        if unheard:
+            asked = asked.where(columns.version == 0, columns.dispatched_at.is_not(None))
+        async for page in (await self._connection.stream(asked.order_by(columns.position))).partitions(PAGE):
+            yield [_mark(row) for row in page]
+
+    async def dispatches(self, task_ids: Sequence[str]) -> list[Dispatch]:
+        """Return these tasks with all that the queue needs to go on with them."""
+        asked = select(TaskRow).where(col(TaskRow.id) == sql.any_of(list(task_ids))).order_by(col(TaskRow.position))
+        rows = (await self._session.exec(asked)).all()
+        known = await pasts(self._connection, rows)
+        whole = await dispatching.with_all(self._session, rows)
+        return [dispatch.model_copy(update={"past": known[dispatch.task.id]}) for dispatch in whole]
+
+    async def ended(self, task_ids: Sequence[str]) -> list[End]:
+        """Return those of the tasks that have ended."""
+        columns = TaskRow.metadata.tables["tasks"].c
+        asked = select(columns.id, columns.status, columns.version, columns.output)
+        asked = asked.where(columns.id == sql.any_of(list(task_ids)), columns.status.in_(TERMINAL))
+        rows = await self._connection.execute(asked)
+        return [_end(row) for row in rows]
+
+    async def ended_goals(self, goal_ids: Sequence[str]) -> list[str]:
+        """Return those of the goals that have ended."""
+        columns = GoalRow.metadata.tables["goals"].c
+        asked = select(columns.id).where(columns.id == sql.any_of(list(goal_ids)), columns.status.in_(TERMINAL_GOALS))
+        return list((await self._connection.execute(asked)).scalars())
+
+    async def values(self) -> AsyncIterator[Sequence[Value]]:
+        """Go through the state of all goals that have not ended, page by page."""
+        state, goals = (StateRow.metadata.tables[name].c for name in ("state", "goals"))
+        asked = select(state.goal_id, state.key, state.version, state.value)
+        asked = asked.join_from(StateRow, GoalRow, goals.id == state.goal_id)
+        asked = asked.where(goals.status.not_in(TERMINAL_GOALS)).order_by(state.goal_id)
+        async for page in (await self._connection.stream(asked)).partitions(PAGE):
+            yield [Value(goal_id=row.goal_id, key=row.key, version=row.version, value=row.value) for row in page]
+
+    async def repeat_decisions(self) -> int:
+        """Have decisions carried out once more whose tasks, by the record, still wait for them; returns how many."""
+        return (await self._connection.execute(sql.REPEAT_DECISIONS)).rowcount
+
+    async def note(self, recovery: Recovery) -> None:
+        """Keep what was found and done."""
+        await self._connection.execute(sql.INSERT_RECOVERY, recovery.model_dump(exclude={"at"}, mode="json"))
+
+
+def _mark(row: Row[tuple[str, str, int, datetime | None]]) -> Mark:
+    return Mark(task_id=row.id, goal_id=row.goal_id, version=row.version, dispatched=row.dispatched_at is not None)
+
+
+def _end(row: Row[tuple[str, str, int, object]]) -> End:
+    return End(task_id=row.id, status=TaskStatus(row.status), version=row.version, output=row.output)

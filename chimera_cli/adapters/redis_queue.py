@@ -47,7 +47,7 @@ class RedisTaskQueue:
         by_shard = sorted(dispatches, key=lambda dispatch: self._shard(dispatch.task.goal_id))
         for shard, group in groupby(by_shard, key=lambda dispatch: self._shard(dispatch.task.goal_id)):
             for chunk in wire.chunks(list(group), PUSH_CHUNK):
-                pushed = int(await self._on_shard("push", shard, *wire.encode_push(chunk)))
+                pushed = int(await self._on_shard("push", shard, *wire.encode_push(chunk), ""))
                 if pushed < 0:
                     # The record's lock ends with its connection only, and somebody has held it since.
                     raise BackendUnavailable("Postgres", "the connection was lost while tasks were being dispatched")

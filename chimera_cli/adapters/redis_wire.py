@@ -13,6 +13,7 @@ from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, St
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.identity import canonical_json
 from chimera_cli.models.result import StateChange
+from chimera_cli.models.task import Phase, TaskStatus
 
 UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError)
 """What reading fields that somebody wrote by hand may raise; pydantic's ValidationError is a ValueError."""
@@ -64,6 +65,11 @@ def _push_fields(dispatch: Dispatch) -> dict[str, Any]:
         "max_retries": task.max_retries,
         "version": task.version,
         "gen": task.generation,
+        "attempts": task.attempts,
+        "status": task.status,
+        "phase": task.phase,
+        "begin": int(task.attempts == 0),
+        "past": _past_fields(dispatch),
         "deadline": to_ms(task.deadline),
         "deps": [
             {
@@ -77,6 +83,41 @@ def _push_fields(dispatch: Dispatch) -> dict[str, Any]:
         ],
         "cancelled": dispatch.cancelled,
     }
+
+
+def _past_fields(dispatch: Dispatch) -> dict[str, str | int]:
+    """Write what a task has behind it as fields of its hash; those of an untouched one are left out."""
+    past, held = dispatch.past, dispatch.past.held
+    # How often it failed in this phase is not recorded. It is guessed in the task's favour.
+    failed = max(dispatch.task.attempts - 1, 0) if dispatch.task.phase is Phase.PROPOSE else 0
+    fields: dict[str, str | int] = {
+        "conflicts": past.conflicts,
+        "revisions": past.revisions,
+        "feedback": past.feedback,
+        "fail:work": failed,
+    }
+    fields = {name: value for name, value in fields.items() if value}
+    if held is None:
+        return fields
+    fields |= {
+        "output": canonical_json(dispatch.task.output),
+        "changes": encode_changes(held.changes),
+        "usage": held.usage.model_dump_json(),
+        "executes": int(held.executes),
+        "mergeable": int(held.mergeable),
+        "always": int(held.review_always),
+    }
+    if held.judgement is None or dispatch.task.status is TaskStatus.JUDGING:
+        return fields
+    fields |= {
+        "judgement": held.judgement.model_dump_json(),
+        "digest": held.judgement.digest,
+        "policy": held.judgement.decision.policy_version,
+        "rubric": held.judgement.verdict.rubric_version,
+    }
+    # Held work does not run: who stands behind an approval has the approved digest, and nobody else.
+    approved = dispatch.task.phase is not Phase.PROPOSE
+    return fields | {"approved": held.judgement.digest} if approved else fields
 
 
 def encode_changes(changes: Sequence[StateChange]) -> str:

@@ -17,8 +17,11 @@ from chimera_cli.models.task import TRANSITIONS
 #: Calls in one round trip: what the agents of a process want at the same moment. Bounds what a reply may weigh.
 MOST_AT_ONCE = 128
 _LEGAL_MARK = "--@LEGAL@"
-#: Scripts that work while nobody vouches for a shard: those that only read, the fleet's, and the reconciler's own.
-UNGATED = frozenset({"counts", "fleet", "beat", "sweep", "survey", "vouch"})
+#: Scripts that work while nobody vouches for a shard: those that only read, the fleet's, and the reconciler's own. `push` is
+#: also his, and asks by itself.
+UNGATED = frozenset(
+    {"counts", "fleet", "beat", "sweep", "survey", "vouch", "rebuild", "standing", "drop", "restate", "push"}
+)
 
 
 def _legal_table() -> str:

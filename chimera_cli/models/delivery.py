@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field, JsonValue
 
+from chimera_cli.models.gate import Judgement
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.result import StateChange, Usage, VersionedValue
@@ -120,6 +121,36 @@ class Dependency(Noun):
     """Number of its status changes that the record knows; what the queue holds of an older one is out of date."""
 
 
+class HeldResult(Noun):
+    """What the queue keeps of a result that is judged, waits for a person or was approved, beside its output."""
+
+    changes: tuple[StateChange, ...] = ()
+    """Its writes."""
+    usage: Usage = Usage()
+    """What making it consumed."""
+    executes: bool = False
+    """Whether an execute phase follows approval."""
+    mergeable: bool = False
+    """Whether its kind can merge."""
+    review_always: bool = False
+    """Whether a person must see it."""
+    judgement: Judgement | None = None
+    """What the judge and the gate said; None before."""
+
+
+class Past(Noun):
+    """What a recorded task has behind it, as far as its next run depends on it."""
+
+    conflicts: int = 0
+    """Runs that were repeated because of a version conflict."""
+    revisions: int = 0
+    """How often the gate sent the result back."""
+    feedback: str = ""
+    """What the judge asked to change."""
+    held: HeldResult | None = None
+    """The result, from its handing over to its end; else None."""
+
+
 class Dispatch(Noun):
     """A persisted task on its way into the queue."""
 
@@ -131,6 +162,8 @@ class Dispatch(Noun):
     """Whose voice to use."""
     dependencies: tuple[Dependency, ...] = ()
     """What it waits for."""
+    past: Past = Past()
+    """What it has behind it, when the queue has lost it."""
     turn: int = 0
     """Turn of whoever read it from the record; the queue takes nothing under an older turn than it has seen."""
     state: Mapping[str, VersionedValue] = Field(default_factory=dict)

@@ -1,6 +1,12 @@
-"""How Redis stands against the record after an interruption."""
+"""How Redis stands against the record after an interruption, and what was done about it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import JsonValue
 
 from chimera_cli.models.noun import Noun
+from chimera_cli.models.task import TaskStatus
 
 
 class Survey(Noun):
@@ -14,3 +20,121 @@ class Survey(Noun):
     """Id of the newest event it ever had, recorded or not; empty when it never had one."""
     vouched_run: str = ""
     """Id of the run that was vouched for last; empty when none was, or the data are gone."""
+    rebuilding: bool = False
+    """Whether somebody has begun to put back what it lost, and did not come to the end."""
+
+    def behind(self, recorded: str) -> bool:
+        """Whether the shard lacks some of its past, given the id of its newest recorded event."""
+        return self.rebuilding or _place(self.newest) < _place(recorded)
+
+
+class Mandate(Noun):
+    """The right to change a shard that nobody vouches for; void once somebody does, begins later, or restarts the server."""
+
+    shard: int
+    """The shard."""
+    run: str
+    """Id of the server's run that was seen at the beginning."""
+    turn: int
+    """Turn of whoever compares."""
+
+
+class Mark(Noun):
+    """How far the record knows a live task."""
+
+    dispatched: bool
+    """Whether it was put into the queue."""
+    task_id: str
+    """The task."""
+    goal_id: str
+    """Its goal."""
+    version: int
+    """Number of status changes; 0 for one that nothing was heard of since it was put into the queue."""
+
+    def lost(self, version: int) -> bool:
+        """Whether the queue has lost some of its past, given the version that it has there, -1 for none."""
+        return version < self.version and (self.dispatched or version >= 0)
+
+
+class End(Noun):
+    """How a task ended."""
+
+    task_id: str
+    """The task."""
+    status: TaskStatus
+    """Its last status."""
+    version: int
+    """Number of status changes."""
+    output: JsonValue
+    """Its result."""
+
+
+class Value(Noun):
+    """One recorded value of a goal's state."""
+
+    goal_id: str
+    """The goal."""
+    key: str
+    """Its name."""
+    version: int
+    """Committed effects on it."""
+    value: JsonValue
+    """The value."""
+
+
+class Loss(StrEnum):
+    """What had happened to Redis."""
+
+    RESTARTED = "restarted"
+    """It came back with all that is recorded; what it had not told anybody may be lost."""
+    EMPTIED = "emptied"
+    """It came back without anything."""
+    BEHIND = "behind"
+    """It came back from an older copy, or without its last moments."""
+
+
+class Recovery(Noun):
+    """One comparison of Redis with the record, after which work went on."""
+
+    at: datetime | None = None
+    """When, by the clock of the record; None before it is recorded."""
+    shard: int
+    """The shard."""
+    cause: Loss
+    """What had happened."""
+    dispatched: int = 0
+    """Tasks that had not arrived or were lost before anything was heard of them, and were dispatched again."""
+    restored: int = 0
+    """Tasks that were put back where the record has them."""
+    dropped: int = 0
+    """Tasks that Redis held as live although they have ended."""
+    state_keys: int = 0
+    """Values of goals that were put back to their recorded versions."""
+    decisions: int = 0
+    """Decisions of people that are carried out once more."""
+
+    @property
+    def made_up(self) -> int:
+        """How much was lost and put right."""
+        return self.dispatched + self.restored + self.dropped + self.state_keys + self.decisions
+
+    @property
+    def sentence(self) -> str:
+        """Say it for people."""
+        happened = {
+            Loss.RESTARTED: "Redis was started anew",
+            Loss.EMPTIED: "Redis had lost everything",
+            Loss.BEHIND: "Redis came back without its latest changes",
+        }[self.cause]
+        again = f"{self.dispatched + self.restored} tasks were dispatched again"
+        others = {
+            f"{self.dropped} that had ended were dropped": self.dropped,
+            f"{self.state_keys} values were put back": self.state_keys,
+            f"{self.decisions} decisions are carried out once more": self.decisions,
+        }
+        return f"{happened}: {', '.join([again, *(text for text, count in others.items() if count)])}"
+
+
+def _place(entry_id: str) -> tuple[int, int]:
+    ms, _, seq = entry_id.partition("-")
+    return int(ms or 0), int(seq or 0)

@@ -1,33 +1,58 @@
 """Comparing Redis with the record after an interruption, and making up for what Redis has lost."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Protocol
 
+from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.event import TaskEvent
-from chimera_cli.models.recovery import Survey
+from chimera_cli.models.recovery import End, Mandate, Mark, Recovery, Survey, Value
 
 
 class RecoveryPort(Protocol):
-    """The queue's half. While nobody vouches for a shard nothing in it changes but by these methods, each of which is atomic and
-    changes nothing once somebody has vouched, begun under a later turn, or the server was started anew. All may raise
-    BackendUnavailable."""
+    """The queue's half. While nobody vouches for a shard nothing in it changes but by these methods. Each is atomic a call of at
+    most some hundred things, may be repeated, and raises BackendUnavailable, having changed nothing, when Redis is away or the
+    mandate is void."""
 
     async def survey(self, shard: int, *, turn: int = 0) -> Survey:
-        """Look at a shard; with a turn, keep all who began under an older one from doing anything more."""
+        """Look at a shard; with a turn, make void what began under an older one."""
         ...
 
-    async def vouch(self, shard: int, survey: Survey, *, turn: int, recorded: str, grace: timedelta) -> bool:
-        """Let the shard go on.
+    async def versions(self, shard: int, task_ids: Sequence[str]) -> list[int]:
+        """Return the number of status changes of each task; -1 for one that is unknown."""
+        ...
 
-        Args:
-            shard: The shard.
-            survey: How it stood at the beginning of the comparison.
-            turn: Who compares.
-            recorded: Id of the newest recorded event, or empty.
-            grace: How long no lease is taken back, so that those who held one may prolong it.
+    def known(self, shard: int) -> AsyncIterator[tuple[list[str], list[str]]]:
+        """Go through the ids of all tasks, and of all goals, that the shard knows, page by page; some may come twice."""
+        ...
+
+    async def rebuild(self, mandate: Mandate, *, recorded: str) -> None:
+        """Note that the shard lacks some of its past, so that whoever comes after an interruption begins again.
+
+        Its events go on above the newest recorded one, whose id is `recorded`.
         """
+        ...
+
+    async def restore(self, mandate: Mandate, dispatches: Sequence[Dispatch]) -> int:
+        """Put tasks where the record has them, in place of what is behind; returns how many were missing or behind.
+
+        What was RUNNING waits again, for another claim: an answer under the old one changes nothing.
+        """
+        ...
+
+    async def restate(self, mandate: Mandate, values: Sequence[Value]) -> int:
+        """Put values back to their recorded versions where they are behind; returns how many were."""
+        ...
+
+    async def drop(self, mandate: Mandate, ended: Sequence[End], goals: Sequence[str]) -> int:
+        """End tasks that have ended by the record, and tell those that wait for them; forget goals. Returns how many tasks
+        were still live."""
+        ...
+
+    async def vouch(self, mandate: Mandate, *, grace: timedelta) -> bool:
+        """Let the shard go on; False when the mandate is void. For the time of the grace no lease is taken back, so that those
+        who held one may prolong it."""
         ...
 
 
@@ -45,6 +70,35 @@ class Comparison(Protocol):
 
     async def record(self, events: Sequence[TaskEvent]) -> int:
         """Store events of one shard; returns how many were new."""
+        ...
+
+    def live(self, *, unheard: bool) -> AsyncIterator[Sequence[Mark]]:
+        """Go through the live tasks, in the order of submission, page by page; with `unheard` through those only that were put
+        into the queue and of which no event was recorded yet."""
+        ...
+
+    async def dispatches(self, task_ids: Sequence[str]) -> list[Dispatch]:
+        """Return these tasks with all that the queue needs to go on with them."""
+        ...
+
+    async def ended(self, task_ids: Sequence[str]) -> list[End]:
+        """Return those of the tasks that have ended."""
+        ...
+
+    async def ended_goals(self, goal_ids: Sequence[str]) -> list[str]:
+        """Return those of the goals that have ended."""
+        ...
+
+    def values(self) -> AsyncIterator[Sequence[Value]]:
+        """Go through the state of all goals that have not ended, page by page."""
+        ...
+
+    async def repeat_decisions(self) -> int:
+        """Have decisions carried out once more whose tasks, by the record, still wait for them; returns how many."""
+        ...
+
+    async def note(self, recovery: Recovery) -> None:
+        """Keep what was found and done."""
         ...
 
 

@@ -1,32 +1,50 @@
 """After Redis was started anew, emptied or restored, nothing in it moves until it has been compared with the record.
 
-Any process does it, one at a time by the record's lock.
+Any process does it, one at a time by the record's lock. What Redis has not told the record yet is recorded first. If the newest
+recorded event is one that Redis knows, it can lack only its last moments, and of those nobody has heard: tasks that were put in,
+and decisions that were carried out. Otherwise every live task is compared.
 """
 
+from collections import Counter
 from datetime import timedelta
 
+from chimera_cli.models.identity import shard_of
+from chimera_cli.models.recovery import Loss, Mandate, Mark, Recovery, Survey
+from chimera_cli.models.telemetry import Level, TelemetryEvent
 from chimera_cli.ports.event_stream import EventStreamPort
 from chimera_cli.ports.recovery import Comparison, ComparisonPort, RecoveryPort
+from chimera_cli.ports.telemetry import TelemetryPort
 
 BATCH = 500
-"""Events or tasks in one step."""
+"""Events in one step."""
+
+Counts = Counter[str]
+"""How much was made up for, by the names of a Recovery's fields."""
 
 
 class Reconciler:
-    """Compares shards with the record and vouches for them."""
+    """Compares shards with the record, makes up for what they lost, and vouches for them."""
 
     def __init__(
-        self, recovery: RecoveryPort, comparison: ComparisonPort, events: EventStreamPort, *, grace: timedelta
+        self,
+        recovery: RecoveryPort,
+        comparison: ComparisonPort,
+        events: EventStreamPort,
+        telemetry: TelemetryPort,
+        *,
+        grace: timedelta,
     ) -> None:
         """Args:
         recovery: The shards.
         comparison: The record.
         events: What the shards have not told the record yet.
+        telemetry: Who hears what had happened.
         grace: How long after an interruption no lease is taken back.
         """
         self._recovery = recovery
         self._comparison = comparison
         self._events = events
+        self._telemetry = telemetry
         self._grace = grace
 
     async def reconcile(self, *, wait: bool = False) -> int:
@@ -50,16 +68,77 @@ class Reconciler:
             survey = await self._recovery.survey(shard, turn=comparison.turn)
             if survey.vouched:
                 return False
-            recorded = await self._drain(shard, comparison)
+            mandate = Mandate(shard=shard, run=survey.run, turn=comparison.turn)
+            recovery = await self._make_up(mandate, survey, comparison)
         # Only now, when all that was found out is stored: a shard that goes on is not looked at again.
-        return await self._recovery.vouch(shard, survey, turn=comparison.turn, recorded=recorded, grace=self._grace)
+        vouched = await self._recovery.vouch(mandate, grace=self._grace)
+        if vouched and recovery:
+            self._tell(recovery)
+        return vouched
 
-    async def _drain(self, shard: int, comparison: Comparison) -> str:
-        """Record what the shard had still to tell; returns the id of its newest recorded event."""
-        last = await comparison.reached(shard)
+    async def _make_up(self, mandate: Mandate, survey: Survey, comparison: Comparison) -> Recovery | None:
+        """Put right what the shard lost; None when there was nothing yet that it could lose."""
+        reached = await comparison.reached(mandate.shard)
+        counts: Counts = Counter()
+        if behind := survey.behind(reached):
+            await self._recovery.rebuild(mandate, recorded=reached)
+        await self._drain(mandate.shard, comparison, reached)
+        if behind:
+            await self._drop(mandate, comparison, counts)
+            await self._restate(mandate, comparison, counts)
+        await self._restore(mandate, comparison, counts, unheard=not behind)
+        counts["decisions"] = await comparison.repeat_decisions()
+        if not reached and not counts.total():
+            return None
+        recovery = Recovery(shard=mandate.shard, cause=_cause(survey, behind=behind, counts=counts), **counts)
+        await comparison.note(recovery)
+        return recovery
+
+    async def _drain(self, shard: int, comparison: Comparison, reached: str) -> None:
+        """Record what the shard had still to tell."""
         while True:
-            events, last_read = await self._events.read(shard, BATCH, after=last)
-            if not last_read:
-                return await comparison.reached(shard)
+            events, last = await self._events.read(shard, BATCH, after=reached)
+            if not last:
+                return
             await comparison.record(events)
-            last = last_read
+            reached = last
+
+    async def _restore(self, mandate: Mandate, comparison: Comparison, counts: Counts, *, unheard: bool) -> None:
+        """Put tasks back that the shard lacks, or has in an earlier status than the record."""
+        async for page in comparison.live(unheard=unheard):
+            marks = [mark for mark in page if self._shard(mark) == mandate.shard]
+            versions = await self._recovery.versions(mandate.shard, [mark.task_id for mark in marks])
+            lost = [mark for mark, version in zip(marks, versions, strict=True) if mark.lost(version)]
+            if lost:
+                heard_of = sum(mark.version > 0 for mark in lost)
+                await self._recovery.restore(mandate, await comparison.dispatches([mark.task_id for mark in lost]))
+                counts["restored"] += heard_of
+                counts["dispatched"] += len(lost) - heard_of
+
+    async def _restate(self, mandate: Mandate, comparison: Comparison, counts: Counts) -> None:
+        async for page in comparison.values():
+            ours = [value for value in page if shard_of(value.goal_id, self._events.shards) == mandate.shard]
+            counts["state_keys"] += await self._recovery.restate(mandate, ours)
+
+    async def _drop(self, mandate: Mandate, comparison: Comparison, counts: Counts) -> None:
+        """End what has ended since; what the record does not know at all is left alone, for it may be the one restored."""
+        async for tasks, goals in self._recovery.known(mandate.shard):
+            ended = await comparison.ended(tasks)
+            counts["dropped"] += await self._recovery.drop(mandate, ended, await comparison.ended_goals(goals))
+
+    def _shard(self, mark: Mark) -> int:
+        return shard_of(mark.goal_id, self._events.shards)
+
+    def _tell(self, recovery: Recovery) -> None:
+        fields = recovery.model_dump(mode="json", exclude={"at"})
+        level = Level.WARN if recovery.made_up or recovery.cause is not Loss.RESTARTED else Level.INFO
+        event = TelemetryEvent(
+            name="recovery.done", level=level, source="orchestrator", message=recovery.sentence, fields=fields
+        )
+        self._telemetry.emit(event)
+
+
+def _cause(survey: Survey, *, behind: bool, counts: Counts) -> Loss:
+    if not survey.newest and (behind or counts["dispatched"]):
+        return Loss.EMPTIED
+    return Loss.BEHIND if behind else Loss.RESTARTED

@@ -119,7 +119,7 @@ async def open_pair(redis_url: str, database_url: str, *, lease_s: float = 60, s
             queue,
             events,
             record,
-            reconciler=Reconciler(recovery, PostgresRecovery(engine), events, grace=policy.lease),
+            reconciler=Reconciler(recovery, PostgresRecovery(engine), events, telemetry, grace=policy.lease),
             registry=RedisAgentRegistry(client, keys),
             reviews=ReviewService(reviews, queue, telemetry),
             telemetry=telemetry,

@@ -12,6 +12,7 @@ from chimera_cli.adapters.redis_recovery import RedisRecovery
 from chimera_cli.exceptions import BackendUnavailable, StaleLease
 from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Stage
 from chimera_cli.models.policy import LeasePolicy
+from chimera_cli.models.recovery import Mandate, Survey
 from chimera_cli.models.task import TaskStatus
 from tests.builders import GOAL, a_card, a_dispatch, a_judgement, a_result, a_task
 from tests.contract.conftest import MakeQueue
@@ -58,6 +59,10 @@ async def claim(queue: RedisTaskQueue, agent: str = "agent-1") -> Delivery:
     return delivery
 
 
+def mandate(survey: Survey, turn: int) -> Mandate:
+    return Mandate(shard=0, run=survey.run, turn=turn)
+
+
 def of_turn(turn: int, dispatch: Dispatch) -> Dispatch:
     return dispatch.model_copy(update={"turn": turn})
 
@@ -77,7 +82,7 @@ async def test_one_may_look_while_nobody_vouches(closed: RedisTaskQueue, recover
 
 async def test_a_shard_that_was_vouched_for_goes_on(closed: RedisTaskQueue, recovery: RedisRecovery) -> None:
     survey = await recovery.survey(0, turn=5)
-    assert await recovery.vouch(0, survey, turn=5, recorded="", grace=NOW)
+    assert await recovery.vouch(mandate(survey, 5), grace=NOW)
     assert (await recovery.survey(0)).vouched
     assert await closed.push_tasks([of_turn(6, a_dispatch())]) == 1
 
@@ -85,15 +90,15 @@ async def test_a_shard_that_was_vouched_for_goes_on(closed: RedisTaskQueue, reco
 async def test_only_the_newest_comparison_may_vouch_and_only_once(recovery: RedisRecovery) -> None:
     survey = await recovery.survey(0, turn=5)
     await recovery.survey(0, turn=6)
-    assert not await recovery.vouch(0, survey, turn=5, recorded="", grace=NOW)
-    assert await recovery.vouch(0, survey, turn=6, recorded="", grace=NOW)
-    assert not await recovery.vouch(0, survey, turn=7, recorded="", grace=NOW)
+    assert not await recovery.vouch(mandate(survey, 5), grace=NOW)
+    assert await recovery.vouch(mandate(survey, 6), grace=NOW)
+    assert not await recovery.vouch(mandate(survey, 7), grace=NOW)
 
 
 async def test_a_comparison_with_a_server_that_was_started_anew_since_is_void(recovery: RedisRecovery) -> None:
     survey = await recovery.survey(0, turn=5)
     before = survey.model_copy(update={"run": "0" * 40})
-    assert not await recovery.vouch(0, before, turn=5, recorded="", grace=NOW)
+    assert not await recovery.vouch(mandate(before, 5), grace=NOW)
 
 
 async def test_a_run_id_of_another_server_closes_the_gate(
@@ -112,8 +117,12 @@ async def test_events_go_on_above_all_that_was_recorded(
     closed: RedisTaskQueue, recovery: RedisRecovery, events: RedisEventStream
 ) -> None:
     future = "9000000000000-18"
-    assert await recovery.vouch(0, await recovery.survey(0), turn=1, recorded=future, grace=NOW)
-    assert (await recovery.survey(0)).newest == "9000000000000-19"
+    given = mandate(await recovery.survey(0), 1)
+    await recovery.rebuild(given, recorded=future)
+    survey = await recovery.survey(0)
+    assert (survey.newest, survey.rebuilding) == ("9000000000000-19", True)
+    assert await recovery.vouch(given, grace=NOW)
+    assert not (await recovery.survey(0)).rebuilding
     await closed.push_tasks([of_turn(1, a_dispatch())])
     [event], last = await events.read(0)
     assert (event.name, last) == ("task.queued", "9000000000000-20")
@@ -127,7 +136,7 @@ async def test_nobody_is_robbed_within_the_grace(
     await queue.push_tasks([a_dispatch()])
     delivery = await claim(queue)
     await client.delete(f"{keys.shard(0)}:run")
-    await recovery.vouch(0, await recovery.survey(0), turn=1, recorded="", grace=timedelta(minutes=1))
+    await recovery.vouch(mandate(await recovery.survey(0), 1), grace=timedelta(minutes=1))
     assert await queue.reap(3) == 0
     await queue.complete(delivery.lease, a_result())
 

@@ -16,6 +16,7 @@ if not task or task.phase ~= 'propose' then return {'stale'} end
 leave(task)
 set(task, 'output', output, 'changes', changes, 'usage', usage, 'executes', executes, 'mergeable', mergeable,
   'always', always, 'fail:judge', 0, 'lost:judge', 0, 'alone:judge', 0)
-move(task, 'JUDGING', 'task.judging', agent, {'output', output, 'usage', usage})
+move(task, 'JUDGING', 'task.judging', agent, {'output', output, 'usage', usage, 'held', changes, 'executes', executes,
+  'mergeable', mergeable, 'always', always})
 enter(task, 'judge')
 return {'ok'}

@@ -1,16 +1,19 @@
 --[[ Put persisted tasks into the queue; a known task is left as it is, unless it has ended and was put back since.
-  ARGV[1]  JSON list of tasks: {id, goal, key, kind, title, prio, payload (JSON text; empty: in the record), max_retries, deadline [ms, 0 = none],
-           version, gen, cancelled (why it ends at once, or ''), deps: [{id, key, status, version, output (JSON text)}]}
+  ARGV[1]  JSON list of tasks: {id, goal, key, kind, title, prio, payload (JSON text; empty: in the record), max_retries,
+           deadline [ms, 0 = none], version, gen, attempts, status, phase, begin, past (object: more fields, as they were
+           recorded), cancelled (why it ends at once, or ''), deps: [{id, key, status, version, output (JSON text)}]}
   ARGV[2]  JSON object: goal id -> {text, persona (JSON text), paused (0 or 1), ordered (number of the last order about it),
            state: list of [key, version, JSON text] as far as it may be forgotten here}
   ARGV[3]  turn
-  Returns  how many tasks were new; -1 when somebody has come with a later turn, and nothing was done.
+  ARGV[4]  '', or the run id that a reconciler saw: then the shard is one that nobody vouches for, and what is behind is replaced
+  Returns  how many tasks were new; -1 when somebody has come with a later turn or has vouched, and nothing was done.
   Fields of T:t:<id> beside the ones above: status, phase, gen (claims so far), version (status changes so far), attempts (begun),
   begin (1: the next claim begins an attempt), fail:<stage> (failures in this phase), lost:<stage> (leases expired),
   alone:<stage> (1: claimed alone from here), conflicts,
   revisions, left (dependencies still open), in:<key> (output of a dependency), entry (stream entry while it waits), agent,
   and with a result: output, changes, usage, executes, mergeable, always, feedback, judgement, digest, approved, policy, rubric. ]]
 
+local run = ARGV[4]
 local DOOMED = {REJECTED = true, FAILED = true, CANCELLED = true}
 
 -- How a dependency stands: what Redis knows of it is newer than the record, unless it was put back since.
@@ -39,15 +42,32 @@ local function link(task, deps)
   return left, doom
 end
 
+-- Put a task where the record has it. What was running may still be done by the agent that had it, whose answer is void.
+local function place(task)
+  if task.status == 'DELAYED' then
+    redis.call('ZADD', T .. ':work:delay', now_ms(), task.id)
+  elseif task.status == 'JUDGING' then
+    enter(task, 'judge')
+  elseif task.status == 'QUEUED' or task.status == 'APPROVED' then
+    enter(task, 'work')
+  elseif task.status == 'RUNNING' then
+    move(task, waiting_status(task), 'task.taken_over', '', {'error', 'Redis lost it'})
+    enter(task, 'work')
+  end
+end
+
 local function push(spec)
   local task = {id = spec.id}
-  set(task, 'status', 'PENDING', 'phase', 'propose', 'goal', spec.goal, 'key', spec.key, 'kind', spec.kind,
-    'prio', spec.prio, 'gen', spec.gen, 'version', spec.version, 'attempts', 0, 'begin', 1, 'title', spec.title, 'payload', spec.payload,
+  set(task, 'status', spec.status, 'phase', spec.phase, 'goal', spec.goal, 'key', spec.key, 'kind', spec.kind,
+    'prio', spec.prio, 'gen', spec.gen, 'version', spec.version, 'attempts', spec.attempts, 'begin', spec.begin, 'title', spec.title, 'payload', spec.payload,
     'max_retries', spec.max_retries, 'deadline', spec.deadline, 'entry', '')
+  for name, value in pairs(spec.past) do set(task, name, value) end
   if spec.deadline > 0 then redis.call('ZADD', T .. ':deadline', spec.deadline, spec.id) end
   local left, doom = 0, nil
   if spec.cancelled ~= '' then doom = spec.cancelled else left, doom = link(task, spec.deps) end
-  if doom then
+  if spec.status ~= 'PENDING' and spec.cancelled == '' then
+    place(task)
+  elseif doom then
     end_task(task, 'CANCELLED', 'task.cancelled', '', {'error', doom})
   elseif left == 0 then
     move(task, 'QUEUED', 'task.queued', '')
@@ -56,10 +76,13 @@ local function push(spec)
 end
 
 -- What has ended and was recorded as live again since makes room; its version tells which of the two is the newer.
+-- In a shard that lost data whatever is behind the record does.
 local function wanted(spec)
   local known = load(spec.id)
   if not known then return true end
-  if not TERMINAL[known.status] or tonumber(known.version) > spec.version then return false end
+  local room = TERMINAL[known.status] and tonumber(known.version) <= spec.version
+  if not room and (run == '' or tonumber(known.version) >= spec.version) then return false end
+  leave(known)
   redis.call('DEL', task_key(spec.id))
   return true
 end
@@ -78,7 +101,8 @@ local function know(goal, said)
   end
 end
 
-if not take_turn(ARGV[3]) then return -1 end
+if run == '' then gate() end
+if not take_turn(ARGV[3]) or run ~= '' and not unvouched_still(run, ARGV[3]) then return -1 end
 for goal, said in pairs(cjson.decode(ARGV[2])) do know(goal, said) end
 local new = 0
 for _, spec in ipairs(cjson.decode(ARGV[1])) do

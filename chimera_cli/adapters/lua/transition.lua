@@ -22,6 +22,7 @@
   T:run                          string   run id of the server that somebody vouched for, see the gate below
   T:turn                         string   the highest turn that came with an order from the record
   T:grace                        string   there while no lease is taken back after an interruption
+  T:rebuilding                   string   there while what Redis lost is put back from the record
 
   stage is work or judge. Times are Redis' own, in ms since 1970.
 ]]
@@ -210,6 +211,18 @@ local function waiting_status(task)
   return task.phase == 'propose' and 'QUEUED' or 'APPROVED'
 end
 
+-- A task is already over by the record: bring it to that end, of which everybody but its children has heard.
+local function conclude(task, to, version, output)
+  leave(task)
+  redis.call('ZREM', T .. ':deadline', task.id)
+  set(task, 'status', to, 'version', version, 'output', output, 'recorded', 1)
+  if redis.call('EXISTS', T .. ':c:' .. task.id) == 1 then
+    redis.call('RPUSH', T .. ':settle', task.id)
+  else
+    redis.call('DEL', task_key(task.id))
+  end
+end
+
 local end_task -- settle and end_task call each other
 
 -- One child hears how its parent ended.
@@ -317,13 +330,14 @@ local function approve(task, agent)
     carry_on(task, agent, changes)
     return nil
   end
+  local judgement = redis.call('HGET', task_key(task.id), 'judgement') or 'null'
   local reason = 'state ' .. found[2] .. ' is at version ' .. found[4] .. ', the result was made on ' .. found[3]
   if task.mergeable == '1' then
     set(task, 'phase', 'merge', 'fail:work', 0, 'lost:work', 0, 'alone:work', 0)
-    move(task, 'APPROVED', 'task.approved', agent, {'error', reason})
+    move(task, 'APPROVED', 'task.approved', agent, {'error', reason, 'judgement', judgement})
     enter(task, 'work')
   else
-    move(task, 'APPROVED', 'task.approved', agent, {'error', reason})
+    move(task, 'APPROVED', 'task.approved', agent, {'error', reason, 'judgement', judgement})
     run_again(task, agent, reason, 0)
     return reason
   end

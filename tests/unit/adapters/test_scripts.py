@@ -6,7 +6,7 @@ from fakeredis import FakeAsyncRedis
 from chimera_cli.adapters.scripts import Scripts, load_scripts
 from chimera_cli.models.task import TRANSITIONS
 
-STATUS_WRITE = re.compile(r"""['"]status['"]\s*,\s*(?:to|['"][A-Z_]+['"])""")
+STATUS_WRITE = re.compile(r"""['"]status['"]\s*,\s*(?:to|spec\.status|['"][A-Z_]+['"])""")
 
 
 def test_the_scripts_know_exactly_the_transitions_of_live_tasks() -> None:
