@@ -23,16 +23,16 @@ from chimera_cli.models.task import TaskStatus
 async def undispatched(session: AsyncSession, limit: int) -> list[Dispatch]:
     """Return the first tasks, in the order of submission, that are not in the queue yet; the caller holds the lock."""
     waiting = select(TaskRow).where(col(TaskRow.dispatched_at).is_(None), text(LIVE)).order_by(col(TaskRow.position))
-    return await with_all(session, (await session.exec(waiting.limit(limit))).all())
+    tasks = (await session.exec(waiting.limit(limit))).all()
+    return await with_all(session, tasks, await turns.number(await session.connection())) if tasks else []
 
 
-async def with_all(session: AsyncSession, tasks: Sequence[TaskRow]) -> list[Dispatch]:
-    """Return tasks with their goals and how their dependencies stand."""
+async def with_all(session: AsyncSession, tasks: Sequence[TaskRow], turn: int) -> list[Dispatch]:
+    """Return tasks with their goals and how their dependencies stand, under the turn of whoever holds the lock."""
     if not tasks:
         return []
     goals = await _goals(session, {task.goal_id for task in tasks})
     dependencies = await _dependencies(session, tasks)
-    turn = await turns.number(await session.connection())
     cancelled, states = await _orders(session, tasks, goals), await _states(session, tasks)
     return [
         _dispatch(task, goals[task.goal_id], dependencies, turn).model_copy(

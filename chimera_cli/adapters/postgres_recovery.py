@@ -81,7 +81,7 @@ class PostgresComparison:
         asked = select(TaskRow).where(col(TaskRow.id) == sql.any_of(list(task_ids))).order_by(col(TaskRow.position))
         rows = (await self._session.exec(asked)).all()
         known = await pasts(self._connection, rows)
-        whole = await dispatching.with_all(self._session, rows)
+        whole = await dispatching.with_all(self._session, rows, self.turn)
         return [dispatch.model_copy(update={"past": known[dispatch.task.id]}) for dispatch in whole]
 
     async def ended(self, task_ids: Sequence[str]) -> list[End]:

@@ -1,7 +1,7 @@
 """One swarm on a real Redis and a real Postgres, put together as bootstrap does, for tests that lose one of them."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import SimpleNamespace
@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import psycopg
 from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.postgres_engine import open_engine
@@ -39,10 +40,12 @@ class Pair:
     client: RedisClient
     keys: Keys
     database_url: str
+    engine: AsyncEngine
     queue: RedisTaskQueue
     events: RedisEventStream
     record: PostgresRecord
     reviews: PostgresReview
+    review_service: ReviewService
     recovery: RedisRecovery
     orchestrator: Orchestrator
     said: list[TelemetryEvent]
@@ -62,6 +65,15 @@ class Pair:
     async def task(self, goal: str, key: str) -> Task:
         """Return a task as it is recorded."""
         return await self.record.task(task_id(goal, key))
+
+    def comparing(self) -> AbstractAsyncContextManager[Any]:
+        """Hold the record still, as a reconciler does."""
+        return PostgresRecovery(self.engine).comparing(wait=True)
+
+    def write(self, statement: str) -> None:
+        """Change what Postgres holds by hand."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[arg-type]
 
     async def snapshot(self) -> dict[str, bytes]:
         """Copy what Redis holds of the swarm now."""
@@ -115,13 +127,14 @@ async def open_pair(redis_url: str, database_url: str, *, lease_s: float = 60, s
         keys = Keys(uuid4().hex, shards)
         queue, events = RedisTaskQueue(client, keys, policy), RedisEventStream(client, keys)
         record, reviews, recovery = PostgresRecord(engine), PostgresReview(engine), RedisRecovery(client, keys)
+        review_service = ReviewService(reviews, queue, telemetry)
         orchestrator = Orchestrator(
             queue,
             events,
             record,
             reconciler=Reconciler(recovery, PostgresRecovery(engine), events, telemetry, grace=policy.lease),
             registry=RedisAgentRegistry(client, keys),
-            reviews=ReviewService(reviews, queue, telemetry),
+            reviews=review_service,
             telemetry=telemetry,
             policy=policy,
         )
@@ -129,10 +142,12 @@ async def open_pair(redis_url: str, database_url: str, *, lease_s: float = 60, s
             client=client,
             keys=keys,
             database_url=database_url,
+            engine=engine,
             queue=queue,
             events=events,
             record=record,
             reviews=reviews,
+            review_service=review_service,
             recovery=recovery,
             orchestrator=orchestrator,
             said=said,

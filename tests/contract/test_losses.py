@@ -1,0 +1,327 @@
+"""Redis is emptied or set back while tasks stand in every status: each goes on where the record has it, nothing is done twice."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+
+from chimera_cli.exceptions import BackendUnavailable, StaleLease
+from chimera_cli.models.delivery import Delivery, Stage
+from chimera_cli.models.gate import Route
+from chimera_cli.models.goal import GoalStatus
+from chimera_cli.models.identity import task_id
+from chimera_cli.models.recovery import Loss, Mandate
+from chimera_cli.models.result import StateChange, TaskResult, VersionedValue
+from chimera_cli.models.review import CardStatus, Decision
+from chimera_cli.models.task import Phase, TaskStatus
+from chimera_cli.models.telemetry import Level
+from tests.builders import GOAL, a_judgement, a_result, a_spec
+from tests.contract.swarm_pair import Pair, open_pair
+
+pytestmark = pytest.mark.integration
+
+HELD = TaskResult(
+    output={"text": "hello"},
+    changes=(StateChange(key="calendar", expected=0, value=["mon"]),),
+    executes=True,
+    mergeable=True,
+)
+
+
+@pytest_asyncio.fixture
+async def pair(redis_url: str, fresh_database: str) -> AsyncIterator[Pair]:
+    async with open_pair(redis_url, fresh_database) as opened:
+        yield opened
+
+
+async def queued(pair: Pair) -> None:
+    """A task waits for a worker."""
+
+
+async def running(pair: Pair) -> None:
+    await pair.claim()
+
+
+async def delayed(pair: Pair) -> None:
+    await pair.queue.retry((await pair.claim()).lease, timedelta(hours=1), "try later")
+
+
+async def judging(pair: Pair) -> None:
+    await pair.queue.hand_over((await pair.claim()).lease, HELD)
+
+
+async def held(pair: Pair) -> None:
+    await judging(pair)
+    await pair.queue.hold((await pair.claim(Stage.JUDGE)).lease, a_judgement(Route.REVIEW))
+
+
+async def approved(pair: Pair) -> None:
+    await judging(pair)
+    await pair.queue.approve((await pair.claim(Stage.JUDGE)).lease, a_judgement())
+
+
+async def executing(pair: Pair) -> None:
+    await approved(pair)
+    await pair.claim()
+
+
+async def emptied(pair: Pair, old: dict[str, bytes]) -> None:
+    await pair.put_back({})
+
+
+async def set_back(pair: Pair, old: dict[str, bytes]) -> None:
+    await pair.put_back(old)
+
+
+Stand = Callable[[Pair], Awaitable[None]]
+Loses = Callable[[Pair, dict[str, bytes]], Awaitable[None]]
+
+
+async def to_the_end(pair: Pair) -> list[Delivery]:
+    """Do whatever is left to do, as workers, judges and an operator would; returns the deliveries to workers."""
+    done: list[Delivery] = []
+    for _ in range(12):
+        await pair.orchestrator.tick()
+        for card in await pair.reviews.cards(status=CardStatus.PENDING):
+            await pair.reviews.decide(card.id, Decision.APPROVE, "ada", "")
+        for delivery in await pair.queue.pop_tasks(Stage.JUDGE, ["judge-1"]):
+            assert isinstance(delivery, Delivery)
+            await pair.queue.approve(delivery.lease, a_judgement())
+        for delivery in await pair.queue.pop_tasks(Stage.WORK, ["worker-1"]):
+            assert isinstance(delivery, Delivery)
+            done.append(delivery)
+            if delivery.phase is Phase.PROPOSE:
+                await pair.queue.hand_over(delivery.lease, HELD)
+            else:
+                await pair.queue.complete(delivery.lease, a_result("published"), digest=delivery.digest)
+    return done
+
+
+@pytest.mark.parametrize("lose", [emptied, set_back], ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize(
+    ("stand", "proposals"),
+    [(queued, 1), (running, 1), (delayed, 1), (judging, 0), (held, 0), (approved, 0), (executing, 0)],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+async def test_a_task_goes_on_from_where_the_record_has_it(
+    pair: Pair, stand: Stand, proposals: int, lose: Loses
+) -> None:
+    await pair.submit(GOAL, a_spec())
+    old = await pair.snapshot()
+    await stand(pair)
+    await pair.orchestrator.record()
+    before = await pair.task(GOAL, "one")
+    await lose(pair, old)
+
+    done = await to_the_end(pair)
+    assert [delivery.phase for delivery in done] == [Phase.PROPOSE] * proposals + [Phase.EXECUTE]
+    after = await pair.task(GOAL, "one")
+    assert (after.status, after.output) == (TaskStatus.COMPLETED, "published")
+    assert after.version > before.version
+    assert done[0].lease.generation > before.generation
+    assert done[-1].written == {"calendar": ["mon"]}
+    assert done[-1].output == HELD.output
+    assert await pair.record.state(GOAL) == {"calendar": VersionedValue(value=["mon"], version=1)}
+    assert pair.rows("SELECT count(*) FROM events WHERE name = 'task.completed'") == [(1,)]
+    assert (await pair.record.goal(GOAL)).status is GoalStatus.COMPLETED
+    assert (await pair.record.ledger(GOAL)).balanced
+    assert set(await pair.snapshot()) <= {
+        f"{pair.keys.shard(0)}:{name}" for name in ("out", "run", "turn", "grace")
+    } | {f"{pair.keys.shard(0)}:{stage}:bell" for stage in Stage}
+
+
+async def test_who_worked_when_redis_was_emptied_is_refused_and_told_so(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec())
+    lease = (await pair.claim()).lease
+    await pair.orchestrator.record()
+    await pair.put_back({})
+    with pytest.raises(BackendUnavailable, match="compared with the record"):
+        await pair.queue.complete(lease, a_result())
+    await pair.orchestrator.tick()
+    assert await pair.queue.extend([lease]) == [lease], "lost, as the beat tells its holder"
+    again = await pair.claim()
+    assert again.lease.generation == lease.generation + 1
+    with pytest.raises(StaleLease):
+        await pair.queue.complete(lease, a_result())
+
+
+async def test_what_comes_twice_under_one_generation_is_told_apart_by_its_agent(pair: Pair) -> None:
+    """The claim was never recorded, and is lost with the last second."""
+    await pair.submit(GOAL, a_spec())
+    await pair.orchestrator.record()
+    old = await pair.snapshot()
+    lease = (await pair.claim(agent="slow")).lease
+    await pair.put_back(old)
+    await pair.orchestrator.tick()
+    again = (await pair.claim(agent="other")).lease
+    assert again.generation == lease.generation
+    with pytest.raises(StaleLease):
+        await pair.queue.complete(lease, a_result())
+    await pair.queue.complete(again, a_result())
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+async def test_children_of_a_parent_whose_end_redis_forgot_are_told_of_it(pair: Pair, recorded: bool) -> None:
+    await pair.submit(GOAL, a_spec("parent"), a_spec("child", depends_on=("parent",)))
+    old = await pair.snapshot()
+    await pair.queue.complete((await pair.claim()).lease, a_result("from the parent"))
+    if recorded:
+        await pair.orchestrator.record()
+    await pair.put_back(old)
+    await pair.orchestrator.tick()
+    if not recorded:
+        await pair.queue.complete((await pair.claim()).lease, a_result("from the parent"))
+    child = await pair.claim()
+    assert (child.key, child.inputs) == ("child", {"parent": "from the parent"})
+    await pair.queue.complete(child.lease, a_result())
+    await pair.orchestrator.tick()
+    assert (await pair.record.goal(GOAL)).status is GoalStatus.COMPLETED
+
+
+async def test_a_child_waits_on_for_a_parent_that_was_put_back(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec("parent"), a_spec("child", depends_on=("parent",)))
+    await pair.orchestrator.record()
+    await pair.put_back({})
+    await pair.orchestrator.tick()
+    await pair.queue.complete((await pair.claim()).lease, a_result(7))
+    assert (await pair.claim()).inputs == {"parent": 7}
+
+
+async def test_state_goes_on_from_its_recorded_version(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec("one"), a_spec("two"))
+    old = await pair.snapshot()
+    await pair.queue.complete((await pair.claim()).lease, a_result(calendar=(0, "x")))
+    await pair.orchestrator.record()
+    await pair.put_back(old)
+    await pair.orchestrator.tick()
+    [recovery] = pair.rows("SELECT cause, dropped, state_keys FROM recoveries")
+    assert recovery == ("behind", 1, 1)
+    await pair.queue.complete((await pair.claim()).lease, a_result(calendar=(1, "y")))
+    await pair.orchestrator.tick()
+    assert (await pair.record.state(GOAL))["calendar"] == VersionedValue(value="y", version=2)
+
+
+async def test_a_decision_that_redis_forgot_is_carried_out_once_more(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec())
+    await held(pair)
+    await pair.orchestrator.record()
+    old = await pair.snapshot()
+    [card] = await pair.reviews.cards()
+    await pair.reviews.decide(card.id, Decision.APPROVE, "ada", "")
+    await pair.review_service.resume_decided()
+    await pair.put_back(old)
+    assert await pair.reviews.unresumed() == []
+    [execution] = await to_the_end(pair)
+    assert execution.phase is Phase.EXECUTE
+    assert (await pair.task(GOAL, "one")).status is TaskStatus.COMPLETED
+
+
+async def test_a_task_that_was_put_in_and_lost_before_anybody_heard_of_it_is_dispatched_again(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec("first"))
+    await pair.orchestrator.record()
+    old = await pair.snapshot()
+    await pair.record.add_tasks(GOAL, [a_spec("second")])
+    await pair.orchestrator.dispatch()
+    await pair.put_back(old)
+    await pair.orchestrator.tick()
+    assert pair.rows("SELECT cause, dispatched, restored FROM recoveries") == [("restarted", 1, 0)]
+    assert {(await pair.claim()).key, (await pair.claim()).key} == {"first", "second"}
+
+
+async def test_a_revised_task_keeps_the_judges_words(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec())
+    await judging(pair)
+    await pair.queue.revise((await pair.claim(Stage.JUDGE)).lease, a_judgement(Route.REJECT))
+    await pair.orchestrator.record()
+    await pair.put_back({})
+    await pair.orchestrator.tick()
+    delivery = await pair.claim()
+    assert (delivery.revisions, delivery.feedback, delivery.attempt) == (1, "it reads well", 1)
+
+
+async def test_attempts_are_counted_on(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec(max_retries=3))
+    for _ in range(2):
+        await pair.queue.retry((await pair.claim()).lease, timedelta(0), "no luck")
+        await pair.queue.promote()
+    await pair.claim()
+    await pair.orchestrator.record()
+    await pair.put_back({})
+    await pair.orchestrator.tick()
+    assert (await pair.claim()).attempt == 3
+    await pair.orchestrator.record()
+    assert (await pair.task(GOAL, "one")).attempts == 3
+
+
+async def test_work_that_postgres_does_not_know_is_left_alone(pair: Pair) -> None:
+    """Postgres may be the one that was restored."""
+    await pair.submit(GOAL, a_spec("one"), a_spec("two"))
+    await pair.orchestrator.record()
+    old = await pair.snapshot()
+    pair.write("DELETE FROM tasks WHERE key = 'two'")
+    pair.write("UPDATE shards SET last_entry = '9000000000000-1'")
+    await pair.put_back(old)
+    await pair.orchestrator.tick()
+    assert {(await pair.claim()).key, (await pair.claim()).key} == {"one", "two"}
+
+
+async def test_an_interruption_in_the_middle_of_the_comparison_begins_it_again(pair: Pair) -> None:
+    await pair.submit(GOAL, *(a_spec(f"t{n}") for n in range(20)))
+    await pair.orchestrator.record()
+    await pair.claim()
+    await pair.orchestrator.record()
+    await pair.put_back({})
+    first = Mandate(shard=0, run=(await pair.recovery.survey(0, turn=10**16)).run, turn=10**16)
+    await pair.recovery.rebuild(first, recorded=pair.rows("SELECT last_entry FROM shards")[0][0])
+    async with pair.comparing() as comparison:
+        some = [mark.task_id async for page in comparison.live(unheard=False) for mark in page][:5]
+        dispatches = await comparison.dispatches(some)
+    await pair.recovery.restore(first, [d.model_copy(update={"turn": 10**16}) for d in dispatches])
+    await pair.client.set(f"{pair.keys.shard(0)}:turn", 0)
+    await pair.orchestrator.tick()
+    assert pair.rows("SELECT cause, restored FROM recoveries") == [("behind", 15)]
+    claimed = await pair.queue.pop_tasks(Stage.WORK, [f"agent-{n}" for n in range(30)])
+    assert len(claimed) == 20
+
+
+async def test_a_reconciler_that_slept_while_another_did_it_can_change_nothing(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec())
+    await pair.orchestrator.record()
+    await pair.put_back({})
+    async with pair.comparing() as comparison:
+        mandate = Mandate(shard=0, run=(await pair.recovery.survey(0, turn=comparison.turn)).run, turn=comparison.turn)
+        stale = await comparison.dispatches([task_id(GOAL, "one")])
+        ended = await comparison.ended([task_id(GOAL, "one")])
+    await pair.orchestrator.tick()
+    await pair.queue.complete((await pair.claim()).lease, a_result())
+    await pair.orchestrator.tick()
+    with pytest.raises(BackendUnavailable, match="somebody else"):
+        await pair.recovery.restore(mandate, stale)
+    with pytest.raises(BackendUnavailable, match="somebody else"):
+        await pair.recovery.drop(mandate, ended, [GOAL])
+    with pytest.raises(BackendUnavailable, match="somebody else"):
+        await pair.recovery.rebuild(mandate, recorded="")
+    assert not await pair.recovery.vouch(mandate, grace=timedelta(0))
+    assert (await pair.queue.counts()).waiting == 0
+
+
+async def test_the_operator_hears_what_happened_and_how_much_was_dispatched_again(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec("one"), a_spec("two"), a_spec("three", depends_on=("one",)))
+    assert [event for event in pair.said if event.name == "recovery.done"] == []
+    await pair.orchestrator.record()
+    await pair.put_back({})
+    await pair.orchestrator.tick()
+    [told] = [event for event in pair.said if event.name == "recovery.done"]
+    assert told.level is Level.WARN
+    assert told.message == "Redis had lost everything: 3 tasks were dispatched again"
+    assert (told.fields["cause"], told.fields["restored"], told.fields["dispatched"]) == (Loss.EMPTIED, 2, 1)
+
+
+async def test_a_restart_that_lost_nothing_is_no_warning(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec())
+    await pair.orchestrator.record()
+    await pair.restarted()
+    await pair.orchestrator.tick()
+    [told] = [event for event in pair.said if event.name == "recovery.done"]
+    assert (told.level, told.fields["cause"]) == (Level.INFO, Loss.RESTARTED)
