@@ -13,6 +13,7 @@ from chimera_cli.adapters import postgres_dispatching as dispatching
 from chimera_cli.adapters import postgres_recording as recording
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters import postgres_turns as turns
+from chimera_cli.adapters import review_sql
 from chimera_cli.adapters.event_rows import StateRow
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_past import pasts
@@ -109,7 +110,7 @@ class PostgresComparison:
 
     async def repeat_decisions(self) -> int:
         """Have decisions carried out once more whose tasks, by the record, still wait for them; returns how many."""
-        return (await self._connection.execute(sql.REPEAT_DECISIONS)).rowcount
+        return (await self._connection.execute(review_sql.REPEAT_DECISIONS)).rowcount
 
     async def note(self, recovery: Recovery) -> None:
         """Keep what was found and done."""

@@ -171,14 +171,6 @@ END_GOALS = _statement("""
 
 # The audit and the outbox
 
-REPEAT_DECISIONS = _statement("""
-    UPDATE cards SET resumed_at = NULL
-    FROM tasks
-    WHERE tasks.id = cards.task_id AND tasks.generation = cards.generation AND tasks.status = 'NEEDS_REVIEW'
-      AND cards.resumed_at IS NOT NULL AND cards.status IN ('APPROVED', 'REJECTED')
-""")
-"""Decisions that were carried out in a queue that has lost it: the tasks still wait for them."""
-
 INSERT_RECOVERY = _statement("""
     INSERT INTO recoveries (shard, cause, dispatched, restored, dropped, state_keys, decisions)
     VALUES (:shard, :cause, :dispatched, :restored, :dropped, :state_keys, :decisions)

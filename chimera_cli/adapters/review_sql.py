@@ -89,6 +89,14 @@ CARRIED_OUT = text("""
 """)
 """Tell whether the record knows that a decision was carried out. The queue may have forgotten it, after it was recorded."""
 
+REPEAT_DECISIONS = text("""
+    UPDATE cards SET resumed_at = NULL
+    FROM tasks
+    WHERE tasks.id = cards.task_id AND tasks.generation = cards.generation AND tasks.status = 'NEEDS_REVIEW'
+      AND cards.resumed_at IS NOT NULL AND cards.status <> 'PENDING'
+""")
+"""What was decided, and carried out in a queue that has lost it: the tasks still wait for it."""
+
 MARK_RESUMED = text("""
     UPDATE cards SET resumed_at = coalesce(resumed_at, clock_timestamp()), note = CASE WHEN :note = '' THEN note ELSE :note END
     WHERE id = :id

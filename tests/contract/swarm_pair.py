@@ -1,6 +1,6 @@
 """One swarm on a real Redis and a real Postgres, put together as bootstrap does, for tests that lose one of them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -56,9 +56,9 @@ class Pair:
         await self.orchestrator.reconcile()
         await self.orchestrator.dispatch()
 
-    async def claim(self, stage: Stage = Stage.WORK, agent: str = "agent-1") -> Delivery:
+    async def claim(self, stage: Stage = Stage.WORK, *, agent: str = "agent-1", kinds: Sequence[str] = ()) -> Delivery:
         """Claim one delivery, and insist on getting it."""
-        [delivery] = await self.queue.pop_tasks(stage, [agent])
+        [delivery] = await self.queue.pop_tasks(stage, [agent], kinds=kinds)
         assert isinstance(delivery, Delivery)
         return delivery
 

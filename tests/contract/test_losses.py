@@ -1,6 +1,6 @@
 """Redis is emptied or set back while tasks stand in every status: each goes on where the record has it, nothing is done twice."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -8,9 +8,9 @@ import pytest_asyncio
 
 from chimera_cli.exceptions import BackendUnavailable, StaleLease
 from chimera_cli.models.delivery import Delivery, Stage
-from chimera_cli.models.gate import Route
+from chimera_cli.models.gate import Judgement, Route
 from chimera_cli.models.goal import GoalStatus
-from chimera_cli.models.identity import task_id
+from chimera_cli.models.identity import content_digest, task_id
 from chimera_cli.models.recovery import Loss, Mandate
 from chimera_cli.models.result import StateChange, TaskResult, VersionedValue
 from chimera_cli.models.review import CardStatus, Decision
@@ -35,60 +35,62 @@ async def pair(redis_url: str, fresh_database: str) -> AsyncIterator[Pair]:
         yield opened
 
 
-async def queued(pair: Pair) -> None:
+def judged(delivery: Delivery) -> Judgement:
+    """What the gate says of HELD, bound to it."""
+    held = delivery.lease.task_id, {}, HELD.output, "p1", "r1"
+    judgement = a_judgement(Route.REVIEW, digest=content_digest(*held, changes=delivery.written))
+    return judgement.model_copy(update={"changes": delivery.written})
+
+
+async def queued(pair: Pair, kind: str) -> None:
     """A task waits for a worker."""
 
 
-async def running(pair: Pair) -> None:
-    await pair.claim()
+async def running(pair: Pair, kind: str) -> None:
+    await pair.claim(kinds=[kind])
 
 
-async def delayed(pair: Pair) -> None:
-    await pair.queue.retry((await pair.claim()).lease, timedelta(hours=1), "try later")
+async def delayed(pair: Pair, kind: str) -> None:
+    await pair.queue.retry((await pair.claim(kinds=[kind])).lease, timedelta(hours=1), "try later")
 
 
-async def judging(pair: Pair) -> None:
-    await pair.queue.hand_over((await pair.claim()).lease, HELD)
+async def judging(pair: Pair, kind: str) -> None:
+    await pair.queue.hand_over((await pair.claim(kinds=[kind])).lease, HELD)
 
 
-async def held(pair: Pair) -> None:
-    await judging(pair)
-    await pair.queue.hold((await pair.claim(Stage.JUDGE)).lease, a_judgement(Route.REVIEW))
+async def held(pair: Pair, kind: str) -> None:
+    await judging(pair, kind)
+    delivery = await pair.claim(Stage.JUDGE, kinds=[kind])
+    await pair.queue.hold(delivery.lease, judged(delivery))
 
 
-async def approved(pair: Pair) -> None:
-    await judging(pair)
-    await pair.queue.approve((await pair.claim(Stage.JUDGE)).lease, a_judgement())
+async def approved(pair: Pair, kind: str) -> None:
+    await judging(pair, kind)
+    delivery = await pair.claim(Stage.JUDGE, kinds=[kind])
+    await pair.queue.approve(delivery.lease, judged(delivery))
 
 
-async def executing(pair: Pair) -> None:
-    await approved(pair)
-    await pair.claim()
+async def executing(pair: Pair, kind: str) -> None:
+    await approved(pair, kind)
+    await pair.claim(kinds=[kind])
 
 
-async def emptied(pair: Pair, old: dict[str, bytes]) -> None:
-    await pair.put_back({})
-
-
-async def set_back(pair: Pair, old: dict[str, bytes]) -> None:
-    await pair.put_back(old)
-
-
-Stand = Callable[[Pair], Awaitable[None]]
-Loses = Callable[[Pair, dict[str, bytes]], Awaitable[None]]
+PROPOSALS = {queued: 1, running: 1, delayed: 1, judging: 0, held: 0, approved: 0, executing: 0}
+"""Ways to stand, and how many proposals a task needs from there to its end."""
 
 
 async def to_the_end(pair: Pair) -> list[Delivery]:
     """Do whatever is left to do, as workers, judges and an operator would; returns the deliveries to workers."""
     done: list[Delivery] = []
-    for _ in range(12):
+    agents = [f"agent-{n}" for n in range(10)]
+    for _ in range(6):
         await pair.orchestrator.tick()
         for card in await pair.reviews.cards(status=CardStatus.PENDING):
             await pair.reviews.decide(card.id, Decision.APPROVE, "ada", "")
-        for delivery in await pair.queue.pop_tasks(Stage.JUDGE, ["judge-1"]):
+        for delivery in await pair.queue.pop_tasks(Stage.JUDGE, agents):
             assert isinstance(delivery, Delivery)
-            await pair.queue.approve(delivery.lease, a_judgement())
-        for delivery in await pair.queue.pop_tasks(Stage.WORK, ["worker-1"]):
+            await pair.queue.approve(delivery.lease, judged(delivery))
+        for delivery in await pair.queue.pop_tasks(Stage.WORK, agents):
             assert isinstance(delivery, Delivery)
             done.append(delivery)
             if delivery.phase is Phase.PROPOSE:
@@ -98,37 +100,35 @@ async def to_the_end(pair: Pair) -> list[Delivery]:
     return done
 
 
-@pytest.mark.parametrize("lose", [emptied, set_back], ids=lambda loss: loss.__name__)
-@pytest.mark.parametrize(
-    ("stand", "proposals"),
-    [(queued, 1), (running, 1), (delayed, 1), (judging, 0), (held, 0), (approved, 0), (executing, 0)],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-async def test_a_task_goes_on_from_where_the_record_has_it(
-    pair: Pair, stand: Stand, proposals: int, lose: Loses
-) -> None:
-    await pair.submit(GOAL, a_spec())
-    old = await pair.snapshot()
-    await stand(pair)
+@pytest.mark.parametrize("what", ["everything", "all since the tasks were put in"])
+async def test_a_task_goes_on_from_where_the_record_has_it(pair: Pair, what: str) -> None:
+    goals = {stand: f"{number:x}" * 20 for number, stand in enumerate(PROPOSALS)}
+    for stand, goal in goals.items():
+        await pair.submit(goal, a_spec(kind=stand.__name__))
+    old = {} if what == "everything" else await pair.snapshot()
+    for stand in PROPOSALS:
+        await stand(pair, stand.__name__)
     await pair.orchestrator.record()
-    before = await pair.task(GOAL, "one")
-    await lose(pair, old)
+    before = {stand: await pair.task(goal, "one") for stand, goal in goals.items()}
+    await pair.put_back(old)
 
     done = await to_the_end(pair)
-    assert [delivery.phase for delivery in done] == [Phase.PROPOSE] * proposals + [Phase.EXECUTE]
-    after = await pair.task(GOAL, "one")
-    assert (after.status, after.output) == (TaskStatus.COMPLETED, "published")
-    assert after.version > before.version
-    assert done[0].lease.generation > before.generation
-    assert done[-1].written == {"calendar": ["mon"]}
-    assert done[-1].output == HELD.output
-    assert await pair.record.state(GOAL) == {"calendar": VersionedValue(value=["mon"], version=1)}
-    assert pair.rows("SELECT count(*) FROM events WHERE name = 'task.completed'") == [(1,)]
-    assert (await pair.record.goal(GOAL)).status is GoalStatus.COMPLETED
-    assert (await pair.record.ledger(GOAL)).balanced
-    assert set(await pair.snapshot()) <= {
-        f"{pair.keys.shard(0)}:{name}" for name in ("out", "run", "turn", "grace")
-    } | {f"{pair.keys.shard(0)}:{stage}:bell" for stage in Stage}
+    for stand, goal in goals.items():
+        mine = [delivery for delivery in done if delivery.lease.goal_id == goal]
+        phases = [delivery.phase for delivery in mine]
+        assert phases == [Phase.PROPOSE] * PROPOSALS[stand] + [Phase.EXECUTE], stand.__name__
+        after = await pair.task(goal, "one")
+        assert (after.status, after.output) == (TaskStatus.COMPLETED, "published")
+        assert after.version > before[stand].version
+        assert mine[0].lease.generation > before[stand].generation
+        assert (mine[-1].written, mine[-1].output) == ({"calendar": ["mon"]}, HELD.output)
+        assert await pair.record.state(goal) == {"calendar": VersionedValue(value=["mon"], version=1)}
+        assert (await pair.record.goal(goal)).status is GoalStatus.COMPLETED
+    told = pair.rows("SELECT count(*), count(DISTINCT task_id) FROM events WHERE name = 'task.completed'")
+    assert told == [(len(goals), len(goals))]
+    assert (await pair.record.ledger()).balanced
+    left = {name.rpartition("}:")[2] for name in await pair.snapshot()}
+    assert left <= {"out", "run", "turn", "grace", "work:bell", "judge:bell"}
 
 
 async def test_who_worked_when_redis_was_emptied_is_refused_and_told_so(pair: Pair) -> None:
@@ -204,7 +204,7 @@ async def test_state_goes_on_from_its_recorded_version(pair: Pair) -> None:
 
 async def test_a_decision_that_redis_forgot_is_carried_out_once_more(pair: Pair) -> None:
     await pair.submit(GOAL, a_spec())
-    await held(pair)
+    await held(pair, "noop")
     await pair.orchestrator.record()
     old = await pair.snapshot()
     [card] = await pair.reviews.cards()
@@ -231,7 +231,7 @@ async def test_a_task_that_was_put_in_and_lost_before_anybody_heard_of_it_is_dis
 
 async def test_a_revised_task_keeps_the_judges_words(pair: Pair) -> None:
     await pair.submit(GOAL, a_spec())
-    await judging(pair)
+    await judging(pair, "noop")
     await pair.queue.revise((await pair.claim(Stage.JUDGE)).lease, a_judgement(Route.REJECT))
     await pair.orchestrator.record()
     await pair.put_back({})
