@@ -33,6 +33,22 @@ CLOSE_RETRIES = text("""
 """)
 """The tasks of these retries are in the queue."""
 
+REPEAT_CANCELS = text(f"""
+    UPDATE orders SET done_at = NULL
+    FROM tasks
+    WHERE orders.task_id = tasks.id AND orders.action = 'cancel' AND orders.done_at IS NOT NULL AND {LIVE}
+      AND NOT EXISTS (SELECT FROM orders AS later WHERE later.goal_id = orders.goal_id AND later.task_id = orders.task_id
+                      AND later.seq > orders.seq)
+""")
+"""Tasks that were cancelled in a queue that has lost it are cancelled once more."""
+
+REPEAT_GOALS = text("""
+    UPDATE orders SET done_at = NULL
+    FROM goals
+    WHERE orders.seq = goals.ordered AND orders.done_at IS NOT NULL AND goals.status IN ('ACTIVE', 'REPLANNING')
+""")
+"""The last order about each live goal is carried out once more, which does no harm."""
+
 PAUSE_GOAL = text("UPDATE goals SET paused_at = :at, paused_by = :operator, ordered = :seq WHERE id = :id")
 """Nothing of the goal starts."""
 

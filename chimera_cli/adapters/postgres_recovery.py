@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from chimera_cli.adapters import order_sql, review_sql
 from chimera_cli.adapters import postgres_dispatching as dispatching
 from chimera_cli.adapters import postgres_recording as recording
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters import postgres_turns as turns
-from chimera_cli.adapters import review_sql
 from chimera_cli.adapters.event_rows import StateRow
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_past import pasts
@@ -109,8 +109,10 @@ class PostgresComparison:
             yield [Value(goal_id=row.goal_id, key=row.key, version=row.version, value=row.value) for row in page]
 
     async def repeat_decisions(self) -> int:
-        """Have decisions carried out once more whose tasks, by the record, still wait for them; returns how many."""
-        return (await self._connection.execute(review_sql.REPEAT_DECISIONS)).rowcount
+        """Have decisions and orders carried out once more of which the record has not heard that they were; returns how many."""
+        await self._connection.execute(order_sql.REPEAT_GOALS)
+        statements = review_sql.REPEAT_DECISIONS, order_sql.REPEAT_CANCELS
+        return sum([(await self._connection.execute(statement)).rowcount for statement in statements])
 
     async def note(self, recovery: Recovery) -> None:
         """Keep what was found and done."""

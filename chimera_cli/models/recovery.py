@@ -111,7 +111,7 @@ class Recovery(Noun):
     state_keys: int = 0
     """Values of goals that were put back to their recorded versions."""
     decisions: int = 0
-    """Decisions of people that are carried out once more."""
+    """Decisions and orders of people that are carried out once more."""
 
     @property
     def made_up(self) -> int:
@@ -130,7 +130,7 @@ class Recovery(Noun):
         others = {
             f"{self.dropped} that had ended were dropped": self.dropped,
             f"{self.state_keys} values were put back": self.state_keys,
-            f"{self.decisions} decisions are carried out once more": self.decisions,
+            f"{self.decisions} decisions or orders are carried out once more": self.decisions,
         }
         return f"{happened}: {', '.join([again, *(text for text, count in others.items() if count)])}"
 

@@ -94,7 +94,10 @@ class Comparison(Protocol):
         ...
 
     async def repeat_decisions(self) -> int:
-        """Have decisions carried out once more whose tasks, by the record, still wait for them; returns how many."""
+        """Have decisions and orders carried out once more of which the record has not heard that they were; returns how many.
+
+        To pause a goal, or to let it go on, is always repeated and not counted: it does no harm.
+        """
         ...
 
     async def note(self, recovery: Recovery) -> None:

@@ -83,11 +83,11 @@ class Reconciler:
         if behind := survey.behind(reached):
             await self._recovery.rebuild(mandate, recorded=reached)
         await self._drain(mandate.shard, comparison, reached)
+        counts["decisions"] = await comparison.repeat_decisions()
         if behind:
             await self._drop(mandate, comparison, counts)
             await self._restate(mandate, comparison, counts)
         await self._restore(mandate, comparison, counts, unheard=not behind)
-        counts["decisions"] = await comparison.repeat_decisions()
         if not reached and not counts.total():
             return None
         recovery = Recovery(shard=mandate.shard, cause=_cause(survey, behind=behind, counts=counts), **counts)

@@ -14,10 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.postgres_engine import open_engine
+from chimera_cli.adapters.postgres_orders import PostgresOrders
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.adapters.postgres_review import PostgresReview
 from chimera_cli.adapters.redis_client import RedisClient, open_redis
+from chimera_cli.adapters.redis_control import RedisControl
 from chimera_cli.adapters.redis_events import RedisEventStream
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_recovery import RedisRecovery
@@ -27,6 +29,7 @@ from chimera_cli.models.identity import task_id
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.task import Task, TaskSpec
 from chimera_cli.models.telemetry import TelemetryEvent
+from chimera_cli.services.control import ControlService
 from chimera_cli.services.orchestrator import Orchestrator
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
@@ -46,6 +49,7 @@ class Pair:
     record: PostgresRecord
     reviews: PostgresReview
     review_service: ReviewService
+    control: ControlService
     recovery: RedisRecovery
     orchestrator: Orchestrator
     said: list[TelemetryEvent]
@@ -128,6 +132,9 @@ async def open_pair(redis_url: str, database_url: str, *, lease_s: float = 60, s
         queue, events = RedisTaskQueue(client, keys, policy), RedisEventStream(client, keys)
         record, reviews, recovery = PostgresRecord(engine), PostgresReview(engine), RedisRecovery(client, keys)
         review_service = ReviewService(reviews, queue, telemetry)
+        control = ControlService(
+            PostgresOrders(engine), RedisControl(client, keys), record=record, queue=queue, telemetry=telemetry
+        )
         orchestrator = Orchestrator(
             queue,
             events,
@@ -135,6 +142,7 @@ async def open_pair(redis_url: str, database_url: str, *, lease_s: float = 60, s
             reconciler=Reconciler(recovery, PostgresRecovery(engine), events, telemetry, grace=policy.lease),
             registry=RedisAgentRegistry(client, keys),
             reviews=review_service,
+            control=control,
             telemetry=telemetry,
             policy=policy,
         )
@@ -148,6 +156,7 @@ async def open_pair(redis_url: str, database_url: str, *, lease_s: float = 60, s
             record=record,
             reviews=reviews,
             review_service=review_service,
+            control=control,
             recovery=recovery,
             orchestrator=orchestrator,
             said=said,

@@ -11,6 +11,7 @@ from chimera_cli.models.delivery import Delivery, Stage
 from chimera_cli.models.gate import Judgement, Route
 from chimera_cli.models.goal import GoalStatus
 from chimera_cli.models.identity import content_digest, task_id
+from chimera_cli.models.order import OrderAction
 from chimera_cli.models.recovery import Loss, Mandate
 from chimera_cli.models.result import StateChange, TaskResult, VersionedValue
 from chimera_cli.models.review import CardStatus, Decision
@@ -325,3 +326,30 @@ async def test_a_restart_that_lost_nothing_is_no_warning(pair: Pair) -> None:
     await pair.orchestrator.tick()
     [told] = [event for event in pair.said if event.name == "recovery.done"]
     assert (told.level, told.fields["cause"]) == (Level.INFO, Loss.RESTARTED)
+
+
+async def test_an_order_that_redis_forgot_is_carried_out_once_more(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec("one"), a_spec("two"))
+    await pair.orchestrator.record()
+    old = await pair.snapshot()
+    await pair.control.order_tasks(OrderAction.CANCEL, [task_id(GOAL, "one")], "ada")
+    await pair.control.order_goals(OrderAction.PAUSE, [GOAL], "ada")
+    await pair.control.carry_out()
+    await pair.put_back(old)
+    await pair.orchestrator.tick()
+    assert await pair.queue.pop_tasks(Stage.WORK, ["agent-1", "agent-2"]) == []
+    await pair.orchestrator.record()
+    assert (await pair.task(GOAL, "one")).status is TaskStatus.CANCELLED
+    assert (await pair.task(GOAL, "two")).status is TaskStatus.QUEUED
+
+
+async def test_a_paused_goal_comes_back_paused(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec())
+    await pair.control.order_goals(OrderAction.PAUSE, [GOAL], "ada")
+    await pair.orchestrator.tick()
+    await pair.put_back({})
+    await pair.orchestrator.tick()
+    assert await pair.queue.pop_tasks(Stage.WORK, ["agent-1"]) == []
+    await pair.control.order_goals(OrderAction.RESUME, [GOAL], "ada")
+    await pair.orchestrator.tick()
+    assert (await pair.claim()).key == "one"

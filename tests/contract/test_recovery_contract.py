@@ -37,7 +37,6 @@ CHANGES = {
     "reap": lambda queue: queue.reap(3),
     "expire": lambda queue: queue.expire(),
     "settle": lambda queue: queue.settle(),
-    "cancel": lambda queue: queue.cancel(GOAL, TASK.id, "x"),
     "forget": lambda queue: queue.forget([(GOAL, TASK.id)], []),
 }
 
