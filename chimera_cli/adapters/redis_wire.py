@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, Stage
+from chimera_cli.models.delivery import Delivery, Dependency, Dispatch, Lease, Malformed, Stage
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.identity import canonical_json
 from chimera_cli.models.result import StateChange
@@ -71,18 +71,14 @@ def _push_fields(dispatch: Dispatch) -> dict[str, Any]:
         "begin": int(task.attempts == 0),
         "past": _past_fields(dispatch),
         "deadline": to_ms(task.deadline),
-        "deps": [
-            {
-                "id": dep.id,
-                "key": dep.key,
-                "status": dep.status,
-                "version": dep.version,
-                "output": canonical_json(dep.output),
-            }
-            for dep in dispatch.dependencies
-        ],
+        "deps": [_dependency_fields(dependency) for dependency in dispatch.dependencies],
         "cancelled": dispatch.cancelled,
     }
+
+
+def _dependency_fields(dependency: Dependency) -> dict[str, Any]:
+    fields = dependency.model_dump(include={"id", "key", "status", "version"})
+    return {**fields, "output": canonical_json(dependency.output)}
 
 
 def _past_fields(dispatch: Dispatch) -> dict[str, str | int]:
