@@ -25,6 +25,7 @@ from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import TRANSITIONS, Phase, TaskSpec, TaskStatus
 from chimera_cli.services.persona_file import parse_persona
 from chimera_cli.services.plan_file import PlanDocument
+from chimera_cli.simulation.history.checker import INVARIANTS
 from chimera_cli.views.documents import queue_counts
 from docs.reference import PAGES, commands
 from tests.unit.handlers.worlds import LIMITS, FakeOutbox, FakeState, context
@@ -42,7 +43,7 @@ def read(name: str) -> str:
 def rows(text: str, heading: str) -> list[tuple[str, ...]]:
     """Return the rows of the first table whose heading begins with the given cell."""
     lines = iter(text.splitlines())
-    next(line for line in lines if line.startswith(f"| {heading} |"))
+    next(line for line in lines if line.startswith(f"| {heading} |".replace("  ", " ")))
     next(lines)
     found = []
     for line in lines:
@@ -149,6 +150,17 @@ def test_every_test_that_a_document_names_exists() -> None:
     for page in PAGES_OF_TEXT:
         for name in re.findall(r"`(test_\w+)`", page.read_text("utf-8")):
             assert f"def {name}(" in code, f"{page.name}: {name}"
+
+
+def test_the_ten_invariants_are_told_in_the_words_of_the_checker() -> None:
+    told = rows(read("docs/reliability.md").partition("## Ten invariants")[2], "")
+    assert told == [(str(one.number), one.sentence, one.unseen) for one in INVARIANTS]
+
+
+def test_each_of_the_fifteen_failures_names_the_tests_that_prove_it() -> None:
+    told = rows(read("docs/reliability.md").partition("## Fifteen failures")[2], "")
+    assert [row[0] for row in told] == [str(number) for number in range(1, 16)]
+    assert [row[0] for row in told if not re.search(r"`test_\w+`", row[-1])] == []
 
 
 def test_every_file_that_a_document_names_exists() -> None:

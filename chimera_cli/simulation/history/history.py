@@ -11,6 +11,8 @@ from chimera_cli.simulation.history.rows import AuditLine, Card, Event, Goal, Po
 ENDS = frozenset({"COMPLETED", "REJECTED", "FAILED", "CANCELLED"})
 """Statuses that nothing but an operator's order leaves."""
 
+BEHIND = ("dispatched", "restored", "dropped", "state_keys")
+"""Columns of a recovery that count what Redis did not know, or knew otherwise."""
 Effect = tuple[str, str, str]
 """Task id, phase and idempotency key of an effect that a handler noted outside of both stores."""
 Sink = tuple[str, str]
@@ -77,6 +79,11 @@ class History:
     def by_id(self) -> Mapping[str, Task]:
         """The tasks by id."""
         return {task.id: task for task in self.tasks}
+
+    @cached_property
+    def lost_events(self) -> bool:
+        """Whether Redis came back behind the record at some time: then events that were never recorded are gone."""
+        return any(recovery.get(count) for recovery in self.recoveries for count in BEHIND)
 
     def called(self, task_id: str) -> str:
         """Name a task for people: its key and the beginning of its id."""

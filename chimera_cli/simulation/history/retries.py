@@ -14,12 +14,16 @@ ROUNDING = timedelta(milliseconds=1)
 
 
 def retries_wait(history: History, terms: Terms) -> Iterator[Flaw]:
-    """Find retries that came back early, attempts that began without a claim, and failures beyond the limit."""
+    """Find retries that came back early, attempts that began without a claim, and failures beyond the limit.
+
+    When Redis had lost events, it may have lost count of failures too: then delays and limit may begin anew.
+    """
     for task_id, events in history.lives.items():
         task = history.by_id.get(task_id)
         for life in lives_of(events):
-            problems = [*_attempts(life), *_delays(life, terms.timing)]
-            if task and (most := max((number for _, number in _failures(life)), default=0)) > task.max_retries:
+            problems = [*_attempts(life), *_delays(life, terms.timing, anew=history.lost_events)]
+            most = max((number for _, number in _failures(life)), default=0)
+            if task and most > task.max_retries and not history.lost_events:
                 problems.append(f"was tried again after {most} failures; {task.max_retries} retries were allowed")
             yield from ((history.called(task_id), text) for text in problems)
 
@@ -47,12 +51,12 @@ def _failures(life: Sequence[Event]) -> Iterator[tuple[int, int]]:
             yield place, failed
 
 
-def _delays(life: Sequence[Event], timing: Timing) -> Iterator[str]:
+def _delays(life: Sequence[Event], timing: Timing, *, anew: bool) -> Iterator[str]:
     if timing.retry_base is None:
         return
     for place, number in _failures(life):
         event, after = life[place], life[place + 1]
-        due = timing.retry_base * 2 ** (number - 1)
+        due = timing.retry_base * (1 if anew else 2 ** (number - 1))
         due = min(due, timing.retry_longest) if timing.retry_longest else due
         waited = after.at - event.at
         if waited < due - ROUNDING:

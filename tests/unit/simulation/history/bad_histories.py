@@ -176,12 +176,12 @@ def holds() -> Iterator[Bad]:
     yield Bad(
         "a hold without a card",
         6,
-        replace(good, cards=few, audit=audited(few)),
+        replace(good, cards=few, audit=audited(few[:2])),
         "0 cards for 1 holds in generation 2",
     )
-    double = replace(a_card("draft", "better", 5), id="second", status="EXPIRED")
+    double = replace(a_card("draft", "better", 6), id="second", status="EXPIRED")
     yield Bad(
-        "a card without a hold", 6, replace(good, cards=(*good.cards, double)), "1 cards for 0 holds in generation 5"
+        "a card without a hold", 6, replace(good, cards=(*good.cards, double)), "1 cards for 0 holds in generation 6"
     )
     early = ((tid("plain"), "merge", f"{tid('plain')}:merge"),)
     yield Bad("an effect without a claim", 6, replace(good, effects=early), "never claimed for that phase")
@@ -257,18 +257,18 @@ def steps() -> Iterator[Bad]:
 def decisions() -> Iterator[Bad]:
     good = good_history()
     yield Bad("a decision without a row", 9, replace(good, audit=good.audit[:2]), "is REJECTED; the audit says []")
-    rows = audited([*good.cards, good.cards[0]])
+    rows = audited([*good.cards[:3], good.cards[0]])
     yield Bad("a decision with two rows", 9, replace(good, audit=rows), "the audit says ['approve', 'approve']")
-    ghost = audited([*good.cards, replace(good.cards[0], id="ghost")])
+    ghost = audited([*good.cards[:3], replace(good.cards[0], id="ghost")])
     yield Bad("a row without a card", 9, replace(good, audit=ghost), "tells of card ghost, which is not there")
-    twisted = audited([replace(good.cards[0], task_id=tid("plain")), *good.cards[1:]])
+    twisted = audited([replace(good.cards[0], task_id=tid("plain")), *good.cards[1:3]])
     yield Bad(
         "a row about another task",
         9,
         replace(good, audit=twisted),
         f"the audit says {OPERATOR} on task {tid('plain')}",
     )
-    sloppy = audited([replace(good.cards[0], judgement={"digest": "d"}), *good.cards[1:]])
+    sloppy = audited([replace(good.cards[0], judgement={"digest": "d"}), *good.cards[1:3]])
     yield Bad("a row about another digest", 9, replace(good, audit=sloppy), "bound to another digest than the card")
     yield Bad(
         "a row is altered", 9, with_audit(1, reason="it was fine"), "audit row 2: says something else than its hash"

@@ -131,6 +131,8 @@ def judged() -> list[Event]:
             started(1.4, 3, "b1"),
             (1.5, "judging", "JUDGING", {"agent": "b1", "output": "better"}),
             (1.6, "held", "NEEDS_REVIEW", held("draft", "better", 4)),
+            (2.0, "rejudged", "JUDGING", {}),
+            (2.1, "held", "NEEDS_REVIEW", held("draft", "better", 5)),
             (2.6, "approved", "APPROVED", decided("draft", "better", **writes("draft", 0, "better"))),
             (2.6, "completed", "COMPLETED", {"agent": OPERATOR, "output": "better"}),
         ),
@@ -252,7 +254,8 @@ def a_key(suffix: str, kind: str = "hash", size: int = 1, *, shard: int | None =
 def good_history() -> History:
     """A history that every check accepts."""
     events = in_order([*tallies(), *troubles(), *judged()])
-    cards = (a_card("draft", "better", 4), a_card("publish", POST, 2), a_card("refused", "rude", 2, "REJECTED"))
+    stale = replace(a_card("draft", "better", 4, "STALE"), id="stale", content="altered", decided_by=None)
+    decided = (a_card("draft", "better", 5), a_card("publish", POST, 2), a_card("refused", "rude", 2, "REJECTED"))
     key = f"{tid('publish')}:execute"
     return History(
         events=events,
@@ -262,8 +265,8 @@ def good_history() -> History:
             StateValue(goal_id=GOAL, key="tally", value=2, version=2),
             StateValue(goal_id=GOAL, key="draft", value="better", version=1),
         ),
-        cards=cards,
-        audit=audited(cards),
+        cards=(*decided, stale),
+        audit=audited(decided),
         posts=(Post(idempotency_key=key, platform="twitter", post=POST, at=NOON),),
         keys=(
             a_key("shards", "string", shard=None),
