@@ -17,7 +17,7 @@ from chimera_cli.agents.crew import CrewAgent, PayloadOf
 from chimera_cli.agents.judge import JudgeAgent, JudgeTools
 from chimera_cli.agents.planner import PlannerAgent
 from chimera_cli.agents.pool import Pool, PoolOptions, PoolTools
-from chimera_cli.agents.signals import listening
+from chimera_cli.agents.signals import following, listening
 from chimera_cli.agents.watch import Watch
 from chimera_cli.agents.watchdog import Watchdog, patience
 from chimera_cli.agents.worker import WorkerAgent, WorkerTools
@@ -55,6 +55,8 @@ class WorkerOptions:
     """Whether to end when nothing is left to do."""
     max_tasks: int | None = None
     """Deliveries after which to end; None for no end."""
+    parent: int | None = None
+    """The process to end with; None for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,7 @@ async def run_workers(settings: Settings, options: WorkerOptions, telemetry: Tel
             max_tasks=options.max_tasks,
             burst=options.burst,
         )
-        return await _staff([WorkerAgent(tools) for _ in range(options.count)], swarm, behaviour)
+        return await _staff([WorkerAgent(tools) for _ in range(options.count)], swarm, behaviour, options.parent)
 
 
 async def run_judges(settings: Settings, options: JudgeOptions, telemetry: TelemetryPort) -> int:
@@ -191,10 +193,11 @@ async def _opened(settings: Settings, telemetry: TelemetryPort) -> AsyncIterator
         yield swarm, llm
 
 
-async def _staff(agents: Sequence[CrewAgent], swarm: Swarm, options: PoolOptions) -> int:
+async def _staff(agents: Sequence[CrewAgent], swarm: Swarm, options: PoolOptions, parent: int | None = None) -> int:
     dog = Watchdog(patience(options.lease), swarm.telemetry, source=options.process)
     with listening() as signals, dog:
-        return await Pool(agents, _pool_tools(swarm), options=options, signals=signals).run()
+        async with following(parent, signals, swarm.clock):
+            return await Pool(agents, _pool_tools(swarm), options=options, signals=signals).run()
 
 
 def _payload_of(swarm: Swarm) -> PayloadOf:

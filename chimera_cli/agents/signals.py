@@ -1,12 +1,18 @@
 """Two signals and what they ask for: the first to stop in order, the second to stop at once."""
 
 import asyncio
+import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
+
+from chimera_cli.ports.clock import ClockPort
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 """The signals that count."""
+LOOK = timedelta(seconds=1)
+"""Time between two looks for a parent."""
 
 
 class Signals:
@@ -45,3 +51,22 @@ def listening() -> Iterator[Signals]:
             loop.remove_signal_handler(number)
             # asyncio leaves the system's own handler behind, not the one that it replaced.
             signal.signal(number, before[number])
+
+
+@asynccontextmanager
+async def following(
+    parent: int | None, signals: Signals, clock: ClockPort, *, parent_of_this: Callable[[], int] = os.getppid
+) -> AsyncIterator[None]:
+    """Treat the end of the parent as a SIGTERM, for a while: one that was killed cannot hand its own on any more."""
+
+    async def follow() -> None:
+        while parent_of_this() == parent:
+            await clock.sleep(LOOK)
+        signals.receive(signal.SIGTERM)
+
+    task = None if parent is None else asyncio.create_task(follow(), name="parent")
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()

@@ -23,6 +23,7 @@ def worker(
     burst: Annotated[bool, typer.Option("--burst", help="End when nothing is left to do.")] = False,
     max_tasks: Annotated[int | None, typer.Option("--max-tasks", min=1, help="End each process after so many.")] = None,
     drain: Drain = None,
+    parent: Annotated[int | None, typer.Option("--parent", hidden=True, help="Process to end with.")] = None,
 ) -> int:
     """Run workers until a signal.
 
@@ -43,6 +44,7 @@ def worker(
             handlers=tuple(handlers or ()),
             burst=burst,
             max_tasks=max_tasks,
+            parent=parent,
             drain=settings.worker.policy().drain if patience is None else patience,
         )
         return await terminal.backend.run_workers(settings, options, telemetry)

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from chimera_cli.agents.signals import Signals, listening
+from chimera_cli.agents.signals import LOOK, Signals, following, listening
+from tests.unit.agents.crew_fakes import HastyClock, quiet
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,15 @@ async def test_real_signals_arrive_while_listening_and_the_old_ways_return_after
             await signals.force.wait()
     assert signals.exit_code == 130
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+async def test_the_end_of_the_parent_counts_as_a_signal() -> None:
+    signals, clock, parents = Signals(), HastyClock(), [7, 7, 1]
+    async with asyncio.timeout(5), following(7, signals, clock, parent_of_this=lambda: parents.pop(0)):
+        await signals.stop.wait()
+    assert (signals.number, clock.slept, signals.force.is_set()) == (signal.SIGTERM, [LOOK, LOOK], False)
+
+
+async def test_who_has_no_parent_follows_nobody() -> None:
+    async with following(None, Signals(), HastyClock(), parent_of_this=lambda: pytest.fail("asked for a parent")):
+        await quiet()

@@ -13,6 +13,7 @@ PARENT = """
 import asyncio, sys
 from chimera_cli.cli import processes
 processes.COMMAND = (sys.executable, "-c", sys.argv[1])
+processes.FIRST_PAUSE_S, processes.MOST_DEATHS = 0.001, 3
 print("code", asyncio.run(processes.run_processes(2, print, sys.argv[2:])), flush=True)
 """
 
@@ -41,7 +42,7 @@ def test_each_child_runs_the_command_line_and_success_is_0() -> None:
         "2",
         "--burst",
     )
-    assert lines == ["['worker', '--burst']"] * 2 + ["code 0"]
+    assert [line.partition(", '--parent', ")[0] for line in lines] == ["['worker', '--burst'"] * 2 + ["code 0"]
 
 
 def test_a_child_that_fails_is_told_and_makes_the_whole_fail() -> None:
@@ -50,10 +51,24 @@ def test_a_child_that_fails_is_told_and_makes_the_whole_fail() -> None:
     assert lines[-1] == "code 6"
 
 
-def test_a_child_that_was_killed_counts_as_failed() -> None:
+def test_a_child_that_dies_is_replaced_until_it_has_died_too_often_in_a_row() -> None:
     lines = parent("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    assert "was killed by signal 9" in lines[0]
+    assert sum("was killed by signal 9; another takes its place" in line for line in lines) == 4
+    assert sum("was killed by signal 9; the others go on" in line for line in lines) == 2
     assert lines[-1] == "code 1"
+
+
+def test_a_child_that_takes_a_dead_ones_place_may_end_well() -> None:
+    lines = parent("""
+        import os, sys
+        try:
+            os.mkdir("died")
+        except FileExistsError:
+            sys.exit(0)
+        os._exit(3)
+    """)
+    assert sum("ended with 3; another takes its place" in line for line in lines) == 1
+    assert lines[-1] == "code 0"
 
 
 @pytest.mark.parametrize(("sent", "got"), [("SIGTERM", "SIGTERM"), ("SIGINT", "SIGINT"), ("SIGHUP", "SIGTERM")])
