@@ -35,10 +35,12 @@ EXPIRE_OVERDUE = text("""
         reason = 'nobody decided review card ' || id || ' within ' || :limit_h || ' h'
     WHERE id IN (SELECT id FROM cards
                  WHERE status = 'PENDING' AND created_at <= clock_timestamp() - make_interval(secs => :older_than_s)
+                   AND NOT EXISTS (SELECT FROM goals WHERE goals.id = cards.goal_id AND goals.paused_at IS NOT NULL)
                  ORDER BY created_at, id LIMIT :most FOR UPDATE SKIP LOCKED)
     RETURNING id, task_id, judgement, reason
 """)
-"""The time to decide is over. Whoever is deciding one of them at this moment holds its row, and keeps it."""
+"""The time to decide is over. Whoever is deciding one of them at this moment holds its row, and keeps it. Nothing of a
+paused goal expires before it goes on."""
 
 NEWEST_VERSIONS = text("""
     SELECT judgement->'decision'->>'policy_version' AS policy, judgement->'verdict'->>'rubric_version' AS rubric FROM cards

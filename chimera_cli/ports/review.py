@@ -51,7 +51,7 @@ class ReviewPort(Protocol):
 
     async def expire(self, older_than: timedelta, limit: int = 100) -> int:
         """Have PENDING cards expire that are older than this, by compare-and-set, with an audit row by `chimera` and the order to
-        fail their tasks in one transaction; returns how many. Any process may call it any time."""
+        fail their tasks in one transaction; returns how many. Cards of paused goals wait on. Any process may call it any time."""
         ...
 
     async def unresumed(self, limit: int = 100) -> list[ReviewCard]:

@@ -305,6 +305,17 @@ async def test_cards_expire_a_bounded_number_at_a_time_the_oldest_first(
     assert [card.id for card in await review.cards()] == [cards[2].id]
 
 
+async def test_a_card_of_a_paused_goal_does_not_expire_before_the_goal_goes_on(
+    record: PostgresRecord, review: ReviewPort, fresh_database: str
+) -> None:
+    await held(record, "a")
+    with psycopg.connect(fresh_database, autocommit=True) as owner:
+        owner.execute("UPDATE goals SET paused_at = now()")
+        assert await review.expire(timedelta(0)) == 0
+        owner.execute("UPDATE goals SET paused_at = NULL")
+    assert await review.expire(timedelta(0)) == 1
+
+
 async def test_of_an_operator_and_the_expiry_at_the_same_instant_exactly_one_wins(
     record: PostgresRecord, review: ReviewPort
 ) -> None:

@@ -13,17 +13,20 @@ import pytest_asyncio
 
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.postgres_engine import open_engine
+from chimera_cli.adapters.postgres_orders import PostgresOrders
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_review import PostgresReview
 from chimera_cli.adapters.redis_client import open_redis
 from chimera_cli.adapters.redis_events import RedisEventStream
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_state import RedisGlobalState
+from chimera_cli.exceptions import AlreadyDecided
 from chimera_cli.models.audit import first_broken
 from chimera_cli.models.delivery import Delivery, Stage
 from chimera_cli.models.gate import GateDecision, Judgement, Route
 from chimera_cli.models.goal import Goal
 from chimera_cli.models.identity import content_digest, new_id
+from chimera_cli.models.order import OrderAction
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.result import StateChange, TaskResult
 from chimera_cli.models.review import CardStatus, Decision
@@ -134,6 +137,35 @@ async def test_the_last_of_two_housekeepers_leaves_no_wrong_note_on_a_decision_t
     await slow.resume_decided()
     assert (await swarm.reviews.card(card.id)).note == ""
     assert len(await swarm.statuses()) == 1
+
+
+@pytest.mark.parametrize("end", [Decision.REJECT, None])
+async def test_a_retried_task_comes_back_with_a_fresh_card_and_the_old_one_says_so(
+    swarm: Swarm, end: Decision | None
+) -> None:
+    await swarm.submit("a")
+    await swarm.work()
+    [old] = await swarm.reviews.cards()
+    if end is None:
+        await swarm.reviews.expire(timedelta(0))
+    else:
+        await swarm.reviews.decide(old.id, end, "ada", "not our tone")
+    await swarm.housekeeper().resume_decided()
+    await swarm.bring_up_to_date()
+    [task] = await swarm.record.tasks(goal_id=swarm.goal.id)
+    assert task.error == ("not our tone" if end else f"nobody decided review card {old.id} within 0 h")
+    given = await PostgresOrders(swarm.reviews._engine).order_tasks(OrderAction.RETRY, [task.id], "ada", "once more")
+    assert given.refused == ()
+    async with swarm.record.dispatching() as waiting:
+        await swarm.queue.push_tasks(waiting)
+    await swarm.work()
+    [fresh] = await swarm.reviews.cards()
+    assert (fresh.task_id, fresh.generation > old.generation) == (old.task_id, True)
+    with pytest.raises(AlreadyDecided, match=f"card {fresh.id} took its place"):
+        await swarm.housekeeper().submit_decision(old.id, Decision.APPROVE, "ada")
+    card = await swarm.housekeeper().submit_decision(fresh.id, Decision.APPROVE, "ada")
+    await swarm.bring_up_to_date()
+    assert (card.note, await swarm.statuses()) == ("", [TaskStatus.COMPLETED])
 
 
 async def test_waves_of_approvals_on_one_state_key_end_and_every_approval_is_accounted_for(swarm: Swarm) -> None:
