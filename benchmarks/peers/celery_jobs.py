@@ -1,0 +1,30 @@
+"""celery: with ACKS_LATE=1 in the environment as its documentation advises for jobs that must not be lost, else as it comes."""
+
+import os
+import sys
+
+import noted
+from celery import Celery
+
+WORKER = ["celery", "-A", "celery_jobs", "worker", "--concurrency", "4", "--loglevel", "ERROR"]
+app = Celery(broker=os.environ["REDIS_URL"])
+if os.environ.get("ACKS_LATE"):
+    app.conf.task_acks_late = True
+    app.conf.task_reject_on_worker_lost = True
+
+
+@app.task(name="slow")
+def slow(job: str) -> None:
+    """Take three seconds."""
+    noted.slow(job)
+
+
+@app.task(name="poison")
+def poison(job: str) -> None:
+    """Take the process along."""
+    noted.poison(job)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[2:]:
+        {"slow": slow, "poison": poison}[sys.argv[1]].delay(name)
