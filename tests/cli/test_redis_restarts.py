@@ -1,7 +1,8 @@
-"""Redis is killed under load, with what waits in it; and a Redis that would forget is refused."""
+"""Redis is killed, emptied and set back under load, with what waits in it; and a Redis that would forget is refused."""
 
 import os
 import secrets
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.servers import Servers, or_skip
 RETRIES = 200
 RESTARTS = 3
 AGENTS = 8
+TALLIES = 48
+COUNTERS = 12
 BASE_S = "10"
 """Long enough for all retries to wait at the same time."""
 
@@ -86,6 +89,46 @@ def test_every_process_claims_again_after_every_restart_of_redis_under_load(line
     assert len(line.marked("gated")) == RESTARTS * 3 * AGENTS
     assert all(worker.alive and "Traceback" not in worker.said for worker in workers)
     line.until(lambda: not line.violations(), f"the history is clean: {line.violations()}")
+
+
+@pytest.mark.chaos
+def test_a_redis_that_was_emptied_or_set_back_under_load_loses_nothing_and_commits_nothing_twice(
+    line: Line, redis: RedisServer, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        line.start("worker", "--count", str(AGENTS // 2), "--handlers", str(KINDS))
+    goal = line.submit("through an emptied Redis", tallies(line, "emptied"))
+    line.until(lambda: len(line.marked("tally")) == AGENTS, "all agents are at work")
+    with Redis.from_url(redis.url) as client:
+        client.flushall()
+    line.open_gate("emptied")
+    line.over(goal)
+    assert counted(line, goal) == [(TALLIES // COUNTERS, TALLIES // COUNTERS)] * COUNTERS
+
+    before = len(line.marked("tally"))
+    goal = line.submit("through a Redis that was set back", tallies(line, "back"))
+    line.until(lambda: len(line.marked("tally")) == before + AGENTS, "all agents are at work")
+    shutil.copytree(redis.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*.pid", "*.log", "*.conf"))
+    line.open_gate("back")
+    line.until(lambda: sum(status == "COMPLETED" for status in line.tasks(goal).values()) >= AGENTS, "some are done")
+    kill(redis)
+    shutil.copytree(tmp_path / "copy", redis.folder, dirs_exist_ok=True)
+    redis.start()
+    line.over(goal)
+    assert counted(line, goal) == [(TALLIES // COUNTERS, TALLIES // COUNTERS)] * COUNTERS
+
+    assert sorted(cause for (cause,) in line.rows("SELECT cause FROM recoveries")) == ["behind", "emptied"]
+    line.until(lambda: not line.violations(), f"the history is clean: {line.violations()}")
+
+
+def tallies(line: Line, gate: str) -> list[dict]:
+    payloads = [{"counter": f"c-{n % COUNTERS}", "i": n, "s": 0.1, "gate": line.gate(gate)} for n in range(TALLIES)]
+    return [{"key": f"{gate}-{n}", "kind": "tally", "payload": payload} for n, payload in enumerate(payloads)]
+
+
+def counted(line: Line, goal: str) -> list[tuple[int, int]]:
+    """Value and version of each of the goal's counters."""
+    return line.rows("SELECT value, version FROM state WHERE goal_id = %s", goal)
 
 
 def gated(line: Line, gate: str, number: int) -> list[dict]:

@@ -11,7 +11,7 @@ from chimera_cli.simulation.history.rows import AuditLine, Card, Event, Goal, Po
 ENDS = frozenset({"COMPLETED", "REJECTED", "FAILED", "CANCELLED"})
 """Statuses that nothing but an operator's order leaves."""
 
-BEHIND = ("dispatched", "restored", "dropped", "state_keys")
+MADE_UP = ("dispatched", "restored", "dropped", "state_keys")
 """Columns of a recovery that count what Redis did not know, or knew otherwise."""
 Effect = tuple[str, str, str]
 """Task id, phase and idempotency key of an effect that a handler noted outside of both stores."""
@@ -83,7 +83,10 @@ class History:
     @cached_property
     def lost_events(self) -> bool:
         """Whether Redis came back behind the record at some time: then events that were never recorded are gone."""
-        return any(recovery.get(count) for recovery in self.recoveries for count in BEHIND)
+        return any(
+            recovery.get("cause") != "restarted" or any(recovery.get(count) for count in MADE_UP)
+            for recovery in self.recoveries
+        )
 
     def called(self, task_id: str) -> str:
         """Name a task for people: its key and the beginning of its id."""

@@ -299,4 +299,9 @@ def leaks() -> Iterator[Bad]:
     )
     yield Bad("a secret in the audit", 10, replace(good, goals=(replace(good.goals[0], text=SECRET),)), "goal aaaa")
     yield Bad("a secret in Redis", 10, with_key("run", "string", text=SECRET), "run: holds a secret")
-    yield Bad("a secret in a recovery", 10, replace(good, recoveries=({"note": SECRET},)), "recovery: holds a secret")
+    yield Bad(
+        "a secret in a recovery",
+        10,
+        replace(good, recoveries=({"cause": "restarted", "note": SECRET},)),
+        "recovery: holds a secret",
+    )
