@@ -27,11 +27,22 @@ class FaultKind(StrEnum):
     """The model throttles, answers nonsense, is slow or away."""
 
 
+class Moment(StrEnum):
+    """From when the time of a fault is counted."""
+
+    SUBMISSION = "submission"
+    """The round's plan is on its way to the record."""
+    ACCEPTANCE = "acceptance"
+    """The plan is stored: its tasks are worked on from now."""
+
+
 class Strike(Noun):
     """One fault at one moment."""
 
+    after: Moment
+    """From when its time is counted."""
     at_s: float
-    """Seconds after the round began."""
+    """Seconds after that."""
     fault: FaultKind
     """Its kind."""
     action: str

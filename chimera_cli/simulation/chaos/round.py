@@ -60,6 +60,7 @@ class Round:
         """
         self._stage, self._seed, self._number, self._schedule = stage, seed, number, tuple(schedule)
         self._goal_id = ""
+        self._accepted = asyncio.Event()
         self._breaches: list[Breach] = []
 
     async def play(self) -> RoundReport:
@@ -71,9 +72,10 @@ class Round:
         begun, struck = time.monotonic(), Counter(self._stage.striker.struck)
         if any(strike.fault is FaultKind.FLUSH for strike in self._schedule):
             self._stage.striker.servers.remember()
-        strikes = asyncio.create_task(self._stage.striker.carry_out(self._schedule))
+        strikes = asyncio.create_task(self._stage.striker.carry_out(self._schedule, self._accepted))
         try:
             await self._work()
+            self._accepted.set()
             await strikes
         finally:
             strikes.cancel()
@@ -101,6 +103,7 @@ class Round:
                 self._goal_id = await self._stage.operator.submit(
                     f"Drill round {self._number}", f"drill-{self._seed}-{self._number}", tasks
                 )
+                self._accepted.set()
                 # Who ended by itself ends the round too: nobody takes its place.
                 while not (await self._over() or self._amiss):
                     await self._approve()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
-from chimera_cli.models.drill import FaultKind, Strike
+from chimera_cli.models.drill import FaultKind, Moment, Strike
 
 WORKERS = ("worker-1", "worker-2", "worker-3")
 JUDGES = ("judge-1", "judge-2")
@@ -18,14 +18,16 @@ EVERYBODY = "everybody"
 """All wires to a server at once."""
 FAR_ENDS = ("redis", "redis", "redis", "postgres", "postgres", "model")
 """Servers at the far end of a wire, as often as they are drawn."""
-WINDOW_S = 2.5
-"""Faults begin in the first seconds of a round: while work is submitted, run, judged and approved."""
+WINDOWS = {Moment.SUBMISSION: (0.2, 1.2), Moment.ACCEPTANCE: (0.0, 2.0)}
+"""When faults begin, in s: while the work is submitted, or while it runs, is judged and approved."""
+EARLY = 0.25
+"""Share of the faults that strike while the work is submitted."""
 MOST_EXTRA = 2
 """Further faults besides the one that a round is about."""
 
 
 def schedule(seed: int, number: int, faults: Sequence[FaultKind]) -> tuple[Strike, ...]:
-    """Draw the faults of a round, in order of time. Rounds take turns in what they are about, so that each kind has its share.
+    """Draw the faults of a round, in order. Rounds take turns in what they are about, so that each kind has its share.
 
     Args:
         seed: Seed of the drill.
@@ -38,13 +40,18 @@ def schedule(seed: int, number: int, faults: Sequence[FaultKind]) -> tuple[Strik
     # Two losses of Redis in one round would show nothing that one does not.
     others = [kind for kind in kinds if kind is not FaultKind.FLUSH]
     drawn = [first, *(chance.choice(others) for _ in range(chance.randint(0, MOST_EXTRA if others else 0)))]
-    return tuple(sorted((_strike(kind, chance) for kind in drawn), key=lambda strike: strike.at_s))
+    return tuple(
+        sorted(
+            (_strike(kind, chance) for kind in drawn),
+            key=lambda strike: (strike.after is Moment.ACCEPTANCE, strike.at_s),
+        )
+    )
 
 
 def _strike(fault: FaultKind, chance: Random) -> Strike:
-    at_s = round(chance.uniform(0.2, WINDOW_S), 2)
-    drawn = DRAWS[fault](chance)
-    return drawn.model_copy(update={"at_s": at_s, "fault": fault})
+    after = Moment.SUBMISSION if chance.random() < EARLY else Moment.ACCEPTANCE
+    at_s = _span(chance, *WINDOWS[after])
+    return DRAWS[fault](chance).model_copy(update={"after": after, "at_s": at_s, "fault": fault})
 
 
 def _worker(chance: Random) -> Strike:
@@ -94,9 +101,16 @@ def _span(chance: Random, shortest: float, longest: float) -> float:
 
 
 def _made(action: str, *, target: str = "", lasts_s: float = 0.0, leases: float = 0.0, amount: float = 0.0) -> Strike:
-    # Time and kind are filled in by whoever drew it.
+    # Moment and kind are filled in by whoever drew it.
     return Strike(
-        at_s=0, fault=FaultKind.WORKER, action=action, target=target, lasts_s=lasts_s, leases=leases, amount=amount
+        after=Moment.SUBMISSION,
+        at_s=0,
+        fault=FaultKind.WORKER,
+        action=action,
+        target=target,
+        lasts_s=lasts_s,
+        leases=leases,
+        amount=amount,
     )
 
 

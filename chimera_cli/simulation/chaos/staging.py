@@ -3,13 +3,14 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from chimera_cli.bootstrap import open_swarm
 from chimera_cli.local.stand_in import MODEL_NAME
+from chimera_cli.services.swarm import Swarm
 from chimera_cli.simulation.chaos.clock import MovableClock
 from chimera_cli.simulation.chaos.commands import Operator
 from chimera_cli.simulation.chaos.fleet import Fleet
@@ -27,6 +28,9 @@ from chimera_cli.simulation.scenario import AT_ONCE, Silence
 
 DRAIN = timedelta(seconds=20)
 """How long roles may take to end in good order."""
+UP_WITHIN = timedelta(seconds=30)
+"""How long roles may take to show themselves."""
+LOOK_AGAIN_S = 0.1
 WORKERS_EACH = "6"
 JUDGES_EACH = "3"
 LED = {"DATABASE_URL": "postgres", "REDIS_URL": "redis", "OPENAI_BASE_URL": "model"}
@@ -70,6 +74,7 @@ class Staging:
             self._alive(fleet, striker, commands),
             open_swarm(settings, telemetry=Silence(), need_redis=True) as swarm,
         ):
+            await self._manned(swarm)
             yield Stage(
                 swarm=swarm,
                 settings=settings,
@@ -79,6 +84,14 @@ class Staging:
                 examiner=Examiner(settings, place),
                 runs=runs,
             )
+
+    async def _manned(self, swarm: Swarm) -> None:
+        """Wait until every role has shown itself; one that cannot is found out by the first round."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(UP_WITHIN.total_seconds()):
+                # Other processes are waited for.
+                while len({member.process for member in await swarm.registry.fleet()}) < len(ROLES):  # noqa: ASYNC110
+                    await asyncio.sleep(LOOK_AGAIN_S)
 
     @asynccontextmanager
     async def _alive(self, fleet: Fleet, striker: Striker, commands: Roles) -> AsyncIterator[None]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from chimera_cli.models.drill import FaultKind, Strike
+from chimera_cli.models.drill import FaultKind, Moment, Strike
 from chimera_cli.simulation.chaos.clock import MovableClock
 from chimera_cli.simulation.chaos.fleet import Fleet
 from chimera_cli.simulation.chaos.model_faults import disturb_model
@@ -38,17 +38,23 @@ class Striker:
         """Tell whether all servers are there."""
         return not self.away
 
-    async def carry_out(self, schedule: Sequence[Strike]) -> None:
+    async def carry_out(self, schedule: Sequence[Strike], accepted: asyncio.Event) -> None:
         """Strike after strike at its time; returns when the last one is over.
+
+        Args:
+            schedule: What strikes when.
+            accepted: Set when the work is accepted.
 
         Raises:
             BackendUnavailable: A server did not come up again.
         """
         async with asyncio.TaskGroup() as group:
             for strike in schedule:
-                group.create_task(self._at_its_time(strike))
+                group.create_task(self._at_its_time(strike, accepted))
 
-    async def _at_its_time(self, strike: Strike) -> None:
+    async def _at_its_time(self, strike: Strike, accepted: asyncio.Event) -> None:
+        if strike.after is Moment.ACCEPTANCE:
+            await accepted.wait()
         await asyncio.sleep(strike.at_s)
         self.struck[strike.fault] += 1
         await self._blow(strike)

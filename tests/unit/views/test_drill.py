@@ -1,10 +1,18 @@
-from chimera_cli.models.drill import Breach, DrillReport, FaultKind, RoundReport, Strike, Tally
+from chimera_cli.models.drill import Breach, DrillReport, FaultKind, Moment, RoundReport, Strike, Tally
 from chimera_cli.views.drill import drill_view, round_view
 
 TALLY = Tally(accepted=5, ended={"COMPLETED": 4, "FAILED": 1}, runs=7, repeated=2, struck={"worker": 1})
 STRIKES = (
-    Strike(at_s=0.5, fault=FaultKind.WORKER, action="stall", target="worker-1", leases=1.5),
-    Strike(at_s=0.7, fault=FaultKind.NETWORK, action="slow", target="judge-1 redis", lasts_s=0.4, amount=90),
+    Strike(after=Moment.ACCEPTANCE, at_s=0.5, fault=FaultKind.WORKER, action="stall", target="worker-1", leases=1.5),
+    Strike(
+        after=Moment.ACCEPTANCE,
+        at_s=0.7,
+        fault=FaultKind.NETWORK,
+        action="slow",
+        target="judge-1 redis",
+        lasts_s=0.4,
+        amount=90,
+    ),
 )
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from chimera_cli.models.drill import FaultKind
-from chimera_cli.simulation.chaos.schedule import COMMANDS, EVERYBODY, ROLES, WINDOW_S, schedule
+from chimera_cli.models.drill import FaultKind, Moment
+from chimera_cli.simulation.chaos.schedule import COMMANDS, EVERYBODY, ROLES, WINDOWS, schedule
 
 ALL = tuple(FaultKind)
 ROUNDS = range(1, 301)
@@ -35,10 +35,14 @@ def test_redis_loses_its_data_once_a_round_at_most() -> None:
 
 
 def test_strikes_come_in_order_and_within_the_time_in_which_work_goes_on() -> None:
+    strikes = [strike for n in ROUNDS for strike in schedule(7, n, ALL)]
     for n in ROUNDS:
-        times = [strike.at_s for strike in schedule(7, n, ALL)]
+        times = [(strike.after is Moment.ACCEPTANCE, strike.at_s) for strike in schedule(7, n, ALL)]
         assert times == sorted(times)
-        assert all(0 < time <= WINDOW_S for time in times)
+    for strike in strikes:
+        earliest, latest = WINDOWS[strike.after]
+        assert earliest <= strike.at_s <= latest
+    assert {strike.after for strike in strikes} == set(Moment)
 
 
 def test_every_action_is_drawn_and_hits_somebody_who_exists() -> None:
