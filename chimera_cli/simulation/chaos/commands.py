@@ -8,7 +8,6 @@ from pathlib import Path
 
 from chimera_cli.exceptions import AlreadyDecided, BackendUnavailable, WaitTimeout
 from chimera_cli.models.drill import Breach
-from chimera_cli.models.identity import goal_id_for
 from chimera_cli.models.task import TaskSpec
 from chimera_cli.simulation.chaos.options import OPERATOR
 from chimera_cli.simulation.chaos.workload import MODULE
@@ -35,8 +34,8 @@ class Operator:
         self.breaches: list[Breach] = []
         """Commands that ended as none may."""
 
-    async def submit(self, goal: str, key: str, tasks: Sequence[TaskSpec]) -> str:
-        """Submit a plan, again and again until it is accepted, always under the same key; returns the goal's id."""
+    async def submit(self, goal: str, key: str, tasks: Sequence[TaskSpec]) -> None:
+        """Submit a plan, again and again until it is accepted, always under the same key."""
         file = self._folder / f"{key}.json"
         wanted = [task.model_dump(mode="json", exclude_none=True) for task in tasks]
         file.write_text(json.dumps({"goal": goal, "tasks": wanted}))
@@ -44,7 +43,6 @@ class Operator:
         # Nobody tells when a server is back.
         while not await self._went_well(*words, fine=set()):  # noqa: ASYNC110
             await asyncio.sleep(PAUSE_S)
-        return goal_id_for(key)
 
     async def approve(self, cards: Sequence[str]) -> None:
         """Approve cards once; what could not be decided now is seen again by whoever looks for cards."""

@@ -16,7 +16,7 @@ NOT_TRIED = {"CHIMERA_NAMESPACE", "CHIMERA_OPERATOR", "CHIMERA_HANDLERS", "CHIME
 """Settings that name something of the installation that a drill must not touch, or has its own of."""
 FILES = {"CHIMERA_GATE__POLICY_FILE", "CHIMERA_JUDGE__RUBRIC_FILE"}
 """Settings that name a file, as seen from the present folder."""
-PACE = {"CHIMERA_LEASE_S": "2", "CHIMERA_BEAT_S": "0.5"}
+PACE = {"CHIMERA_LEASE_S": "3", "CHIMERA_BEAT_S": "0.75"}
 """Lease and beat, unless the installation sets one of them: a drill would wait most of its time for leases to end."""
 QUICK = {
     "CHIMERA_RETRY__BASE_S": "0.3",

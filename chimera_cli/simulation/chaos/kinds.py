@@ -24,6 +24,8 @@ class Work(Noun):
     """Seconds that it takes."""
     failures: int = 0
     """Attempts that fail."""
+    again_s: float = 0.0
+    """Seconds that a further run takes longer, so that whoever was robbed of the task comes back in the middle of it."""
 
 
 def note(ctx: TaskContext) -> None:
@@ -50,7 +52,8 @@ async def count(ctx: TaskContext) -> TaskOutcome:
 async def sleep(ctx: TaskContext) -> TaskOutcome:
     """Take a while and write a key of its own."""
     note(ctx)
-    await asyncio.sleep(ctx.payload.pause_s)
+    robbed = ctx.task.lease.generation > 1
+    await asyncio.sleep(ctx.payload.pause_s + (ctx.payload.again_s if robbed else 0))
     return TaskOutcome(output={"key": ctx.task.key}, changes={ctx.task.key: ctx.task.lease.generation})
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from chimera_cli.config import Settings
 from chimera_cli.exceptions import BackendUnavailable, NotFound
 from chimera_cli.models.drill import Breach, FaultKind, RoundReport, Strike
+from chimera_cli.models.identity import goal_id_for
 from chimera_cli.services.swarm import Swarm
 from chimera_cli.simulation.chaos.account import Account, breaches_of, read_runs
 from chimera_cli.simulation.chaos.commands import Operator
@@ -99,11 +100,7 @@ class Round:
         patience = PATIENCE + 10 * self._stage.settings.lease_policy().lease
         with suppress(TimeoutError):
             async with asyncio.timeout(patience.total_seconds()):
-                tasks = workload(self._seed, self._number)
-                self._goal_id = await self._stage.operator.submit(
-                    f"Drill round {self._number}", f"drill-{self._seed}-{self._number}", tasks
-                )
-                self._accepted.set()
+                await self._submit()
                 # Who ended by itself ends the round too: nobody takes its place.
                 while not (await self._over() or self._amiss):
                     await self._approve()
@@ -111,6 +108,23 @@ class Round:
                 return
         text = f"was not over within {patience.total_seconds():g} s"
         self._breaches.append(Breach(invariant="nothing waits for ever", subject=f"goal {self._goal_id}", text=text))
+
+    async def _submit(self) -> None:
+        """Submit by the command line; the work may begin, and be struck, before the command has ended."""
+        goal, key = f"Drill round {self._number}", f"drill-{self._seed}-{self._number}"
+        self._goal_id = goal_id_for(key)
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(self._watch_for_acceptance())
+            await self._stage.operator.submit(goal, key, workload(self._seed, self._number))
+            watching.cancel()
+        self._accepted.set()
+
+    async def _watch_for_acceptance(self) -> None:
+        while not self._accepted.is_set():
+            with suppress(BackendUnavailable, NotFound):
+                await self._stage.swarm.record.goal(self._goal_id)
+                self._accepted.set()
+            await asyncio.sleep(LOOK_AGAIN_S)
 
     async def _over(self) -> bool:
         with suppress(BackendUnavailable, NotFound):

@@ -57,7 +57,7 @@ def _strike(fault: FaultKind, chance: Random) -> Strike:
 def _worker(chance: Random) -> Strike:
     action = chance.choice(("kill", "kill", "stall", "restart"))
     target = chance.choice((*WORKERS, *WORKERS, *JUDGES))
-    leases = round(chance.uniform(1.0, 2.0), 2) if action == "stall" else 0.0
+    leases = round(chance.uniform(1.1, 1.8), 2) if action == "stall" else 0.0
     return _made(action, target=target, leases=leases)
 
 

@@ -31,7 +31,7 @@ DRAIN = timedelta(seconds=20)
 UP_WITHIN = timedelta(seconds=30)
 """How long roles may take to show themselves."""
 LOOK_AGAIN_S = 0.1
-WORKERS_EACH = "6"
+WORKERS_EACH = "3"
 JUDGES_EACH = "3"
 LED = {"DATABASE_URL": "postgres", "REDIS_URL": "redis", "OPENAI_BASE_URL": "model"}
 """The addresses that lead over a wire, and to which server."""

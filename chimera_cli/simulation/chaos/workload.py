@@ -8,8 +8,10 @@ MODULE = "chimera_cli.simulation.chaos.kinds"
 """Where the handlers are, as `--handlers` takes it."""
 POISON_EVERY = 15
 """One round in so many has a task that ends whichever process runs it."""
-LONGEST_S = 0.9
+LONGEST_S = 1.6
 """The longest task."""
+AGAIN_S = 1.5
+"""How much longer further runs of the tasks that only sleep take."""
 PATIENT = 10
 """Retries of every task: a server that is away for a moment must not use them up."""
 
@@ -23,7 +25,7 @@ def workload(seed: int, number: int) -> list[TaskSpec]:
     """
     chance = Random(f"workload/{seed}/{number}")  # nosec B311 # the same seed must give the same work
     tasks = [_task(f"count-{n}", "count", chance, longest=0.3) for n in range(chance.randint(2, 4))]
-    tasks += [_task(f"sleep-{n}", chance.choice(("sleep", "sleep", "thread")), chance) for n in range(6)]
+    tasks += [_task(f"sleep-{n}", chance.choice(("sleep", "sleep", "thread")), chance) for n in range(8)]
     tasks += [_task(f"flaky-{n}", "flaky", chance, longest=0.2, failures=n + 1) for n in range(chance.randint(1, 2))]
     tasks += [_task(f"merge-{n}", "merge", chance, longest=0.3) for n in range(2)]
     tasks += [_task(f"post-{n}", "post", chance, longest=0.5) for n in range(2)]
@@ -45,7 +47,7 @@ def _task(
         key=key,
         kind=f"drill.{kind}",
         title=f"Drill {key}",
-        payload={"pause_s": round(chance.uniform(0.05, longest), 3), "failures": failures},
+        payload={"pause_s": round(chance.uniform(0.05, longest), 3), "failures": failures, "again_s": AGAIN_S},
         depends_on=depends_on,
         priority=chance.choice(list(Priority)),
         max_retries=PATIENT,

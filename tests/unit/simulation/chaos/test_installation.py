@@ -25,7 +25,7 @@ def test_a_policy_file_is_found_from_any_folder() -> None:
 
 
 def test_waits_are_shortened_where_the_installation_says_nothing() -> None:
-    assert drill_variables({})["CHIMERA_LEASE_S"] == "2"
+    assert drill_variables({})["CHIMERA_LEASE_S"] == "3"
     assert drill_variables({"CHIMERA_RETRY__BASE_S": "2"})["CHIMERA_RETRY__BASE_S"] == "2"
 
 
