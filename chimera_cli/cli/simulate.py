@@ -34,7 +34,7 @@ def simulate(
 
     With --chaos it is a drill: round after round real processes work while servers, processes, network and clock are
     struck by a schedule that follows from the seed. It tries the lease, beat, gate and retry settings that you have set,
-    never your servers. A line a round; 1 when anything was lost, doubled or stuck.
+    never your servers. A line a round; 1 when anything was lost, doubled or stuck, and with --keep it ends right there.
     """
     if chaos:
         from chimera_cli.cli.drilling import drill

@@ -111,10 +111,15 @@ class _Drill:
                 installation=self._variables,
                 moves_clocks=FaultKind.CLOCK in self._faults,
             )
-            while len(self._reports) < self._options.rounds:
+            while len(self._reports) < self._options.rounds and not self._ends_early:
                 first = len(self._reports) + 1
                 async with staging.open(f"drill-{first}") as stage:
                     await self._stretch(stage, range(first, min(first + STRETCH, self._options.rounds + 1)))
+
+    @property
+    def _ends_early(self) -> bool:
+        """Whether what is to be kept is there: the next rounds would only bury it."""
+        return self._options.keep and any(not report.ok for report in self._reports)
 
     async def _stretch(self, stage: Stage, numbers: range) -> None:
         """Play rounds until one breaks something: the next one deserves a sound swarm."""

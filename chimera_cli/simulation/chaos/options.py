@@ -24,7 +24,7 @@ class DrillOptions(Noun):
     settings: Mapping[str, str] = Field(default_factory=dict)
     """The installation's own settings that the private swarm gets, by variable."""
     keep: bool = False
-    """Whether data and logs stay."""
+    """Whether data and logs stay; the drill then ends with the first round that breaks something."""
 
 
 class Listener(Protocol):

@@ -1,0 +1,80 @@
+"""The drill must be able to fail: it is run on copies of the package from which a safeguard was taken out."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.command import LONGEST_S, ROOT, drill, lines
+
+pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.slow]
+
+NO_FENCE = {
+    "adapters/lua/transition.lua": {
+        "local task = load(id)\n  if not task or task.gen ~= generation": "do return load(id) end\n  local task = load(id)"
+        "\n  if not task or task.gen ~= generation"
+    },
+    "agents/runs.py": {"if run is None or run.lease != lease": "if True or run is None or run.lease != lease"},
+}
+"""The scripts take every answer, and a process that was robbed goes on."""
+NO_DISPATCH = {"services/orchestrator.py": {'            "dispatch": self.dispatch,\n': ""}}
+LONG_STALLS_ONLY = {
+    "simulation/chaos/schedule.py": {
+        '("kill", "kill", "stall", "restart")': '("stall",)',
+        "(*WORKERS, *WORKERS, *JUDGES)": "WORKERS[:2]",
+        "(1.1, 1.8)": "(1.7, 1.8)",
+        "EARLY = 0.25": "EARLY = 0.0",
+    },
+    "simulation/chaos/workload.py": {"LONGEST_S = 1.6": "LONGEST_S = 3.0", "AGAIN_S = 1.5": "AGAIN_S = 5.0"},
+}
+"""Whoever is robbed comes back while another one has his task, on slow machines too."""
+NO_REDIS_FOR_COMMANDS = {
+    "simulation/chaos/schedule.py": {
+        '("cut", "tear", "tear", "slow", "half-open", "refuse")': '("refuse",)',
+        'f"{chance.choice((*ROLES, COMMANDS, EVERYBODY))} {chance.choice(FAR_ENDS)}"': 'f"{COMMANDS} redis"',
+        "_span(chance, 0.3, 2.0), amount=delay": "20.0, amount=delay",
+        "(0.2, 1.2)": "(0.0, 0.1)",
+        "EARLY = 0.25": "EARLY = 1.0",
+    },
+    "simulation/chaos/round.py": {"timedelta(seconds=45)": "timedelta(seconds=-10)"},
+}
+
+
+def without(folder: Path, *changes: Mapping[str, Mapping[str, str]]) -> Path:
+    """Copy the package and change it."""
+    shutil.copytree(ROOT / "chimera_cli", folder / "chimera_cli", ignore=shutil.ignore_patterns("__pycache__"))
+    for change in changes:
+        for name, replaced in change.items():
+            file = folder / "chimera_cli" / name
+            text = file.read_text()
+            for old, new in replaced.items():
+                assert old in text, f"{name} has no longer: {old}"
+                text = text.replace(old, new)
+            file.write_text(text)
+    return folder
+
+
+def broken(tmp_path: Path, package: Path, *arguments: str) -> tuple[set[str], str]:
+    """Run a drill that must fail; returns the invariants that it found broken, and what it said."""
+    (tmp_path / "run").mkdir()
+    process = drill(tmp_path / "run", *arguments, "--keep", "--json", package=package)
+    shown, said = process.communicate(timeout=LONGEST_S)
+    *rounds, last = lines(shown)
+    assert process.returncode == 1, (shown, said)
+    assert last["summary"]["broken"]
+    return {breach["invariant"] for told in rounds for breach in told["breaches"]}, said
+
+
+def test_without_the_fence_a_drill_fails_and_tells_its_seed(tmp_path: Path) -> None:
+    package = without(tmp_path / "copy", NO_FENCE, LONG_STALLS_ONLY)
+    found, said = broken(tmp_path, package, "--rounds", "4", "--seed", "734", "--faults", "worker")
+    assert "1. one live lease" in found
+    assert "--seed 734" in said
+
+
+def test_without_dispatch_by_housekeeping_a_drill_fails_and_tells_its_seed(tmp_path: Path) -> None:
+    package = without(tmp_path / "copy", NO_DISPATCH, NO_REDIS_FOR_COMMANDS)
+    found, said = broken(tmp_path, package, "--rounds", "1", "--seed", "5", "--faults", "network")
+    assert {"nothing waits for ever", "every accepted task ends"} <= found
+    assert "--seed 5" in said
