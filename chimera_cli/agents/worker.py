@@ -10,7 +10,7 @@ from typing import Any
 from chimera_cli.agents.crew import CrewAgent, PayloadOf, no_record
 from chimera_cli.agents.outcome import Move, Outcome, commit
 from chimera_cli.exceptions import HandlerError, OCCConflict, SwarmError
-from chimera_cli.handlers.context import MeteredLLM, StateView, TaskContext
+from chimera_cli.handlers.context import Ending, LiveOutbox, MeteredLLM, StateView, TaskContext
 from chimera_cli.handlers.invoke import RunLimits, execute, merge, payload_for, propose, run_limits
 from chimera_cli.handlers.registry import Handler, HandlerRegistry
 from chimera_cli.models.agent import Role
@@ -114,18 +114,19 @@ class WorkerAgent(CrewAgent):
         return handler
 
     def _context(self, handler: Handler, delivery: Delivery) -> TaskContext:
-        task_id = delivery.lease.task_id
+        task_id, ending = delivery.lease.task_id, Ending()
         return TaskContext(
             task=delivery,
             payload=payload_for(handler, delivery.payload),
             inputs=delivery.inputs,
-            state=StateView(self.tools.state, delivery.lease.goal_id),
-            llm=MeteredLLM(self.tools.llm),
-            outbox=self.tools.outbox,
+            state=StateView(self.tools.state, delivery.lease.goal_id, ending),
+            llm=MeteredLLM(self.tools.llm, ending),
+            outbox=LiveOutbox(self.tools.outbox, ending),
             deadline=delivery.deadline,
             idempotency_key=f"{task_id}:{delivery.phase}",
             log_event=partial(self.log_event, task=task_id),
             loop=asyncio.get_running_loop(),
+            ending=ending,
         )
 
     def _limits(self, handler: Handler, delivery: Delivery) -> RunLimits:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import JsonValue
 
-from chimera_cli.exceptions import LLMError
+from chimera_cli.exceptions import HandlerError, LLMError
 from chimera_cli.models.delivery import Delivery
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.result import StateChange, Usage
@@ -19,16 +19,37 @@ from chimera_cli.ports.state import GlobalStatePort
 T = TypeVar("T")
 
 
+class Ending:
+    """Whether a run was ended from outside. A thread cannot be stopped, and a cancelled function may go on: what either asks of the
+    swarm after that is refused."""
+
+    def __init__(self) -> None:
+        self.over = False
+
+    def check(self) -> None:
+        """Let a run that goes on pass.
+
+        Raises:
+            HandlerError: The run was ended.
+        """
+        if self.over:
+            raise HandlerError(
+                "this run was ended, because it took too long or its lease was lost: it has no effect any more"
+            )
+
+
 class StateView:
     """The goal's state as one run reads it. It remembers the version of each key read, and binds the run's changes to them."""
 
-    def __init__(self, port: GlobalStatePort, goal_id: str) -> None:
+    def __init__(self, port: GlobalStatePort, goal_id: str, ending: Ending | None = None) -> None:
         self._port = port
         self._goal_id = goal_id
+        self._ending = ending or Ending()
         self._versions: dict[str, int] = {}
 
     async def read(self, key: str) -> Any:
         """Return the value of a key, None when it is absent, and remember its version (the first one read counts)."""
+        self._ending.check()
         found = await self._port.read(self._goal_id, key)
         self._versions.setdefault(key, found.version)
         return found.value
@@ -65,6 +86,8 @@ class TaskContext:
     """`log_event(name, message="", **fields)` writes one telemetry line."""
     loop: asyncio.AbstractEventLoop = field(repr=False)
     """The loop that drives the agents."""
+    ending: Ending = field(default_factory=Ending, repr=False)
+    """Whether the run was ended; then nothing of the above works any more."""
 
     @property
     def persona(self) -> Persona | None:
@@ -79,12 +102,14 @@ class TaskContext:
 class MeteredLLM:
     """The model with a meter: what the calls of one run consumed."""
 
-    def __init__(self, llm: LLMPort) -> None:
+    def __init__(self, llm: LLMPort, ending: Ending | None = None) -> None:
         self._llm = llm
+        self._ending = ending or Ending()
         self.usage = Usage()
 
     async def ask(self, system: str, user: str, shape: Any, *, timeout: Any) -> Any:
         """Ask, and add what it consumed to the account, useless answers included. Raises what `LLMPort.ask` raises."""
+        self._ending.check()
         try:
             answer = await self._llm.ask(system, user, shape, timeout=timeout)
         except LLMError as exc:
@@ -93,3 +118,20 @@ class MeteredLLM:
             raise
         self.usage += answer.usage
         return answer
+
+
+class LiveOutbox:
+    """The outbox for as long as a run goes on."""
+
+    def __init__(self, outbox: OutboxPort, ending: Ending) -> None:
+        self._outbox = outbox
+        self._ending = ending
+
+    async def append(self, idempotency_key: str, platform: str, post: Mapping[str, JsonValue]) -> bool:
+        """Store a post once. Raises what `OutboxPort.append` raises, and HandlerError when the run was ended."""
+        self._ending.check()
+        return await self._outbox.append(idempotency_key, platform, post)
+
+    async def posts(self, limit: int = 50) -> list[Mapping[str, JsonValue]]:
+        """List posts."""
+        return await self._outbox.posts(limit)

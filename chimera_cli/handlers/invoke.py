@@ -2,7 +2,8 @@
 
 What a handler raises comes out as it is, for the worker to retry. What it *returns* wrongly is a HandlerError: running it
 again would give the same. A run that takes too long is a TimeoutError; an async handler is cancelled then, a plain one is
-left behind in its thread (see `threads`), and either is fenced: nobody listens to its answer any more.
+left behind in its thread (see `threads`), and either is fenced: nobody listens to its answer any more, and the swarm does nothing
+more for it. The same holds for a run that is cancelled because its lease was lost.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from typing import Any
 from pydantic import JsonValue, ValidationError
 
 from chimera_cli.exceptions import HandlerError
-from chimera_cli.handlers.context import MeteredLLM, TaskContext
+from chimera_cli.handlers.context import Ending, MeteredLLM, TaskContext
 from chimera_cli.handlers.registry import Handler
 from chimera_cli.handlers.threads import in_thread
 from chimera_cli.handlers.wire import checked_changes, checked_json
@@ -115,10 +116,10 @@ async def _call(
     try:
         await asyncio.wait({run}, timeout=limits.timeout.total_seconds())
     except asyncio.CancelledError:
-        await _abandon(run)
+        await _abandon(run, ctx.ending)
         raise
     if not run.done():
-        await _abandon(run)
+        await _abandon(run, ctx.ending)
         raise TimeoutError(f"kind {handler.kind!r} ran longer than {limits.timeout.total_seconds():g} s")
     if run.cancelled():
         raise RuntimeError(f"kind {handler.kind!r} cancelled itself")
@@ -137,7 +138,8 @@ async def _started(handler: Handler, agent: str, function: Callable[..., Any], *
         raise RuntimeError(f"kind {handler.kind!r} raised {type(exc).__name__}: {exc}") from exc
 
 
-async def _abandon(run: "asyncio.Future[Any]") -> None:
+async def _abandon(run: "asyncio.Future[Any]", ending: Ending) -> None:
+    ending.over = True
     run.cancel()
     await asyncio.wait({run}, timeout=GRACE.total_seconds())
     # Whatever a handler says after its time is nobody's; reading it keeps asyncio from complaining about it.

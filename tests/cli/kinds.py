@@ -178,3 +178,56 @@ async def leaking(ctx: TaskContext) -> TaskOutcome:
     mark("leaking", ctx)
     known = await asyncio.to_thread(Path(".env").read_text)
     raise RuntimeError(f"cannot go on with {known}")
+
+
+@handler("posting", judged=False)
+async def posting(ctx: TaskContext) -> TaskOutcome:
+    """Wait at a gate, whatever is cancelled meanwhile, then have an effect inside and one outside."""
+    mark("begun", ctx)
+    waiting = True
+    while waiting:
+        try:
+            await opened(ctx.payload["gate"])
+            waiting = False
+        except asyncio.CancelledError:
+            mark("stopped", ctx)
+            if not ctx.payload.get("stubborn"):
+                raise
+    await ctx.outbox.append(f"by-{ctx.idempotency_key}", "test", {"by": ctx.task.key})
+    mark("effect", ctx)
+    return TaskOutcome(output="posted", changes={ctx.task.key: "posted"})
+
+
+@handler("posting.thread", judged=False)
+def posting_in_a_thread(ctx: TaskContext) -> TaskOutcome:
+    """Do the same in a thread, which nobody can stop."""
+    mark("begun", ctx)
+    while not Path(ctx.payload["gate"]).exists():
+        time.sleep(LOOK_AGAIN_S)
+    mark("went-on", ctx)
+    ctx.wait(ctx.outbox.append(f"by-{ctx.idempotency_key}", "test", {"by": ctx.task.key}))
+    mark("effect", ctx)
+    return TaskOutcome(output="posted", changes={ctx.task.key: "posted"})
+
+
+@handler("reviewed", review="always")
+async def reviewed(ctx: TaskContext) -> TaskOutcome:
+    """Propose something that a person must see, and that has an effect."""
+    mark("reviewed", ctx)
+    return TaskOutcome(output={"text": "Fresh bread on Friday"}, changes={"proposed": ctx.task.key})
+
+
+@reviewed.execute
+async def perform(ctx: TaskContext, approved: Any) -> TaskOutcome:
+    """Have the effect."""
+    mark("performed", ctx)
+    return TaskOutcome(output="performed")
+
+
+@handler("mended", judged=False)
+async def mended(ctx: TaskContext) -> TaskOutcome:
+    """Fail until somebody opens the gate."""
+    mark("mended", ctx)
+    if not await asyncio.to_thread(Path(ctx.payload["gate"]).exists):
+        raise ValueError("not yet")
+    return TaskOutcome(output="well", changes={ctx.task.key: "well"})

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,14 +11,14 @@ import pytest
 from pydantic import BaseModel
 
 from chimera_cli.exceptions import HandlerError
-from chimera_cli.handlers.context import TaskContext
+from chimera_cli.handlers.context import Ending, LiveOutbox, MeteredLLM, StateView, TaskContext
 from chimera_cli.handlers.invoke import RunLimits, execute, merge, payload_for, propose, run_limits
 from chimera_cli.handlers.registry import Handler
 from chimera_cli.handlers.threads import left_behind
 from chimera_cli.models.policy import WorkerPolicy
 from chimera_cli.models.result import StateChange, TaskOutcome, Usage
 from tests.fake_llm import scripted
-from tests.unit.handlers.worlds import LIMITS, FakeState, context
+from tests.unit.handlers.worlds import LIMITS, FakeOutbox, FakeState, context
 
 SHORT = RunLimits(timeout=timedelta(milliseconds=20), max_output_bytes=2048)
 
@@ -258,6 +259,43 @@ async def test_cancelling_the_agent_cancels_its_handler():
     with pytest.raises(asyncio.CancelledError):
         await running
     assert ended.is_set()
+
+
+async def test_a_run_that_was_ended_has_no_effect_any_more_though_it_goes_on():
+    started, told = asyncio.Event(), []
+
+    async def run(ctx: TaskContext) -> TaskOutcome:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            for late in (
+                lambda: ctx.outbox.append("k", "x", {}),
+                lambda: ctx.state.read("calendar"),
+                lambda: ctx.llm.ask("s", "u", Any, timeout=timedelta(seconds=1)),
+            ):
+                try:
+                    await late()
+                except HandlerError as error:
+                    told.append(error.message)
+        return TaskOutcome()
+
+    handler, outbox, ending = Handler("test.kind", run), FakeOutbox(), Ending()
+    ctx = replace(
+        context(handler),
+        ending=ending,
+        outbox=LiveOutbox(outbox, ending),
+        state=StateView(FakeState(), "g", ending),
+        llm=MeteredLLM(scripted(), ending),
+    )
+    running = asyncio.create_task(propose(handler, ctx, LIMITS))
+    async with asyncio.timeout(5):
+        await started.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert len(told) == 3
+    assert outbox.stored == {}
 
 
 async def test_execute_may_not_write_what_nobody_approved():
