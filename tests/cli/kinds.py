@@ -231,3 +231,11 @@ async def mended(ctx: TaskContext) -> TaskOutcome:
     if not await asyncio.to_thread(Path(ctx.payload["gate"]).exists):
         raise ValueError("not yet")
     return TaskOutcome(output="well", changes={ctx.task.key: "well"})
+
+
+@handler("gate-a-run", judged=False)
+async def gate_a_run(ctx: TaskContext) -> TaskOutcome:
+    """Wait at a gate of this run's own, then write which run it was."""
+    run = mark("gate-a-run", ctx)
+    await opened(f"{ctx.payload['gate']}-{run}")
+    return TaskOutcome(output=run, changes={"run": run})
