@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters.event_rows import EventRow, StateRow
 from chimera_cli.adapters.postgres_errors import postgres_errors
+from chimera_cli.adapters.recovery_rows import RecoveryRow
 from chimera_cli.adapters.review_rows import CardRow
 from chimera_cli.adapters.row import LIVE
 from chimera_cli.adapters.rows import GoalRow, TaskRow
@@ -20,6 +21,7 @@ from chimera_cli.exceptions import AmbiguousId, NotFound, ReviewCardNotFound
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
 from chimera_cli.models.identity import ID_LENGTH
+from chimera_cli.models.recovery import Recovery, together
 from chimera_cli.models.result import VersionedValue
 from chimera_cli.models.task import Task, TaskStatus
 
@@ -29,6 +31,8 @@ PREFIX = re.compile(rf"[0-9a-f]{{{SHORTEST},{ID_LENGTH}}}")
 """What may be the beginning of an id."""
 AFTER_HEX = "g"
 """Sorts after every id that continues a prefix."""
+MOST_SHARDS = 64
+"""Shards of a swarm that one interruption may concern, at most so many are summed up."""
 CANDIDATES = 10
 """So many fitting ids are named when a prefix is ambiguous."""
 ID_COLUMNS = {"goal": GoalRow.id, "task": TaskRow.id, "review card": CardRow.id}
@@ -127,6 +131,13 @@ class PostgresReads:
         asked = select(func.count()).select_from(TaskRow).where(col(TaskRow.dispatched_at).is_(None), text(LIVE))
         async with reading(self._engine) as session:
             return (await session.exec(asked)).one()
+
+    async def recovery(self) -> Recovery | None:
+        """Return what was found and done the last time Redis had lost something, if that was within a day, over all shards."""
+        day = func.clock_timestamp() - timedelta(days=1)
+        asked = select(RecoveryRow).where(RecoveryRow.at > day).order_by(col(RecoveryRow.seq).desc()).limit(MOST_SHARDS)
+        async with reading(self._engine) as session:
+            return together([row.noun() for row in await session.exec(asked)])
 
     async def resolve(self, noun: str, prefix: str) -> str:
         """Return the one id of a `goal`, `task` or `review card` that starts with the prefix.

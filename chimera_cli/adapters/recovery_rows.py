@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Identity, text
 
 from chimera_cli.adapters.row import Row, id_column, number_column, text_column, time_column
+from chimera_cli.models.recovery import Recovery
 
 
 class ShardRow(Row, table=True):
@@ -40,4 +41,8 @@ class RecoveryRow(Row, table=True):
     state_keys: int = number_column()
     """Values of goals that were put back to their recorded versions."""
     decisions: int = number_column()
-    """Decisions of people that were carried out once more."""
+    """Decisions and orders of people that were carried out once more."""
+
+    def noun(self) -> Recovery:
+        """Return the recovery."""
+        return Recovery.model_validate(self.model_dump(exclude={"seq"}))

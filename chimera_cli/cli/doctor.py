@@ -77,6 +77,8 @@ def imports_check(modules: tuple[str, ...] = NEEDED) -> "Check":
 
 async def _settings_and_servers(terminal: Terminal) -> "AsyncIterator[Check]":
     from chimera_cli.adapters.health import model_check, postgres_checks, redis_checks
+    from chimera_cli.adapters.health_recovery import recovery_checks
+    from chimera_cli.adapters.keys import Keys
     from chimera_cli.models.check import Check
 
     try:
@@ -90,5 +92,9 @@ async def _settings_and_servers(terminal: Terminal) -> "AsyncIterator[Check]":
     async for check in redis_checks(settings.redis_url.get_secret_value()):
         yield check
     async for check in postgres_checks(settings.database_url.get_secret_value()):
+        yield check
+    keys = Keys(settings.namespace, settings.shards)
+    urls = settings.redis_url.get_secret_value(), settings.database_url.get_secret_value()
+    async for check in recovery_checks(*urls, keys):
         yield check
     yield model_check(settings.openai_base_url, settings.openai_api_key is not None)

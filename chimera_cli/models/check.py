@@ -12,5 +12,7 @@ class Check(Noun):
     """Whether it is as it must be."""
     detail: str
     """What was found, without secrets."""
+    warn: bool = False
+    """Whether it is worth a look although it is as it must be."""
     mend: str = ""
     """What to do about it; empty when all is well."""

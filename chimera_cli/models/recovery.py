@@ -1,12 +1,18 @@
 """How Redis stands against the record after an interruption, and what was done about it."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import JsonValue
 
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.task import TaskStatus
+
+AT_ONCE = timedelta(minutes=1)
+"""What is found in several shards within this time comes from one interruption."""
+COUNTS = ("dispatched", "restored", "dropped", "state_keys", "decisions")
+"""The fields of a Recovery that count."""
 
 
 class Survey(Noun):
@@ -87,10 +93,10 @@ class Loss(StrEnum):
 
     RESTARTED = "restarted"
     """It came back with all that is recorded; what it had not told anybody may be lost."""
-    EMPTIED = "emptied"
-    """It came back without anything."""
     BEHIND = "behind"
     """It came back from an older copy, or without its last moments."""
+    EMPTIED = "emptied"
+    """It came back without anything."""
 
 
 class Recovery(Noun):
@@ -114,9 +120,9 @@ class Recovery(Noun):
     """Decisions and orders of people that are carried out once more."""
 
     @property
-    def made_up(self) -> int:
-        """How much was lost and put right."""
-        return self.dispatched + self.restored + self.dropped + self.state_keys + self.decisions
+    def lossless(self) -> bool:
+        """Whether nothing had to be put right."""
+        return self.cause is Loss.RESTARTED and not any(getattr(self, name) for name in COUNTS)
 
     @property
     def sentence(self) -> str:
@@ -133,6 +139,15 @@ class Recovery(Noun):
             f"{self.decisions} decisions or orders are carried out once more": self.decisions,
         }
         return f"{happened}: {', '.join([again, *(text for text, count in others.items() if count)])}"
+
+
+def together(recoveries: Sequence[Recovery]) -> Recovery | None:
+    """Sum up what one interruption did to all shards, given recoveries from the latest on; None when there are none."""
+    near = [one for one in recoveries if one.at and recoveries[0].at and recoveries[0].at - one.at < AT_ONCE]
+    if not near:
+        return None
+    counts = {name: sum(getattr(one, name) for one in near) for name in COUNTS}
+    return near[0].model_copy(update={"cause": max((one.cause for one in near), key=list(Loss).index), **counts})
 
 
 def _place(entry_id: str) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from chimera_cli.models.agent import FleetMember
 from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.goal import Goal, Ledger
 from chimera_cli.models.noun import Noun
+from chimera_cli.models.recovery import Recovery
 
 
 class Snapshot(Noun):
@@ -23,6 +24,8 @@ class Snapshot(Noun):
     """When the oldest of them was made; None when none waits."""
     undispatched: int = 0
     """Persisted tasks that are not in Redis yet."""
+    recovery: Recovery | None = None
+    """What was done the last time Redis had been interrupted, within a day; None when it was not."""
     ledger: Ledger
     """The count that must add up."""
     paused: tuple[Goal, ...] = ()

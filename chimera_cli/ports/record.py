@@ -9,6 +9,7 @@ from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
 from chimera_cli.models.noun import Noun
+from chimera_cli.models.recovery import Recovery
 from chimera_cli.models.result import VersionedValue
 from chimera_cli.models.task import Task, TaskSpec, TaskStatus
 
@@ -122,6 +123,10 @@ class RecordPort(Protocol):
 
     async def undispatched(self) -> int:
         """Count persisted tasks that are not in the queue yet."""
+        ...
+
+    async def recovery(self) -> Recovery | None:
+        """Return what was found and done the last time Redis had been interrupted, if that was within a day, over all shards."""
         ...
 
     async def resolve(self, noun: str, prefix: str) -> str:

@@ -131,7 +131,7 @@ class Reconciler:
 
     def _tell(self, recovery: Recovery) -> None:
         fields = recovery.model_dump(mode="json", exclude={"at"})
-        level = Level.WARN if recovery.made_up or recovery.cause is not Loss.RESTARTED else Level.INFO
+        level = Level.INFO if recovery.lossless else Level.WARN
         event = TelemetryEvent(
             name="recovery.done", level=level, source="orchestrator", message=recovery.sentence, fields=fields
         )

@@ -200,6 +200,7 @@ class Swarm:
             oldest_card_at=oldest_card_at,
             undispatched=await self.record.undispatched(),
             ledger=await self.record.ledger(),
+            recovery=await self.record.recovery(),
             paused=tuple(await self.record.paused()),
         )
 

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from chimera_cli.models.check import Check
 from chimera_cli.services.plain_text import one_line
-from chimera_cli.views.theme import BAD, GOOD
+from chimera_cli.views.theme import BAD, GOOD, WAITING
 
 
 class CheckList:
@@ -20,15 +20,16 @@ class CheckList:
         """Draw a line a check, and below a failed one its cure."""
         text = Text()
         for check in self._checks:
-            text.append("ok    " if check.ok else "FAIL  ", style=GOOD if check.ok else BAD)
+            word, style = ("FAIL  ", BAD) if not check.ok else ("warn  ", WAITING) if check.warn else ("ok    ", GOOD)
+            text.append(word, style=style)
             text.append(one_line(check.name), style="bold")
             text.append(f"  {one_line(check.detail)}\n")
-            if not check.ok:
+            if check.mend:
                 text.append(f"      mend: {one_line(check.mend)}\n", style="yellow")
         text.rstrip()
         return text
 
     def lines(self) -> list[str]:
-        """Write ok or fail, name, detail and cure."""
-        fields = (("ok" if c.ok else "fail", c.name, c.detail, c.mend) for c in self._checks)
+        """Write ok, warn or fail, name, detail and cure."""
+        fields = (("fail" if not c.ok else "warn" if c.warn else "ok", c.name, c.detail, c.mend) for c in self._checks)
         return ["\t".join(map(one_line, each)) for each in fields]

@@ -118,6 +118,7 @@ def status_document(snapshot: Snapshot) -> Document:
             for goal in snapshot.paused
             if goal.paused_at
         ],
+        "recovery": snapshot.recovery.model_dump(mode="json") if snapshot.recovery else None,
         "ledger": {**snapshot.ledger.model_dump(mode="json"), "balanced": snapshot.ledger.balanced},
     }
 

@@ -45,6 +45,7 @@ class _Board:
             fleet_grid(noteworthy, len(shot.fleet)),
             queues_grid(shot),
             ledger_facts(shot),
+            *([recovery_facts(shot)] if shot.recovery else []),
             *([paused_grid(shot)] if shot.paused else []),
         ]
         return Stack(parts).drawn()
@@ -56,6 +57,8 @@ class _Board:
         yield from queues_grid(shot).lines()
         for name, count in shot.ledger.model_dump().items():
             yield f"ledger\t{name}\t{count}"
+        if shot.recovery:
+            yield f"recovery\t{shot.recovery.cause}\t{shot.recovery.sentence}"
         yield from paused_grid(shot).lines()
 
 
@@ -138,6 +141,15 @@ def paused_grid(snapshot: Snapshot) -> Grid:
         Column("text", spare=1),
     )
     return Grid("Paused goals", columns, rows, mark="paused")
+
+
+def recovery_facts(snapshot: Snapshot) -> Facts:
+    """Tell what Redis had lost, and that it was made up for."""
+    found = snapshot.recovery
+    if found is None:
+        return Facts([])
+    ago = f"{age(snapshot.at - found.at)} ago: " if found.at else ""
+    return Facts([("recovery", Cell(f"{ago}{found.sentence}", "" if found.lossless else WAITING))])
 
 
 def progress(snapshot: Snapshot) -> str:

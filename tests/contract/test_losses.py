@@ -310,6 +310,7 @@ async def test_a_reconciler_that_slept_while_another_did_it_can_change_nothing(p
 async def test_the_operator_hears_what_happened_and_how_much_was_dispatched_again(pair: Pair) -> None:
     await pair.submit(GOAL, a_spec("one"), a_spec("two"), a_spec("three", depends_on=("one",)))
     assert [event for event in pair.said if event.name == "recovery.done"] == []
+    assert await pair.record.recovery() is None
     await pair.orchestrator.record()
     await pair.put_back({})
     await pair.orchestrator.tick()
@@ -317,6 +318,9 @@ async def test_the_operator_hears_what_happened_and_how_much_was_dispatched_agai
     assert told.level is Level.WARN
     assert told.message == "Redis had lost everything: 3 tasks were dispatched again"
     assert (told.fields["cause"], told.fields["restored"], told.fields["dispatched"]) == (Loss.EMPTIED, 2, 1)
+    kept = await pair.record.recovery()
+    assert kept
+    assert (kept.sentence, kept.at is None) == (told.message, False)
 
 
 async def test_a_restart_that_lost_nothing_is_no_warning(pair: Pair) -> None:

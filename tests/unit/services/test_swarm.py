@@ -77,6 +77,9 @@ class World:
     async def waiting(self) -> tuple[int, datetime | None]:
         return 1, NOON
 
+    async def recovery(self) -> None:
+        return None
+
     async def undispatched(self) -> int:
         return 2
 

@@ -5,6 +5,7 @@ import pytest
 from chimera_cli.models.agent import AgentStatus, FleetMember, Liveness, Role
 from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.goal import Ledger
+from chimera_cli.models.recovery import Loss, Recovery
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.views.documents import status_document
 from chimera_cli.views.swarm import board
@@ -80,3 +81,12 @@ def test_a_stuck_agent_is_shown_as_such_with_since_when() -> None:
         ("stuck", 130),
         ("alive", None),
     ]
+
+
+def test_the_board_tells_what_redis_had_lost() -> None:
+    found = Recovery(at=NOON - timedelta(minutes=3), shard=0, cause=Loss.EMPTIED, restored=4)
+    shot = a_snapshot(recovery=found)
+    assert "3m ago: Redis had lost everything: 4 tasks were dispatched again" in " ".join(drawn(board(shot)).split())
+    assert "recovery\temptied\tRedis had lost everything: 4 tasks were dispatched again" in list(board(shot).lines())
+    assert status_document(shot)["recovery"]["restored"] == 4
+    assert status_document(a_snapshot())["recovery"] is None

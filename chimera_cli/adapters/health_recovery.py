@@ -1,0 +1,46 @@
+"""What `chimera doctor` asks both stores together: whether the queue moves, and what it had lost."""
+
+from collections.abc import AsyncIterator
+
+from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.postgres_engine import open_engine
+from chimera_cli.adapters.postgres_record import PostgresRecord
+from chimera_cli.adapters.redis_client import open_redis
+from chimera_cli.adapters.redis_recovery import RedisRecovery
+from chimera_cli.exceptions import SwarmError
+from chimera_cli.models.check import Check
+from chimera_cli.models.recovery import Recovery
+
+
+async def recovery_checks(redis_url: str, database_url: str, keys: Keys) -> AsyncIterator[Check]:
+    """Say which shards stand still, and what was done after the last interruption; nothing when a server is away or empty."""
+    engine = open_engine(database_url)
+    try:
+        async with open_redis(redis_url) as client:
+            recovery = RedisRecovery(client, keys)
+            standing = [shard for shard in range(keys.shards) if not (await recovery.survey(shard)).vouched]
+        last = await PostgresRecord(engine).recovery()
+    except SwarmError:
+        return  # The checks of the servers tell why.
+    finally:
+        await engine.dispose()
+    yield gate_check(standing, keys.shards)
+    yield loss_check(last)
+
+
+def gate_check(standing: list[int], shards: int) -> Check:
+    """Tell whether work may move."""
+    name = "redis compared"
+    if not standing:
+        return Check(name=name, ok=True, detail="what it holds was compared with the record")
+    detail = f"{len(standing)} of {shards} shards stand still until they are compared with the record"
+    return Check(name=name, ok=True, warn=True, detail=detail, mend="chimera worker, or any other role: it does that")
+
+
+def loss_check(last: Recovery | None) -> Check:
+    """Tell what was lost within a day, and made up for."""
+    name = "redis recovery"
+    if last is None:
+        return Check(name=name, ok=True, detail="no interruption within a day")
+    at = f"{last.at:%Y-%m-%dT%H:%M:%SZ}: " if last.at else ""
+    return Check(name=name, ok=True, warn=not last.lossless, detail=f"{at}{last.sentence}")

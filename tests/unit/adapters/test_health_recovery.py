@@ -1,0 +1,22 @@
+from datetime import UTC, datetime
+
+from chimera_cli.adapters.health_recovery import gate_check, loss_check
+from chimera_cli.models.recovery import Loss, Recovery
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_shards_that_stand_still_are_a_warning_and_no_failure() -> None:
+    check = gate_check([1], 4)
+    assert (check.ok, check.warn) == (True, True)
+    assert "1 of 4 shards stand still" in check.detail
+    assert check.mend
+    assert not gate_check([], 4).warn
+
+
+def test_what_was_lost_is_told_with_its_count() -> None:
+    check = loss_check(Recovery(at=AT, shard=0, cause=Loss.EMPTIED, dispatched=2, restored=3))
+    assert (check.ok, check.warn) == (True, True)
+    assert check.detail == "2026-01-01T00:00:00Z: Redis had lost everything: 5 tasks were dispatched again"
+    assert not loss_check(None).warn
+    assert not loss_check(Recovery(at=AT, shard=0, cause=Loss.RESTARTED)).warn
