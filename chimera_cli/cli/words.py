@@ -18,6 +18,8 @@ FOLDER = Path(".chimera")
 """Where the local stack keeps its data, below the present folder."""
 SWARM = "chimera"
 """What the audit calls the swarm itself (`models.audit.SWARM`; loading that would cost every command 50 ms)."""
+LONGEST_SPAN = timedelta(days=36_500)
+"""A duration beyond it would leave the calendar."""
 LONGEST_NAME = 100
 """Characters of an operator's name."""
 
@@ -40,22 +42,27 @@ def span(word: str | None, option: str) -> timedelta | None:
     """Read a duration such as `90`, `90s`, `15m`, `2h` or `1d`; None stays None.
 
     Raises:
-        InvalidInput: It is none.
+        InvalidInput: It is none, or longer than anybody waits.
     """
     if word is None:
         return None
     found = _SPAN.fullmatch(word)
     if found is None:
         raise InvalidInput(f"{option} {word!r} is no duration", hint="write 90s, 15m, 2h or 1d")
-    return timedelta(seconds=float(found[1]) * _UNITS[found[2] or "s"])
+    length = timedelta(seconds=float(found[1]) * _UNITS[found[2] or "s"])
+    if length > LONGEST_SPAN:
+        raise InvalidInput(f"{option} {word!r} is longer than {LONGEST_SPAN.days}d", hint="write 90s, 15m, 2h or 1d")
+    return length
 
 
 def moment(word: str | None, option: str, now: datetime) -> datetime | None:
     """Read a time: ISO 8601 with a zone, or a duration from now; None stays None.
 
     Raises:
-        InvalidInput: It is neither, or it is over.
+        InvalidInput: It is neither, it is over, or it is beyond what a database can tell.
     """
+    from chimera_cli.models.plan import LATEST
+
     if word is None:
         return None
     if _SPAN.fullmatch(word):
@@ -68,6 +75,8 @@ def moment(word: str | None, option: str, now: datetime) -> datetime | None:
         raise InvalidInput(f"{option} {word!r} has no time zone", hint=f"write {at.isoformat()}Z for UTC")
     if at <= now:
         raise InvalidInput(f"{option} {word!r} is in the past", hint="write 2h for two hours from now")
+    if at > LATEST:
+        raise InvalidInput(f"{option} {word!r} is after the year {LATEST.year}", hint="write 2h for two hours from now")
     return at
 
 

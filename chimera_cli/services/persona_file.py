@@ -47,7 +47,8 @@ def parse_persona(text: str, name: str) -> Persona:
     try:
         return Persona.model_validate({**fields, "background": body})
     except ValidationError as exc:
-        line = _line_of(str(exc.errors()[0]["loc"][0]), front)
+        place = exc.errors()[0]["loc"]
+        line = _line_of(str(place[0]) if place else "", front)
         raise InvalidInput(f"persona {name}, line {line}: {problems_of(exc)[0]}", hint=HINT) from exc
 
 
@@ -59,6 +60,8 @@ def _mapping(front: list[str], name: str) -> dict[str, Any]:
         line = mark.line + 2 if mark else 2
         what = getattr(exc, "problem", None) or "not YAML"
         raise InvalidInput(f"persona {name}, line {line}: {what}", hint=HINT) from exc
+    except RecursionError as exc:
+        raise InvalidInput(f"persona {name}, line 2: nested too deeply", hint=HINT) from exc
     except ValueError as exc:  # a date that no calendar has
         raise InvalidInput(f"persona {name}, line 2: {exc}", hint=HINT) from exc
     if not isinstance(fields, dict):

@@ -155,7 +155,8 @@ local function open_lanes(stage, kinds, priorities)
   for _, kind in ipairs(kinds) do wanted[kind] = true end
   for _, lane in ipairs(redis.call('SMEMBERS', T .. ':' .. stage .. ':lanes')) do
     local kind, prio = string.match(lane, '^(.*):(%a+)$')
-    local parked = redis.call('ZSCORE', T .. ':' .. stage .. ':parked', kind)
+    -- A name that somebody put there by hand may be of no kind.
+    local parked = kind and redis.call('ZSCORE', T .. ':' .. stage .. ':parked', kind)
     if lanes[prio] and (#kinds == 0 or wanted[kind]) and not (parked and tonumber(parked) > now) then
       table.insert(lanes[prio], {lane, redis.call('XLEN', T .. ':' .. stage .. ':q:' .. lane)})
     end
