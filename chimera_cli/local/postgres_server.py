@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from chimera_cli.exceptions import ConfigError
+from chimera_cli.exceptions import BackendUnavailable, ConfigError
 from chimera_cli.local import binaries, privileges, process
 from chimera_cli.local.private_file import write_private
 from chimera_cli.local.server import LocalServer
@@ -64,7 +64,12 @@ class PostgresServer(LocalServer):
     def start(self) -> bool:
         """Start the server unless it runs, wait until it serves, and make the database if it is missing."""
         started = super().start()
-        self.create_database(SUPERUSER)
+        try:
+            self.create_database(SUPERUSER)
+        except psycopg.OperationalError as error:
+            # It answered a moment ago: on a machine with too much to do that is no promise.
+            reason = str(error).partition("\n")[0]
+            raise BackendUnavailable(f"the local {self.name}", reason, hint=f"see {self.log}") from error
         return started
 
     def create_database(self, name: str, *, template: str | None = None) -> None:

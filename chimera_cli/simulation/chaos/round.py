@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from chimera_cli.config import Settings
-from chimera_cli.exceptions import BackendUnavailable, NotFound
+from chimera_cli.exceptions import BackendUnavailable, NotFound, SwarmError
 from chimera_cli.models.drill import Breach, FaultKind, RoundReport, Strike
 from chimera_cli.models.identity import goal_id_for
 from chimera_cli.services.swarm import Swarm
@@ -113,15 +113,16 @@ class Round:
         """Submit by the command line; the work may begin, and be struck, before the command has ended."""
         goal, key = f"Drill round {self._number}", f"drill-{self._seed}-{self._number}"
         self._goal_id = goal_id_for(key)
-        async with asyncio.TaskGroup() as group:
-            watching = group.create_task(self._watch_for_acceptance())
+        watching = asyncio.create_task(self._watch_for_acceptance())
+        try:
             await self._stage.operator.submit(goal, key, workload(self._seed, self._number))
+        finally:
             watching.cancel()
         self._accepted.set()
 
     async def _watch_for_acceptance(self) -> None:
         while not self._accepted.is_set():
-            with suppress(BackendUnavailable, NotFound):
+            with suppress(SwarmError):
                 await self._stage.swarm.record.goal(self._goal_id)
                 self._accepted.set()
             await asyncio.sleep(LOOK_AGAIN_S)

@@ -48,9 +48,13 @@ class Striker:
         Raises:
             BackendUnavailable: A server did not come up again.
         """
-        async with asyncio.TaskGroup() as group:
-            for strike in schedule:
-                group.create_task(self._at_its_time(strike, accepted))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for strike in schedule:
+                    group.create_task(self._at_its_time(strike, accepted))
+        except ExceptionGroup as failed:
+            # The first to fail cancelled the others.
+            raise failed.exceptions[0] from None
 
     async def _at_its_time(self, strike: Strike, accepted: asyncio.Event) -> None:
         if strike.after is Moment.ACCEPTANCE:
