@@ -34,6 +34,7 @@ from chimera_cli.services.swarm import Swarm
 
 __all__ = [
     "Swarm",
+    "assemble",
     "check_ready",
     "connect",
     "open_swarm",
@@ -64,12 +65,13 @@ async def open_swarm(settings: Settings, *, telemetry: TelemetryPort, need_redis
             # Work put into another shard than the workers look into would never be done.
             with nullcontext() if need_redis else suppress(BackendUnavailable):
                 await _within(check_shards(client, Keys(settings.namespace, settings.shards)), "Redis")
-            yield _swarm(settings, telemetry, client, engine)
+            yield assemble(settings, telemetry, client, engine)
     finally:
         await engine.dispose()
 
 
-def _swarm(settings: Settings, telemetry: TelemetryPort, client: RedisClient, engine: AsyncEngine) -> Swarm:
+def assemble(settings: Settings, telemetry: TelemetryPort, client: RedisClient, engine: AsyncEngine) -> Swarm:
+    """Wire the adapters of both stores to the services; opens and closes nothing."""
     keys, policy, orders = Keys(settings.namespace, settings.shards), settings.lease_policy(), PostgresOrders(engine)
     record, reviews = PostgresRecord(engine, max_queued=settings.max_queued), PostgresReview(engine)
     queue, registry = RedisTaskQueue(client, keys, policy), RedisAgentRegistry(client, keys)
