@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-PACE = 0.05
-"""How much faster a process's own timers run than the clock on the wall: housekeeping every 25 ms and not every 500."""
+PACE = 0.15
+"""How much faster a process's own timers run than the clock on the wall: housekeeping every 75 ms and not every 500."""
 
 CURRENT: ContextVar["Gate | None"] = ContextVar("gate", default=None)
 """The gate of the process whose code is running."""

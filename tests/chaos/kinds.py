@@ -1,5 +1,6 @@
 """Task kinds of the rounds, and a judge's model that says yes to all of them."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -9,6 +10,7 @@ from chimera_cli.models.result import TaskOutcome
 from chimera_cli.services.rubric_file import load_rubric
 
 QUOTE = "a quiet word"
+SLOW_S = 0.8
 RUBRIC = load_rubric()
 
 
@@ -30,6 +32,13 @@ async def flaky(ctx: TaskContext) -> TaskOutcome:
     """Fail the first attempt."""
     if ctx.task.attempt == 1:
         raise ValueError("not yet")
+    return TaskOutcome(output=QUOTE, changes={f"own.{ctx.task.key}": QUOTE})
+
+
+@handler("slow", judged=False)
+async def slow(ctx: TaskContext) -> TaskOutcome:
+    """Take almost three leases, so that others may come and go in between."""
+    await asyncio.sleep(SLOW_S)
     return TaskOutcome(output=QUOTE, changes={f"own.{ctx.task.key}": QUOTE})
 
 
@@ -65,7 +74,7 @@ async def send(ctx: TaskContext, approved: Any) -> TaskOutcome:
     return TaskOutcome(output={"sent": True})
 
 
-KINDS: tuple[Handler, ...] = (plain, tally, flaky, draft, merging, post)
+KINDS: tuple[Handler, ...] = (plain, tally, flaky, slow, draft, merging, post)
 
 
 def registry() -> HandlerRegistry:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 
 from chimera_cli.models.task import TaskSpec
 from tests.builders import a_spec
-from tests.chaos.gate import Fault, Kind, Point
+from tests.chaos.gate import Fault, Kind, Point, Side
 from tests.chaos.process import Work
 
-MIXED = ("plain", "tally", "tally", "flaky", "draft", "merge", "merge", "post")
+MIXED = ("plain", "plain", "tally", "tally", "flaky", "slow", "draft", "draft", "merge", "merge", "post", "post")
 REVIEWED = ("merge", "post")
 POINTS = {"submit": 60, "work": 240, "judge": 240, "decide": 120}
 """About how many points a process of each role passes in a round."""
@@ -20,6 +20,8 @@ TELLING = {
     "decide": ("commit", "resume", "INSERT INTO audit", "UPDATE cards SET"),
 }  # fmt: skip
 """Exchanges at which a fault can do most harm, by role."""
+DRIVERS_OWN = frozenset("auth client execute enter exit set_autocommit set_isolation_level".split())
+"""What drivers say on their own account: it changes nothing, and a crash there is one at the next point."""
 
 
 def small_work() -> Work:
@@ -73,6 +75,16 @@ def at_telling(role: str, dice: random.Random) -> Callable[[int, Point], bool]:
     return due
 
 
+def at_place(label: str, side: Side) -> Callable[[int, Point], bool]:
+    """Strike at the first point of this name."""
+    return lambda _, point: point.label == label and point.side is side
+
+
 def at_point(wanted: Point) -> Callable[[int, Point], bool]:
     """Strike when this point is passed for the first time, the work being as far as it was."""
     return lambda _, point: point == wanted
+
+
+def places(passed: Iterable[Point]) -> list[tuple[str, Side]]:
+    """List the different places among points, in order; handshakes and pings of the drivers tell nobody anything."""
+    return list(dict.fromkeys((point.label, point.side) for point in passed if point.label not in DRIVERS_OWN))

@@ -38,7 +38,8 @@ OPERATOR_LOOKS = timedelta(seconds=0.4)
 """Time between two looks at the review cards, by the clock of the process."""
 MOST_ABANDONED = 50
 """No task of a round is poison, however often its agents are made to vanish."""
-RUBRIC, POLICY = kinds.RUBRIC, load_policy()
+RUBRIC, SAFETY = kinds.RUBRIC, SafetyService(load_policy())
+"""Made once, for making the word lists takes 20 ms."""
 
 
 class Ears(list[TelemetryEvent]):
@@ -73,6 +74,8 @@ class Place:
     namespace: str
     open_redis: Callable[[str, Gate], Any] = gated_redis
     """How a process opens Redis."""
+    alter: Callable[[Swarm, "Place", Any], Swarm] = lambda swarm, _place, _client: swarm
+    """What is changed of an opened swarm: nothing, unless a safeguard is to be taken out."""
 
     @property
     def settings(self) -> Settings:
@@ -127,8 +130,8 @@ class Process:
             self.place.open_redis(self.place.redis_url, self.gate),
         )
         try:
-            swarm = replace(assemble(self.place.settings, self.ears, client, engine), clock=GateClock(self.gate))
-            await ROLES[self.role](self, swarm)
+            swarm = self.place.alter(assemble(self.place.settings, self.ears, client, engine), self.place, client)
+            await ROLES[self.role](self, replace(swarm, clock=GateClock(self.gate)))
         finally:
             await client.aclose()
             await engine.dispose()
@@ -156,7 +159,7 @@ async def judge(process: Process, swarm: Swarm) -> None:
     tools = JudgeTools(
         queue=swarm.queue,
         scoring=ScoringService(llm, RUBRIC, timeout=timedelta(seconds=5)),
-        safety=SafetyService(POLICY),
+        safety=SAFETY,
         telemetry=process.ears,
         clock=swarm.clock,
         chance=lambda: 0.5,

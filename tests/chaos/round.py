@@ -49,6 +49,8 @@ class Round:
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     """By role: the fault of the first process, of the one that takes its place, and so on."""
     processes: list[Process] = field(default_factory=list)
+    patience_s: float = PATIENCE_S
+    """Longest wait for its end."""
     progress: Progress = field(default_factory=Progress)
     wakes: dict[Process, float] = field(default_factory=dict)
     """Stalled processes, and when they go on at the latest."""
@@ -68,7 +70,7 @@ class Round:
                     await self._wind_up()
                     problems += await self._problems(record, redis)
                 except TimeoutError:
-                    problems += [f"not over within {PATIENCE_S:g} s", *await self._standing(record, redis)]
+                    problems += [f"not over within {self.patience_s:g} s", *await self._standing(record, redis)]
                 finally:
                     await self._end()
                     await self._clear(redis)
@@ -104,7 +106,7 @@ class Round:
             self._start(process.role)
 
     async def _until_over(self, record: psycopg.AsyncConnection, redis: Redis) -> None:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(self.patience_s):
             while not await self._over(record, redis):
                 self._wake(time.monotonic())
                 await asyncio.sleep(LOOK_S)
@@ -128,7 +130,7 @@ class Round:
     async def _wind_up(self) -> None:
         """Let the zombies go on, then ask all to end in good order; also those that take the place of one that dies now."""
         self._wake(time.monotonic() + STALL_S)
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(self.patience_s):
             while running := [process.main for process in self.processes if process.main and not process.main.done()]:
                 for process in self.processes:
                     process.stop()
@@ -189,13 +191,26 @@ async def check(work: Work, record: psycopg.AsyncConnection) -> list[str]:
     found = [] if len(tasks) == wanted else [f"{len(tasks)} tasks are stored, {wanted} were submitted"]
     right = dict(expected(work))
     found += [f"task {key} is {status}, not {right[key]}" for _, key, _, status, _ in tasks if status != right[key]]
-    events = await (await record.execute("SELECT task_id, version, status FROM events ORDER BY seq")).fetchall()
-    for id, key, _, status, version in tasks:
-        versions = [v for task, v, _ in events if task == id]
+    asked = "SELECT version, name, agent FROM events WHERE task_id = %s ORDER BY seq"
+    for id, key, _, _, version in tasks:
+        story = await (await record.execute(asked, (id,))).fetchall()
+        versions = [number for number, _, _ in story]
         if versions != list(range(1, version + 1)):
             found.append(f"task {key} has the versions {versions}, and stands at {version}")
-    found += await effects(tasks, record)
-    return found
+        found += [f"task {key}: {wrong}" for wrong in strangers(story)]
+    return found + await effects(tasks, record)
+
+
+def strangers(story: Sequence[tuple[int, str, str]]) -> Iterable[str]:
+    """Find answers of a worker that did not hold the task."""
+    holder = ""
+    for _, name, agent in story:
+        if name == "task.started":
+            holder = agent
+        elif name in ("task.judging", "task.delayed", "task.completed") and holder and agent != holder:
+            yield f"{name} came from {agent} while {holder} held it"
+        if name in ("task.taken_over", "task.judging", "task.delayed", "task.conflicted"):
+            holder = ""
 
 
 def expected(work: Work) -> Iterable[tuple[str, str]]:

@@ -22,7 +22,7 @@ from tests.chaos.process import Place
 from tests.chaos.round import Ended, Round
 from tests.servers import Servers
 
-LANES = 3
+LANES = 5
 """Rounds side by side: a round mostly waits, for its leases."""
 
 

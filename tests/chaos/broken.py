@@ -1,0 +1,91 @@
+"""Swarms with one of their safeguards taken out: the rounds must fail on them, or they prove nothing."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from redis.asyncio import Redis
+
+from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.redis_events import RedisEventStream
+from chimera_cli.models.delivery import Dispatch
+from chimera_cli.models.event import TaskEvent
+from chimera_cli.ports.record import RecordPort
+from chimera_cli.services.orchestrator import Orchestrator
+from chimera_cli.services.swarm import Swarm
+from tests.chaos.gate import Gate
+from tests.chaos.process import Place
+from tests.chaos.wires import gated_redis
+
+FENCE = "if not task or task.gen ~= generation then return nil end"
+
+
+class Fenceless(Redis):
+    """Sends every script with the fence taken out. Its server must know no other script of ours."""
+
+    async def eval(self, script: str, *args: Any, **kwargs: Any) -> Any:
+        """Send a script."""
+        assert FENCE in script
+        return await super().eval(script.replace(FENCE, "if not task then return nil end"), *args, **kwargs)
+
+
+def without_fence(url: str, gate: Gate) -> Redis:
+    """Open a Redis whose answers are accepted whatever their generation."""
+    return gated_redis(url, gate, Fenceless)
+
+
+class MarksFirst:
+    """A record that notes tasks as dispatched before they are in the queue."""
+
+    def __init__(self, record: RecordPort) -> None:
+        self._record = record
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the record in everything else."""
+        return getattr(self._record, name)
+
+    @asynccontextmanager
+    async def dispatching(self, limit: int) -> AsyncIterator[list[Dispatch]]:
+        """Hand out what is noted already."""
+        async with self._record.dispatching(limit) as waiting:
+            pass
+        yield waiting
+
+
+class TrimsFirst(RedisEventStream):
+    """An event stream that drops what was read before it is recorded."""
+
+    async def read(self, shard: int, limit: int = 1000) -> tuple[list[TaskEvent], str]:
+        """Return the oldest events, which are gone then."""
+        events, last = await super().read(shard, limit)
+        if last:
+            await self.trim(shard, last)
+        return events, last
+
+
+def marks_first(swarm: Swarm, place: Place, client: Redis) -> Swarm:
+    """Take the outbox out of the way from Postgres to Redis."""
+    keys = Keys(place.namespace)
+    return rebuilt(swarm, place, record=MarksFirst(swarm.record), events=RedisEventStream(client, keys))
+
+
+def trims_first(swarm: Swarm, place: Place, client: Redis) -> Swarm:
+    """Take the outbox out of the way from Redis to Postgres."""
+    return rebuilt(swarm, place, record=swarm.record, events=TrimsFirst(client, Keys(place.namespace)))
+
+
+def rebuilt(swarm: Swarm, place: Place, *, record: Any, events: RedisEventStream) -> Swarm:
+    """Wire a swarm's housekeeping anew."""
+    orchestrator = Orchestrator(
+        swarm.queue,
+        events,
+        record,
+        registry=swarm.registry,
+        reviews=swarm.review_service,
+        telemetry=swarm.telemetry,
+        policy=place.settings.lease_policy(),
+    )
+    return replace(swarm, record=record, orchestrator=orchestrator)
+
+
