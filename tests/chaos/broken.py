@@ -6,19 +6,23 @@ from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.adapters.redis_events import RedisEventStream
+from chimera_cli.adapters.redis_recovery import RedisRecovery
 from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.ports.record import RecordPort
 from chimera_cli.services.orchestrator import Orchestrator
+from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.swarm import Swarm
 from tests.chaos.gate import Gate
 from tests.chaos.process import Place
 from tests.chaos.wires import gated_redis
 
-FENCE = "if not task or task.gen ~= generation then return nil end"
+FENCE = "if not task or task.gen ~= generation or task.agent ~= agent then return nil end"
 
 
 class Fenceless(Redis):
@@ -64,28 +68,35 @@ class TrimsFirst(RedisEventStream):
         return events, last
 
 
-def marks_first(swarm: Swarm, place: Place, client: Redis) -> Swarm:
+def marks_first(swarm: Swarm, place: Place, client: Redis, engine: AsyncEngine) -> Swarm:
     """Take the outbox out of the way from Postgres to Redis."""
-    keys = Keys(place.namespace)
-    return rebuilt(swarm, place, record=MarksFirst(swarm.record), events=RedisEventStream(client, keys))
+    events = RedisEventStream(client, Keys(place.namespace))
+    return rebuilt(swarm, place, reconciler(place, client, engine), MarksFirst(swarm.record), events)
 
 
-def trims_first(swarm: Swarm, place: Place, client: Redis) -> Swarm:
+def trims_first(swarm: Swarm, place: Place, client: Redis, engine: AsyncEngine) -> Swarm:
     """Take the outbox out of the way from Redis to Postgres."""
-    return rebuilt(swarm, place, record=swarm.record, events=TrimsFirst(client, Keys(place.namespace)))
+    events = TrimsFirst(client, Keys(place.namespace))
+    return rebuilt(swarm, place, reconciler(place, client, engine), swarm.record, events)
 
 
-def rebuilt(swarm: Swarm, place: Place, *, record: Any, events: RedisEventStream) -> Swarm:
+def reconciler(place: Place, client: Redis, engine: AsyncEngine) -> Reconciler:
+    """Make the reconciler, which is left as it is."""
+    keys = Keys(place.namespace)
+    recovery, record = RedisRecovery(client, keys), PostgresRecovery(engine)
+    return Reconciler(recovery, record, RedisEventStream(client, keys), grace=place.settings.lease_policy().lease)
+
+
+def rebuilt(swarm: Swarm, place: Place, mender: Reconciler, record: Any, events: RedisEventStream) -> Swarm:
     """Wire a swarm's housekeeping anew."""
     orchestrator = Orchestrator(
         swarm.queue,
         events,
         record,
+        reconciler=mender,
         registry=swarm.registry,
         reviews=swarm.review_service,
         telemetry=swarm.telemetry,
         policy=place.settings.lease_policy(),
     )
     return replace(swarm, record=record, orchestrator=orchestrator)
-
-

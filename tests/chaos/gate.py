@@ -106,6 +106,8 @@ class Gate:
     """Everything that this process runs."""
     sent: set[asyncio.Future[Any]] = field(default_factory=set)
     """Exchanges under way that outlive whoever began them."""
+    closers: list[Callable[[], None]] = field(default_factory=list)
+    """Closes what the system closes when a process is gone."""
     moving: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -146,6 +148,8 @@ class Gate:
             await asyncio.wait(tuple(self.tasks), timeout=2)
         if self.sent:
             await asyncio.wait(tuple(self.sent))
+        for close in self.closers:
+            close()
 
     async def thaw(self) -> None:
         """Stand still while the process is stalled."""

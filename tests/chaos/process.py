@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.agents.crew import CrewAgent
 from chimera_cli.agents.judge import JudgeAgent, JudgeTools
@@ -74,7 +75,7 @@ class Place:
     namespace: str
     open_redis: Callable[[str, Gate], Any] = gated_redis
     """How a process opens Redis."""
-    alter: Callable[[Swarm, "Place", Any], Swarm] = lambda swarm, _place, _client: swarm
+    alter: Callable[[Swarm, "Place", Any, AsyncEngine], Swarm] = lambda swarm, _place, _client, _engine: swarm
     """What is changed of an opened swarm: nothing, unless a safeguard is to be taken out."""
 
     @property
@@ -125,12 +126,11 @@ class Process:
             self.signals.receive(15)
 
     async def _live(self) -> None:
-        engine, client = (
-            gated_postgres(self.place.database_url, self.gate),
-            self.place.open_redis(self.place.redis_url, self.gate),
-        )
+        engine = gated_postgres(self.place.database_url, self.gate)
+        client = self.place.open_redis(self.place.redis_url, self.gate)
         try:
-            swarm = self.place.alter(assemble(self.place.settings, self.ears, client, engine), self.place, client)
+            swarm = assemble(self.place.settings, self.ears, client, engine)
+            swarm = self.place.alter(swarm, self.place, client, engine)
             await ROLES[self.role](self, replace(swarm, clock=GateClock(self.gate)))
         finally:
             await client.aclose()

@@ -71,7 +71,9 @@ def line_of(number: int, seed: int, ended: Ended) -> dict[str, Any]:
     }
 
 
-async def in_lanes(servers: Servers, plans: Iterator[tuple[int, Callable[[Place], Round]]], tell: Callable[[int, Ended], None]) -> None:
+async def in_lanes(
+    servers: Servers, plans: Iterator[tuple[int, Callable[[Place], Round]]], tell: Callable[[int, Ended], None]
+) -> None:
     """Play rounds side by side, each in a namespace and a database of its own."""
     enrol(asyncio.get_running_loop())
 

@@ -95,7 +95,9 @@ def gated_postgres(url: str, gate: Gate) -> AsyncEngine:
 
     async def connect(*args: Any, **kwargs: Any) -> Wire:
         await gate.thaw()
-        return await Wire.connect(*args, **kwargs)
+        connection = await Wire.connect(*args, **kwargs)
+        gate.closers.append(connection.pgconn.finish)
+        return connection
 
     engine = open_engine(url)
     listen(engine, connect)
