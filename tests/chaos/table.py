@@ -56,14 +56,14 @@ class Row:
         return "QUEUED" if self.phase == "propose" else "APPROVED"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Event:
     """What the scripts must have told."""
 
-    name: str
     key: str
-    status: str
     version: int
+    name: str
+    status: str
     gen: int
     agent: str
 
@@ -86,8 +86,13 @@ class Table:
         self.state: dict[str, int] = {}
         self.events: list[Event] = []
         self.parked: set[tuple[str, str]] = set()
+        self._unsettled: list[Row] = []
         self.recorded: dict[str, str] = {}
         """How tasks ended that were forgotten since."""
+
+    def anything(self, where: str, *, lapsed: bool = False) -> bool:
+        """Whether anything stands there."""
+        return any(row.stands.startswith(where) and row.lapsed >= lapsed for row in self.rows.values())
 
     # What moves a row
 
@@ -95,19 +100,25 @@ class Table:
         """Change a status by the table, and tell."""
         assert TaskStatus(status) in TRANSITIONS[TaskStatus(row.status)], f"{row.status} to {status}"
         row.status, row.version = status, row.version + 1
-        self.events.append(Event(name, row.key, status, row.version, row.gen, agent))
+        self.events.append(Event(row.key, row.version, name, status, row.gen, agent))
 
     def enter(self, row: Row, stage: str) -> None:
         """Put a row into its lane."""
         row.stands, row.lapsed = f"lane:{stage}", False
 
     def end(self, row: Row, status: str, name: str, agent: str = "") -> None:
-        """End a row, and tell those that wait for it."""
+        """End a row; those that wait for it hear of it at the end of the script."""
         self.move(row, status, name, agent)
         row.stands, row.lapsed, row.overdue = "ended", False, False
-        for child in self.rows.values():
-            if row.key in child.open and child.status == "PENDING":
-                self._hear(child, row)
+        self._unsettled.append(row)
+
+    def settle(self) -> None:
+        """Tell those that wait for what has ended."""
+        while self._unsettled:
+            parent = self._unsettled.pop(0)
+            for child in self.rows.values():
+                if parent.key in child.open and child.status == "PENDING":
+                    self._hear(child, parent)
 
     def _hear(self, child: Row, parent: Row) -> None:
         if parent.status in DOOMS:
@@ -132,6 +143,7 @@ class Table:
         elif not row.open:
             self.move(row, "QUEUED", "task.queued")
             self.enter(row, "work")
+        self.settle()
         return 1
 
     def _standing(self, key: str) -> str:
@@ -197,6 +209,7 @@ class Table:
             self._carry_on(row, claim.agent)
         else:
             self.end(row, "COMPLETED", "task.completed", claim.agent)
+        self.settle()
         return "ok"
 
     def _carry_on(self, row: Row, agent: str) -> None:
@@ -234,6 +247,7 @@ class Table:
         if not row:
             return "stale"
         self.end(row, "FAILED", "task.failed", claim.agent)
+        self.settle()
         return "ok"
 
     def give_back(self, claim: Claim) -> str:
@@ -277,6 +291,7 @@ class Table:
             row.changes, row.digest, row.approved = (), "", ""
             self.move(row, "QUEUED", "task.revised", claim.agent)
             self.enter(row, "work")
+        self.settle()
         return "ok"
 
     def _approve(self, row: Row, agent: str) -> None:
@@ -303,6 +318,7 @@ class Table:
             self._approve(row, "ada")
         else:
             self.end(row, "REJECTED", "task.rejected", "ada")
+        self.settle()
         return True
 
     def promote(self) -> None:
@@ -327,6 +343,7 @@ class Table:
                 if stage == "work":
                     self.move(row, row.waiting, "task.taken_over")
                 self.enter(row, stage)
+        self.settle()
 
     def expire(self) -> None:
         """Fail what is overdue."""
@@ -334,6 +351,7 @@ class Table:
             row.overdue = False
             if not row.ended:
                 self.end(row, "FAILED", "task.failed")
+        self.settle()
 
     def cancel(self, key: str) -> bool:
         """End it wherever it stands."""
@@ -341,6 +359,7 @@ class Table:
         if not row or row.ended:
             return False
         self.end(row, "CANCELLED", "task.cancelled")
+        self.settle()
         return True
 
     def forget(self, keys: Iterable[str]) -> None:

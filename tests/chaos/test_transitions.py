@@ -6,7 +6,8 @@ what changed, not by chance. `TRANSITIONS_EXAMPLES=5000` looks for new ones, fro
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -15,7 +16,7 @@ import pytest
 from fakeredis import FakeAsyncRedis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from redis.asyncio import Redis
 
 from chimera_cli.adapters.keys import Keys
@@ -32,9 +33,9 @@ from tests.builders import GOAL, a_card, a_dispatch, a_judgement, a_task
 from tests.chaos.table import CAP, Changes, Claim, Event, Row, Table
 from tests.vouching import vouch
 
-EXAMPLES = int(os.environ.get("TRANSITIONS_EXAMPLES", "0"))
-STEPS = 60
-NAMES = tuple(f"t{number}" for number in range(7))
+EXAMPLES = int(os.environ.get("TRANSITIONS_EXAMPLES") or 0)
+STEPS = 100
+NAMES = tuple(f"t{number}" for number in range(9))
 KINDS = ("ink", "oil")
 AGENTS = ("ann", "bob", "cyd")
 OTHER_GOAL = "b" * 20
@@ -42,11 +43,45 @@ DIGESTS = ("d1", "d2")
 NOW, LONG = timedelta(0), timedelta(hours=1)
 
 stages = st.sampled_from(("work", "judge"))
-turns = st.integers(min_value=0, max_value=10_000)
+LIES_ABOUT_LIVE_CLAIMS = ("", "generation", "agent", "stage")
+turns = st.integers(min_value=0, max_value=11)
+rarely = st.sampled_from((False, False, False, False, True))
 changes = st.lists(
     st.tuples(st.sampled_from(("k", "l")), st.integers(-1, 0)), max_size=2, unique_by=lambda pair: pair[0]
 )
 """Writes: a key, and how far behind its version the writer saw it."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """Something that may happen."""
+
+    name: str
+    when: Callable[[Any], Any]
+    given: Mapping[str, st.SearchStrategy[Any]]
+
+
+MOVES: list[Move] = []
+OFTEN = ("claim", "hand_over", "judge", "resume", "complete")
+"""What brings work on; without it nothing else has anything to work on."""
+
+
+def move(when: Callable[[Any], Any], **given: st.SearchStrategy[Any]) -> Callable[[Any], Any]:
+    """Enter a method as something that may happen.
+
+    They are no rules of hypothesis, which leaves some rules out of each life: without claims, say, nothing else would happen.
+    """
+
+    def enter(method: Any) -> Any:
+        MOVES.append(Move(method.__name__, when, given))
+        return method
+
+    return enter
+
+
+def always(_: Any) -> bool:
+    """Under no condition."""
+    return True
 
 
 class Lives(RuleBasedStateMachine):
@@ -67,13 +102,17 @@ class Lives(RuleBasedStateMachine):
         self.live = RedisTaskQueue(self.client, self.keys, LeasePolicy(lease=LONG))
         self.lapsing = RedisTaskQueue(self.client, self.keys, LeasePolicy(lease=NOW))
         self.do(vouch(self.client, self.keys))
-        self.turn, self.seen, self.told = 1, "-", 0
+        self.turn, self.seen, self.told, self.steps = 1, "-", 0, 0
 
     def _real(self) -> Redis:
         return Redis.from_url(self.url, decode_responses=True, protocol=2)
 
     def do(self, call: Any) -> Any:
         return self.loop.run_until_complete(call)
+
+    def now_and_then(self) -> bool:
+        """Whether what changes nothing, or too much, may happen now: half of all steps would be such ones otherwise."""
+        return self.steps % 9 == 0
 
     def teardown(self) -> None:
         async def clear() -> None:
@@ -87,14 +126,24 @@ class Lives(RuleBasedStateMachine):
         self.do(clear())
         self.loop.close()
 
+    @rule(data=st.data())
+    def something_happens(self, data: st.DataObject) -> None:
+        possible = [one for one in MOVES if one.when(self)]
+        often = [one for one in possible if one.name in OFTEN]
+        chosen = data.draw(st.sampled_from([*possible, *often, *often]).map(lambda one: one.name), label="what")
+        [happens] = [one for one in possible if one.name == chosen]
+        given = {name: data.draw(strategy, label=name) for name, strategy in happens.given.items()}
+        getattr(self, chosen)(**given)
+
     # Submitting and claiming
 
-    @rule(
+    @move(
+        lambda self: len(self.table.rows) < len(NAMES) or self.now_and_then(),
         name=st.integers(0, len(NAMES) - 1),
         kind=st.sampled_from(KINDS),
         prio=st.sampled_from(list(Priority)),
         needs=st.sets(st.integers(0, len(NAMES) - 1), max_size=2),
-        overdue=st.sampled_from((False, False, False, True)),
+        overdue=rarely,
     )
     def push(self, name: int, kind: str, prio: Priority, needs: set[int], overdue: bool) -> None:
         key = NAMES[name]
@@ -107,12 +156,22 @@ class Lives(RuleBasedStateMachine):
         pushed = self.do(self.live.push_tasks([dispatch.model_copy(update={"turn": self.turn})]))
         assert pushed == self.table.push(key, kind, prio.value, after, overdue=overdue)
 
-    @rule(stage=stages, agents=st.permutations(AGENTS), count=st.integers(1, 3), lapsed=st.booleans(), alone=st.booleans(),
-          kinds=st.sampled_from(((), ("ink",), ("oil",))))  # fmt: skip
+    @move(
+        lambda self: self.table.anything("lane") or self.now_and_then(),
+        stage=stages,
+        agents=st.permutations(AGENTS),
+        count=st.integers(1, 3),
+        lapsed=rarely,
+        alone=rarely,
+        kinds=st.sampled_from(((), (), (), ("ink",), ("oil",))),
+    )
     def claim(
         self, stage: str, agents: list[str], count: int, lapsed: bool, alone: bool, kinds: tuple[str, ...]
     ) -> None:
-        queue, ready = self.lapsing if lapsed else self.live, self.table.claimable(stage, alone=alone, kinds=kinds)
+        queue = self.lapsing if lapsed else self.live
+        if not self.table.anything(f"lane:{stage}"):
+            stage = "judge" if stage == "work" else "work"
+        ready = self.table.claimable(stage, alone=alone, kinds=kinds)
         if alone:
             found = self.do(queue.pop_suspect(Stage(stage), agents[0], kinds=kinds))
             deliveries, most = [found] if found else [], 1
@@ -135,18 +194,21 @@ class Lives(RuleBasedStateMachine):
 
     # Answering, with any claim ever made, or a forged one
 
-    def _claim(self, which: int, lie: str) -> Claim:
-        claim = self.claims[-1 - which % min(len(self.claims), 8)]
+    def _claim(self, which: int, lie: str, *stages: str) -> Claim:
+        """Pick a live claim of these stages, if there is one, or with some lies any claim ever made."""
+        live = [claim for claim in self.claims if claim.stage in stages and self.table.held(claim, claim.stage)]
+        some = live if live and lie in LIES_ABOUT_LIVE_CLAIMS else self.claims
+        claim = some[which % len(some)]
         match lie:
             case "generation":
-                return Claim(claim.key, claim.gen + 1, claim.agent, claim.stage)
+                return replace(claim, gen=claim.gen + 1)
             case "agent":
-                return Claim(claim.key, claim.gen, "eve", claim.stage)
+                return replace(claim, agent="eve")
             case "stage":
-                return Claim(claim.key, claim.gen, claim.agent, "judge" if claim.stage == "work" else "work")
+                return replace(claim, stage="judge" if claim.stage == "work" else "work")
         return claim
 
-    lies = st.sampled_from(("", "", "", "", "generation", "agent", "stage"))
+    lies = st.sampled_from(("", "", "", "", "", "", "late", "generation", "agent", "stage"))
 
     def _lease(self, claim: Claim) -> Lease:
         return Lease(
@@ -169,113 +231,155 @@ class Lives(RuleBasedStateMachine):
     def _writes(self, wanted: Iterable[tuple[str, int]]) -> Changes:
         return tuple((key, max(0, self.table.state.get(key, 0) + behind)) for key, behind in wanted)
 
-    @precondition(lambda self: self.claims)
-    @rule(which=turns, lie=lies, wanted=changes, digest=st.sampled_from((*DIGESTS, "")))
-    def complete(self, which: int, lie: str, wanted: list[tuple[str, int]], digest: str) -> None:
-        claim, writes = self._claim(which, lie), self._writes(wanted)
+    @move(
+        lambda self: self.table.anything("lease:work") or (self.claims and self.now_and_then()),
+        which=turns,
+        lie=lies,
+        wanted=changes,
+        wrong=rarely,
+    )
+    def complete(self, which: int, lie: str, wanted: list[tuple[str, int]], wrong: bool) -> None:
+        claim, writes = self._claim(which, lie, "work"), self._writes(wanted)
+        digest = "another" if wrong else self.table.rows[claim.key].approved
         said = self._said(self.live.complete(self._lease(claim), _result(writes), digest=digest))
         assert said == self.table.complete(claim, writes, digest)
 
-    @precondition(lambda self: self.claims)
-    @rule(which=turns, lie=lies, wanted=changes, executes=st.booleans(), mergeable=st.booleans())
+    @move(
+        lambda self: self.table.anything("lease:work") or (self.claims and self.now_and_then()),
+        which=turns,
+        lie=lies,
+        wanted=changes,
+        executes=st.booleans(),
+        mergeable=st.booleans(),
+    )
     def hand_over(self, which: int, lie: str, wanted: list[tuple[str, int]], executes: bool, mergeable: bool) -> None:
-        claim, writes = self._claim(which, lie), self._writes(wanted)
+        claim, writes = self._claim(which, lie, "work"), self._writes(wanted)
         result = _result(writes).model_copy(update={"executes": executes, "mergeable": mergeable})
         said = self._said(self.live.hand_over(self._lease(claim), result))
         assert said == self.table.hand_over(claim, writes, executes=executes, mergeable=mergeable)
 
-    @precondition(lambda self: self.claims)
-    @rule(which=turns, lie=lies, due=st.booleans(), costs=st.booleans())
+    @move(
+        lambda self: self.table.anything("lease") or (self.claims and self.now_and_then()),
+        which=turns,
+        lie=lies,
+        due=st.booleans(),
+        costs=st.booleans(),
+    )
     def retry(self, which: int, lie: str, due: bool, costs: bool) -> None:
-        claim = self._claim(which, lie)
+        claim = self._claim(which, lie, "work", "judge")
         said = self._said(self.live.retry(self._lease(claim), NOW if due else LONG, "x", costs_attempt=costs))
         assert said == self.table.retry(claim, due=due, costs=costs)
 
-    @precondition(lambda self: self.claims)
-    @rule(which=turns, lie=lies, delay=st.booleans())
+    @move(
+        lambda self: self.table.anything("lease:work") or (self.claims and self.now_and_then()),
+        which=turns,
+        lie=lies,
+        delay=st.booleans(),
+    )
     def rerun(self, which: int, lie: str, delay: bool) -> None:
-        claim = self._claim(which, lie)
+        claim = self._claim(which, lie, "work")
         said = self._said(self.live.rerun(self._lease(claim), "x", delay=LONG if delay else NOW))
         assert said == self.table.rerun(claim, delay=delay)
 
-    @precondition(lambda self: self.claims)
-    @rule(which=turns, lie=lies, failed=st.booleans())
+    @move(
+        lambda self: self.table.anything("lease") or (self.claims and self.now_and_then()),
+        which=turns,
+        lie=lies,
+        failed=rarely,
+    )
     def fail_or_give_back(self, which: int, lie: str, failed: bool) -> None:
-        claim = self._claim(which, lie)
+        claim = self._claim(which, lie, "work", "judge")
         if failed:
             assert self._said(self.live.fail(self._lease(claim), "x")) == self.table.fail(claim)
         else:
             assert self._said(self.live.give_back(self._lease(claim))) == self.table.give_back(claim)
 
-    @precondition(lambda self: self.claims)
-    @rule(which=turns, lie=lies, route=st.sampled_from(list(Route)), digest=st.sampled_from(DIGESTS))
+    @move(
+        lambda self: self.table.anything("lease:judge") or (self.claims and self.now_and_then()),
+        which=turns,
+        lie=lies,
+        route=st.sampled_from(list(Route)),
+        digest=st.sampled_from(DIGESTS),
+    )
     def judge(self, which: int, lie: str, route: Route, digest: str) -> None:
-        claim = self._claim(which, lie)
+        claim = self._claim(which, lie, "judge")
         answers = {Route.APPROVE: self.live.approve, Route.REVIEW: self.live.hold, Route.REJECT: self.live.revise}
         said = self._said(answers[route](self._lease(claim), a_judgement(route, digest=digest)))
         assert said == self.table.judge(claim, route.value, digest)
 
-    @precondition(lambda self: self.claims)
-    @rule(which=st.lists(turns, min_size=1, max_size=4), lie=lies)
+    @move(lambda self: self.claims and self.now_and_then(), which=st.lists(turns, min_size=1, max_size=4), lie=lies)
     def extend(self, which: list[int], lie: str) -> None:
-        claims = list(dict.fromkeys(self._claim(one, lie) for one in which))
+        claims = list(dict.fromkeys(self._claim(one, lie, "work", "judge") for one in which))
         lost = self.do(self.live.extend([self._lease(claim) for claim in claims]))
         gone = [claim for claim in claims if not self.table.extend(claim)]
         assert {lease.model_dump_json() for lease in lost} == {self._lease(one).model_dump_json() for one in gone}
 
     # People and housekeepers
 
-    @precondition(lambda self: self.table.rows)
-    @rule(which=turns, digest=st.sampled_from(DIGESTS), off=st.sampled_from((0, 0, 0, 1)), approved=st.booleans())
-    def resume(self, which: int, digest: str, off: int, approved: bool) -> None:
+    @move(
+        lambda self: self.table.anything("held") or (self.table.rows and self.now_and_then()),
+        which=turns,
+        wrong=rarely,
+        off=st.sampled_from((0, 0, 0, 1)),
+        approved=st.booleans(),
+    )
+    def resume(self, which: int, wrong: bool, off: int, approved: bool) -> None:
         held = [row for row in self.table.rows.values() if row.stands == "held"] or list(self.table.rows.values())
         row = held[which % len(held)]
+        digest = "another" if wrong else row.digest or DIGESTS[0]
         status = CardStatus.APPROVED if approved else CardStatus.REJECTED
         card = a_card(a_task(row.key), row.gen + off, status=status, digest=digest)
         known = self.table.resume(row.key, row.gen + off, digest, approve=approved)
         assert self.do(self.live.resume(card)) == known
 
-    @rule(stage=stages, which=turns)
-    @precondition(lambda self: self.claims)
-    def park(self, stage: str, which: int) -> None:
-        claim = self._claim(which, "")
+    @move(lambda self: self.claims and self.now_and_then(), which=turns)
+    def park(self, which: int) -> None:
+        claim = self._claim(which, "late")
         if self.table.rows[claim.key].stands != "gone":
             self.table.parked.add((claim.stage, self.table.rows[claim.key].kind))
         self.do(self.live.park(self._lease(claim), LONG))
 
-    @precondition(lambda self: self.table.parked)
-    @rule()
-    def time_passes_for_the_parked(self) -> None:
+    @move(lambda self: self.table.parked or self.table.anything("delay"))
+    def time_passes(self) -> None:
         self.table.parked.clear()
-        self.do(self.client.delete(f"{self.tag}:work:parked", f"{self.tag}:judge:parked"))
+        for row in self.table.rows.values():
+            row.lapsed = row.lapsed or row.stands.startswith("delay")
 
-    @rule()
+        async def pass_by() -> None:
+            for stage in ("work", "judge"):
+                await self.client.delete(f"{self.tag}:{stage}:parked")
+                for late in await self.client.zrange(f"{self.tag}:{stage}:delay", 0, -1):
+                    await self.client.zadd(f"{self.tag}:{stage}:delay", {late: 0})
+
+        self.do(pass_by())
+
+    @move(always)
     def promote(self) -> None:
         self.do(self.live.promote())
         self.table.promote()
 
-    @rule()
+    @move(lambda self: self.table.anything("lease", lapsed=True) or self.now_and_then())
     def reap(self) -> None:
         self.do(self.live.reap(CAP))
         self.table.reap()
 
-    @rule()
+    @move(lambda self: self.now_and_then())
     def expire_and_settle(self) -> None:
         self.do(self.live.expire())
         self.do(self.live.settle())
         self.table.expire()
 
-    @rule(key=st.sampled_from(NAMES))
+    @move(lambda self: self.now_and_then(), key=st.sampled_from(NAMES))
     def cancel(self, key: str) -> None:
         assert self.do(self.live.cancel(GOAL, task_id(GOAL, key), "x")) == self.table.cancel(key)
 
-    @rule(keys=st.sets(st.sampled_from(NAMES), max_size=3))
+    @move(lambda self: self.table.anything("ended"), keys=st.sets(st.sampled_from(NAMES), max_size=3))
     def forget(self, keys: set[str]) -> None:
         self.turn += 1
         assert self.do(self.live.forget([(GOAL, task_id(GOAL, key)) for key in sorted(keys)], [], turn=self.turn))
         self.table.forget(sorted(keys))
 
-    @rule(keys=st.sets(st.sampled_from(NAMES), min_size=1, max_size=3))
+    @move(lambda self: self.now_and_then(), keys=st.sets(st.sampled_from(NAMES), min_size=1, max_size=3))
     def forget_in_an_old_turn(self, keys: set[str]) -> None:
         self.do(self.live.forget([], [OTHER_GOAL], turn=self.turn))
         assert not self.do(self.live.forget([(GOAL, task_id(GOAL, key)) for key in keys], [], turn=self.turn - 1))
@@ -292,9 +396,11 @@ class Lives(RuleBasedStateMachine):
             assert shown.stands[row.key] == [] if row.stands in ("pending", "held", "ended") else [row.stands]
         assert shown.strangers == set()
         assert shown.state == self.table.state
-        assert shown.events == self.table.events[self.told :]
+        # One script may change several tasks; in which order is nobody's business.
+        assert sorted(shown.events) == sorted(self.table.events[self.told :])
         self.reached.update((event.name, event.status) for event in shown.events)
         self.told = len(self.table.events)
+        self.steps += 1
 
     async def _look(self, keys: list[str]) -> "Shown":
         pipe = self.client.pipeline(transaction=False)
@@ -357,7 +463,7 @@ class Shown:
         self.state = {name[2:]: int(value) for name, value in state.items() if name.startswith("v:")}
         self.events = [
             Event(
-                one["name"], ids[one["task"]], one["status"], int(one["version"]), int(one["generation"]), one["agent"]
+                ids[one["task"]], int(one["version"]), one["name"], one["status"], int(one["generation"]), one["agent"]
             )
             for one in told
         ]
@@ -375,7 +481,7 @@ def test_whatever_agents_judges_people_and_liars_do_the_scripts_follow_the_table
         url = request.getfixturevalue("redis_url") if server == "redis" else ""
         reached: ClassVar[set[tuple[str, str]]] = set()
 
-    examples = EXAMPLES or {"redis": 120, "fake": 15}[server]
+    examples = EXAMPLES or {"redis": 100, "fake": 10}[server]
     profile = settings(
         max_examples=examples,
         stateful_step_count=STEPS,
