@@ -19,7 +19,7 @@ from chimera_cli.services.orchestrator import Orchestrator
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.swarm import Swarm
 from tests.chaos.gate import Gate
-from tests.chaos.process import Place
+from tests.chaos.process import Ears, Place
 from tests.chaos.wires import gated_redis
 
 FENCE = "if not task or task.gen ~= generation or task.agent ~= agent then return nil end"
@@ -83,8 +83,8 @@ def trims_first(swarm: Swarm, place: Place, client: Redis, engine: AsyncEngine) 
 def reconciler(place: Place, client: Redis, engine: AsyncEngine) -> Reconciler:
     """Make the reconciler, which is left as it is."""
     keys = Keys(place.namespace)
-    recovery, record = RedisRecovery(client, keys), PostgresRecovery(engine)
-    return Reconciler(recovery, record, RedisEventStream(client, keys), grace=place.settings.lease_policy().lease)
+    recovery, comparison, events = RedisRecovery(client, keys), PostgresRecovery(engine), RedisEventStream(client, keys)
+    return Reconciler(recovery, comparison, events, Ears(), grace=place.settings.lease_policy().lease)
 
 
 def rebuilt(swarm: Swarm, place: Place, mender: Reconciler, record: Any, events: RedisEventStream) -> Swarm:
@@ -96,6 +96,7 @@ def rebuilt(swarm: Swarm, place: Place, mender: Reconciler, record: Any, events:
         reconciler=mender,
         registry=swarm.registry,
         reviews=swarm.review_service,
+        control=swarm.control,
         telemetry=swarm.telemetry,
         policy=place.settings.lease_policy(),
     )

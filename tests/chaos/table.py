@@ -294,32 +294,50 @@ class Table:
         self.settle()
         return "ok"
 
-    def _approve(self, row: Row, agent: str) -> None:
+    def _approve(self, row: Row, agent: str) -> bool:
+        """Let it take effect; tells whether it has to be made again."""
         row.approved = row.digest
         if not self.conflict(row.changes):
             self.commit(row.changes)
             self._carry_on(row, agent)
-            return
+            return False
         self.move(replace_phase(row, "merge" if row.mergeable else row.phase), "APPROVED", "task.approved", agent)
         if row.mergeable:
             self.enter(row, "work")
         else:
             self._run_again(row, agent, delay=False)
+        return not row.mergeable
 
-    def resume(self, key: str, gen: int, digest: str, *, approve: bool) -> bool:
-        """Carry out a person's decision."""
+    def resume(self, key: str, gen: int, digest: str, decision: str) -> str:
+        """Carry out a decision on a held result: approve, reject, expire, or judge it anew."""
         row = self.rows.get(key)
         if row and row.stands != "gone" and row.resumed == f"{gen}:{digest}":
-            return True
-        if not row or row.status != "NEEDS_REVIEW" or (row.gen, row.digest) != (gen, digest):
-            return False
+            return "done"
+        if not row or row.status != "NEEDS_REVIEW" or row.gen != gen:
+            return "late"
         row.resumed = f"{gen}:{digest}"
-        if approve:
-            self._approve(row, "ada")
-        else:
-            self.end(row, "REJECTED", "task.rejected", "ada")
+        became = self._decided(row, digest, decision)
         self.settle()
-        return True
+        return became
+
+    def _decided(self, row: Row, digest: str, decision: str) -> str:
+        if digest != row.digest:
+            self._judge_again(row, "")
+            return "other"
+        if decision == "approve":
+            return "again" if self._approve(row, "ada") else "done"
+        if decision == "judge":
+            self._judge_again(row, "ada")
+        else:
+            status, name = {"reject": ("REJECTED", "task.rejected"), "expire": ("FAILED", "task.failed")}[decision]
+            self.end(row, status, name, "ada")
+        return "done"
+
+    def _judge_again(self, row: Row, agent: str) -> None:
+        row.digest, row.approved, row.lost["judge"] = "", "", 0
+        row.alone.discard("judge")
+        self.move(row, "JUDGING", "task.rejudged", agent)
+        self.enter(row, "judge")
 
     def promote(self) -> None:
         """Queue what is due."""
@@ -353,14 +371,16 @@ class Table:
                 self.end(row, "FAILED", "task.failed")
         self.settle()
 
-    def cancel(self, key: str) -> bool:
+    def cancel(self, key: str) -> str:
         """End it wherever it stands."""
         row = self.rows.get(key)
-        if not row or row.ended:
-            return False
-        self.end(row, "CANCELLED", "task.cancelled")
+        if not row or row.stands == "gone":
+            return "unknown"
+        if row.ended:
+            return "ok" if row.status == "CANCELLED" else "ended"
+        self.end(row, "CANCELLED", "task.cancelled", "ada")
         self.settle()
-        return True
+        return "ok"
 
     def forget(self, keys: Iterable[str]) -> None:
         """Drop what has ended."""

@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from redis.asyncio import Redis
 
 from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.redis_control import RedisControl
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.exceptions import OCCConflict, StaleLease
 from chimera_cli.models.delivery import Delivery, Lease, Stage
@@ -38,6 +39,12 @@ STEPS = 100
 NAMES = tuple(f"t{number}" for number in range(9))
 KINDS = ("ink", "oil")
 AGENTS = ("ann", "bob", "cyd")
+STATUS_OF = {
+    "approve": CardStatus.APPROVED,
+    "reject": CardStatus.REJECTED,
+    "expire": CardStatus.EXPIRED,
+    "judge": CardStatus.STALE,
+}
 OTHER_GOAL = "b" * 20
 DIGESTS = ("d1", "d2")
 NOW, LONG = timedelta(0), timedelta(hours=1)
@@ -100,6 +107,7 @@ class Lives(RuleBasedStateMachine):
         self.tag = self.keys.shard(0)
         self.client = FakeAsyncRedis(decode_responses=True, protocol=2) if not self.url else self._real()
         self.live = RedisTaskQueue(self.client, self.keys, LeasePolicy(lease=LONG))
+        self.control = RedisControl(self.client, self.keys)
         self.lapsing = RedisTaskQueue(self.client, self.keys, LeasePolicy(lease=NOW))
         self.do(vouch(self.client, self.keys))
         self.turn, self.seen, self.told, self.steps = 1, "-", 0, 0
@@ -321,16 +329,14 @@ class Lives(RuleBasedStateMachine):
         which=turns,
         wrong=rarely,
         off=st.sampled_from((0, 0, 0, 1)),
-        approved=st.booleans(),
+        decision=st.sampled_from(("approve", "approve", "reject", "expire", "judge")),
     )
-    def resume(self, which: int, wrong: bool, off: int, approved: bool) -> None:
+    def resume(self, which: int, wrong: bool, off: int, decision: str) -> None:
         held = [row for row in self.table.rows.values() if row.stands == "held"] or list(self.table.rows.values())
         row = held[which % len(held)]
         digest = "another" if wrong else row.digest or DIGESTS[0]
-        status = CardStatus.APPROVED if approved else CardStatus.REJECTED
-        card = a_card(a_task(row.key), row.gen + off, status=status, digest=digest)
-        known = self.table.resume(row.key, row.gen + off, digest, approve=approved)
-        assert self.do(self.live.resume(card)) == known
+        card = a_card(a_task(row.key), row.gen + off, status=STATUS_OF[decision], digest=digest)
+        assert self.do(self.live.resume(card)) == self.table.resume(row.key, row.gen + off, digest, decision)
 
     @move(lambda self: self.claims and self.now_and_then(), which=turns)
     def park(self, which: int) -> None:
@@ -371,7 +377,8 @@ class Lives(RuleBasedStateMachine):
 
     @move(lambda self: self.now_and_then(), key=st.sampled_from(NAMES))
     def cancel(self, key: str) -> None:
-        assert self.do(self.live.cancel(GOAL, task_id(GOAL, key), "x")) == self.table.cancel(key)
+        ended = self.do(self.control.cancel(GOAL, [task_id(GOAL, key)], operator="ada", reason="x"))
+        assert ended == [self.table.cancel(key)]
 
     @move(lambda self: self.table.anything("ended"), keys=st.sets(st.sampled_from(NAMES), max_size=3))
     def forget(self, keys: set[str]) -> None:
@@ -439,6 +446,7 @@ EVERYTHING = {
     ("task.conflicted", "DELAYED"),
     ("task.completed", "COMPLETED"),
     ("task.rejected", "REJECTED"),
+    ("task.rejudged", "JUDGING"),
     ("task.failed", "FAILED"),
     ("task.cancelled", "CANCELLED"),
 }

@@ -115,7 +115,7 @@ def listen(engine: AsyncEngine, connect: Callable[..., Awaitable[Any]]) -> None:
     def _(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         words = statement.split()
         most = 4 if words[0] == "SELECT" else 3
-        connection.connection.driver_connection.said = " ".join(words[:most])
+        connection.connection.driver_connection.said = " ".join(words[:most])[:40]
 
 
 @cache
