@@ -23,8 +23,12 @@ from tests.servers import Servers, or_skip
 NUMBERS = count(1)
 SLOW = Work(goals=((a_spec("slow", "slow"),),))
 TWO = Work(goals=((a_spec("first", "plain"),), (a_spec("second", "plain"),)))
-# What a process that died held is collected some time during the test, and SQLAlchemy complains about it.
-pytestmark = pytest.mark.filterwarnings("ignore:The garbage collector is trying to clean up non-checked-in connection")
+# What a process that died held is collected some time during the test, and the drivers complain about it.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The garbage collector is trying to clean up non-checked-in connection"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture
