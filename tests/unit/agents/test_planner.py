@@ -10,7 +10,7 @@ from chimera_cli.models.agent import AgentStatus, Role
 from chimera_cli.models.goal import GoalStatus
 from chimera_cli.models.task import TaskStatus
 from chimera_cli.services.planning import PlanningService
-from tests.builders import a_goal, a_task
+from tests.builders import NOON, a_goal, a_task
 from tests.fake_llm import scripted
 
 GOOD = {"tasks": [{"key": "new", "kind": "noop", "title": "again"}]}
@@ -106,6 +106,13 @@ async def test_a_goal_that_somebody_else_replanned_is_left_alone():
     record.replan = lambda *_: asyncio.sleep(0, False)
     assert await planner.replan_once(record, Queue()) == 0
     assert said.events == []
+
+
+async def test_a_paused_goal_is_not_replanned_before_it_goes_on():
+    planner, _ = a_planner(GOOD)
+    record = Record(waiting("a", paused_at=NOON, paused_by="ana"))
+    assert await planner.replan_once(record, Queue()) == 0
+    assert record.replanned == []
 
 
 @pytest.mark.parametrize("answers", [(BAD, BAD, BAD), (LLMError("nonsense"),)])

@@ -1,4 +1,7 @@
-from chimera_cli.models.audit import GENESIS, AuditEntry, AuditEvent, chain, first_broken
+import hashlib
+
+from chimera_cli.models.audit import GENESIS, AuditEntry, AuditEvent, chain, first_broken, link
+from chimera_cli.models.identity import canonical_json
 from tests.builders import NOON
 
 
@@ -31,3 +34,11 @@ def test_a_row_that_was_made_anew_is_found_by_the_next() -> None:
     forged = AuditEntry(**events[1].model_dump(include=set(AuditEntry.model_fields)) | {"operator": "eve"})
     events[1] = chain(forged, 2, events[0].hash)
     assert first_broken(events) == 3
+
+
+def test_an_order_is_bound_to_its_goal_and_a_decision_from_before_there_were_orders_keeps_its_hash() -> None:
+    decision = AuditEntry(at=NOON, operator="ada", action="approve", card_id="c", task_id="t", digest="d")
+    told = [GENESIS, 1, "2026-01-01T12:00:00.000000+00:00", "ada", "approve", "c", "t", "d", ""]
+    assert link(decision, 1, GENESIS) == hashlib.sha256(canonical_json(told).encode()).hexdigest()
+    order = decision.model_copy(update={"goal_id": "g"})
+    assert link(order, 1, GENESIS) != link(decision, 1, GENESIS)

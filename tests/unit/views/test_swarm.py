@@ -9,7 +9,7 @@ from chimera_cli.models.recovery import Loss, Recovery
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.views.documents import status_document
 from chimera_cli.views.swarm import board
-from tests.builders import NOON
+from tests.builders import NOON, a_goal
 from tests.unit.views.drawing import drawn
 
 UUID = "11111111-2222-3333-4444-{:012d}"
@@ -90,3 +90,16 @@ def test_the_board_tells_what_redis_had_lost() -> None:
     assert "recovery\temptied\tRedis had lost everything: 4 tasks were dispatched again" in list(board(shot).lines())
     assert status_document(shot)["recovery"]["restored"] == 4
     assert status_document(a_snapshot())["recovery"] is None
+
+
+@pytest.mark.parametrize("width", [60, 200])
+def test_paused_goals_are_shown_with_who_paused_them_and_for_how_long(width: int) -> None:
+    goal = a_goal(paused_at=NOON - timedelta(minutes=5), paused_by="ana")
+    shot = a_snapshot(paused=(goal,))
+    shown = drawn(board(shot), width)
+    assert all(words in shown for words in (goal.id, "by ana", "5m"))
+    assert "Paused goals" not in drawn(board(a_snapshot()), width)
+    assert f"paused\t{goal.id}\tby ana\t5m\t{goal.text}" in list(board(shot).lines())
+    assert status_document(shot)["paused"] == [
+        {"goal_id": goal.id, "by": "ana", "since": (NOON - timedelta(minutes=5)).isoformat()}
+    ]
