@@ -8,6 +8,7 @@ import pytest
 
 from chimera_cli.local.process import free_port
 from chimera_cli.local.redis_server import RedisServer
+from chimera_cli.local.stand_in import API_KEY, MODEL_NAME
 from tests.cli.conftest import NewLine
 from tests.cli.driver import KINDS, Line
 from tests.servers import or_skip
@@ -225,10 +226,11 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 def own_line(redis: RedisServer, fresh_database: str, model_url: str, tmp_path: Path) -> Iterator[Line]:
     """A swarm on that Redis; no invariant is broken at its end."""
-    model = {"OPENAI_API_KEY": "stand-in", "OPENAI_BASE_URL": model_url, "CHIMERA_RETRY__BASE_S": "0.1"}
+    model = {"OPENAI_API_KEY": API_KEY, "OPENAI_BASE_URL": model_url, "CHIMERA_MODEL__NAME": MODEL_NAME}
+    own = {"CHIMERA_NAMESPACE": "orders", "CHIMERA_RETRY__BASE_S": "0.1"}
     folder = tmp_path / "line"
     folder.mkdir()
-    line = Line(folder, DATABASE_URL=fresh_database, REDIS_URL=redis.url, **model, **SETTINGS)
+    line = Line(folder, DATABASE_URL=fresh_database, REDIS_URL=redis.url, **model, **own, **SETTINGS)
     try:
         yield staffed(line)
         assert line.violations(ended=False) == []
