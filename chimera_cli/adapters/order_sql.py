@@ -39,7 +39,7 @@ REPEAT_CANCELS = text(f"""
     WHERE orders.task_id = tasks.id AND orders.action = 'cancel' AND orders.done_at IS NOT NULL AND {LIVE}
       AND NOT EXISTS (SELECT FROM orders AS later WHERE later.goal_id = orders.goal_id AND later.task_id = orders.task_id
                       AND later.seq > orders.seq)
-""")
+""")  # nosec B608 # LIVE is a constant
 """Tasks that were cancelled in a queue that has lost it are cancelled once more."""
 
 REPEAT_GOALS = text("""
@@ -63,7 +63,7 @@ CANCEL_GOAL = text(f"""
         paused_by = CASE WHEN has.live THEN paused_by ELSE '' END
     FROM (SELECT EXISTS (SELECT FROM tasks WHERE tasks.goal_id = :id AND {LIVE}) AS live) AS has
     WHERE id = :id
-""")
+""")  # nosec B608 # LIVE is a constant
 """The goal ends as CANCELLED with its last live task; at once when it has none and waits for a planner."""
 
 TASKS_TO_ORDER = text("""

@@ -54,7 +54,7 @@ class Children:
             if self._stopping.is_set() or code in HOPELESS or deaths >= MOST_DEATHS:
                 self._say(f"{how}; the others go on, and its tasks are taken over")
                 return EXIT_FAILED if code < 0 else code
-            pause = min(FIRST_PAUSE_S * 2 ** (deaths - 1), LONGEST_PAUSE_S) * (1 + random())
+            pause = min(FIRST_PAUSE_S * 2 ** (deaths - 1), LONGEST_PAUSE_S) * (1 + random())  # nosec B311 # a spread, no secret
             self._say(f"{how}; another takes its place in {pause:.1f} s, and its tasks are taken over")
             if await self._stops_within(pause):
                 return EXIT_FAILED

@@ -20,9 +20,12 @@ from chimera_cli.models.agent import AgentStatus, FleetMember, Liveness, Role
 from chimera_cli.models.audit import AuditEvent, AuditReport
 from chimera_cli.models.check import Check
 from chimera_cli.models.delivery import QueueCounts
+from chimera_cli.models.drill import Breach, DrillReport, FaultKind, Moment, RoundReport, Strike, Tally
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.gate import Finding
 from chimera_cli.models.goal import Ledger
+from chimera_cli.models.order import Order, OrderAction
+from chimera_cli.models.recovery import Loss, Recovery
 from chimera_cli.models.review import CardStatus
 from chimera_cli.models.server import ServerStatus
 from chimera_cli.models.simulation import InvariantCheck, LifeLine, SimulationReport
@@ -30,7 +33,7 @@ from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import Phase, TaskStatus
 from chimera_cli.models.telemetry import Level, TelemetryEvent
 from chimera_cli.models.verdict import CriterionScore
-from chimera_cli.views import audit, doctor, plan, report, review, shown, stack, swarm, task
+from chimera_cli.views import audit, doctor, drill, order, plan, report, review, shown, stack, swarm, task
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, Words
 from tests.builders import GOAL, NOON, a_card, a_goal, a_judgement, a_task
 from tests.hostile import COLOURS, PIECES, TEXTS, offending, poisoned
@@ -47,7 +50,14 @@ MEMBER = FleetMember(
     beat_age=timedelta(),
 )
 SNAPSHOT = Snapshot(
-    at=NOON, fleet=(MEMBER, MEMBER), queues=QueueCounts(), to_review=1, oldest_card_at=NOON, ledger=Ledger()
+    at=NOON,
+    recovery=Recovery(at=NOON, shard=0, cause=Loss.EMPTIED, dispatched=1),
+    paused=(a_goal(paused_at=NOON, paused_by="o"),),
+    fleet=(MEMBER, MEMBER),
+    queues=QueueCounts(),
+    to_review=1,
+    oldest_card_at=NOON,
+    ledger=Ledger(),
 )
 FINDING = Finding(rule="r", where="output", span=(1, 4), excerpt="x", message="m")
 SCORE = CriterionScore(criterion="c", quote="q", reason="r", score=2)
@@ -94,6 +104,33 @@ RUN = SimulationReport(
     ),
 )
 
+STRIKE = Strike(after=next(iter(Moment)), at_s=1, fault=next(iter(FaultKind)), action="a", target="t")
+TALLY = Tally(accepted=2, ended={"e": 1}, struck={"s": 1})
+ROUND = RoundReport(
+    round=1,
+    seed=1,
+    ok=False,
+    took_s=1,
+    schedule=(STRIKE,),
+    goal_id="g",
+    tally=TALLY,
+    breaches=(Breach(invariant="i", subject="s", text="t"),),
+)
+DRILL = DrillReport(
+    ok=False, seed=1, rounds=1, faults=(), took_s=1, settings={"s": "s"}, tally=TALLY, broken=(1,), kept="k"
+)
+ORDER = Order(
+    seq=1,
+    at=NOON,
+    action=OrderAction.CANCEL,
+    goal_id="g",
+    task_id="t",
+    operator="o",
+    reason="r",
+    done_at=NOON,
+    note="n",
+)
+
 
 def a_full_card(text: str) -> Any:
     judged = a_judgement()
@@ -112,6 +149,10 @@ VIEWS: Mapping[str, Callable[[str], Shown]] = {
         AuditReport(rows=1, head=text, first_broken=1, noted_found=False)
     ),
     "doctor.CheckList": lambda text: doctor.CheckList([Check(name=text, ok=False, detail=text, mend=text)]),
+    "drill.round_view": lambda text: drill.round_view(poisoned(ROUND, text)),
+    "drill.drill_view": lambda text: drill.drill_view(poisoned(DRILL, text)),
+    "drill.verdict": lambda text: drill.verdict(poisoned(DRILL, text)),
+    "order.orders_grid": lambda text: order.orders_grid([poisoned(ORDER, text)], mark="order"),
     "plan.PlanTree": lambda text: plan.PlanTree(text, [poisoned(TASK, text), TASK.model_copy(update={"title": text})]),
     "plan.goals_grid": lambda text: plan.goals_grid([poisoned(a_goal(), text)]),
     "plan.goal_page": lambda text: plan.goal_page(poisoned(a_goal(), text), [poisoned(TASK, text)]),
@@ -135,6 +176,8 @@ VIEWS: Mapping[str, Callable[[str], Shown]] = {
     "swarm.board": lambda text: swarm.board(poisoned(SNAPSHOT, text)),
     "swarm.fleet_summary": lambda text: swarm.fleet_summary(poisoned(SNAPSHOT, text)),
     "swarm.fleet_grid": lambda text: swarm.fleet_grid([poisoned(MEMBER, text)], 5),
+    "swarm.paused_grid": lambda text: swarm.paused_grid(poisoned(SNAPSHOT, text)),
+    "swarm.recovery_facts": lambda text: swarm.recovery_facts(poisoned(SNAPSHOT, text)),
     "swarm.queues_grid": lambda text: swarm.queues_grid(poisoned(SNAPSHOT, text)),
     "swarm.ledger_facts": lambda text: swarm.ledger_facts(poisoned(SNAPSHOT, text)),
     "task.task_page": lambda text: task.task_page(poisoned(TASK, text), [poisoned(EVENT, text)]),
