@@ -1,5 +1,6 @@
-"""Invariant 9, second half: every decision of a person has exactly one row in the audit, and the rows are chained by hash."""
+"""Invariant 9, second half: every decision and order of a person has exactly one row in the audit, chained by hash."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from chimera_cli.simulation.history.digests import FIRST_PREVIOUS, link_of
@@ -19,7 +20,23 @@ def decisions_are_audited(history: History, terms: Terms) -> Iterator[Flaw]:
     for line in history.audit:
         if line.action in ACTIONS.values() and line.card_id not in known:
             yield f"audit row {line.seq}", f"tells of card {line.card_id}, which is not there"
+    yield from _orders(history)
     yield from _chain(history)
+
+
+def _orders(history: History) -> Iterator[Flaw]:
+    """An order and its row in the audit say the same, and there is one of each."""
+    given = Counter((one.action, one.goal_id, one.task_id, one.operator, one.reason) for one in history.orders)
+    rows = Counter(
+        (line.action, line.goal_id, line.task_id, line.operator, line.reason)
+        for line in history.audit
+        if not line.card_id
+    )
+    for order in given.keys() | rows.keys():
+        if given[order] != rows[order]:
+            action, goal, task, operator, _ = order
+            subject = f"order of {operator} to {action} {f'task {task}' if task else f'goal {goal}'}"
+            yield subject, f"was given {given[order]} times and stands in the audit {rows[order]} times"
 
 
 def _rows_of(card: Card, history: History) -> Iterator[str]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from chimera_cli.simulation.history.rows import AuditLine, Card, Event, Goal, Post, RedisKey, StateValue, Task
+from chimera_cli.simulation.history.rows import AuditLine, Card, Event, Goal, Order, Post, RedisKey, StateValue, Task
 
 ENDS = frozenset({"COMPLETED", "REJECTED", "FAILED", "CANCELLED"})
 """Statuses that nothing but an operator's order leaves."""
@@ -54,6 +54,7 @@ class History:
     state: tuple[StateValue, ...] = ()
     cards: tuple[Card, ...] = ()
     audit: tuple[AuditLine, ...] = ()
+    orders: tuple[Order, ...] = ()
     posts: tuple[Post, ...] = ()
     recoveries: tuple[Mapping[str, Any], ...] = ()
     """Losses of Redis that were mended from the record; empty also when the schema knows none."""

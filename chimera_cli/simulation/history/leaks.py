@@ -34,6 +34,7 @@ def _places(history: History) -> Iterator[tuple[str, str]]:
         "state": history.state,
         "card": history.cards,
         "audit row": history.audit,
+        "order": history.orders,
         "post": history.posts,
     }
     for table, rows in tables.items():

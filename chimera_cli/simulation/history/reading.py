@@ -11,7 +11,7 @@ from psycopg.rows import class_row, dict_row
 
 from chimera_cli.simulation.history.history import Effect, History, Sink
 from chimera_cli.simulation.history.redis_reading import read_keys
-from chimera_cli.simulation.history.rows import AuditLine, Card, Event, Goal, Post, StateValue, Task
+from chimera_cli.simulation.history.rows import AuditLine, Card, Event, Goal, Order, Post, StateValue, Task
 
 Row = TypeVar("Row")
 ORDER = {
@@ -21,6 +21,7 @@ ORDER = {
     "state": ("goal_id", "key"),
     "cards": ("created_at", "id"),
     "audit": ("seq",),
+    "orders": ("seq",),
     "posts": ("seq",),
 }
 """The columns by which each table is read in an order that means something."""
@@ -56,6 +57,7 @@ def read_history(
             state=_rows(connection, "state", StateValue),
             cards=_rows(connection, "cards", Card),
             audit=_rows(connection, "audit", AuditLine),
+            orders=_rows(connection, "orders", Order),
             posts=_rows(connection, "posts", Post),
             recoveries=_recoveries(connection),
         )

@@ -116,6 +116,22 @@ class AuditLine:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """A row of `orders`: what an operator wants of a goal or a task."""
+
+    seq: int
+    at: datetime
+    action: str
+    goal_id: str
+    task_id: str = ""
+    """Empty for the goal as a whole."""
+    operator: str
+    reason: str = ""
+    done_at: datetime | None = None
+    """When it was carried out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Post:
     """A row of `posts`, the local outbox."""
 

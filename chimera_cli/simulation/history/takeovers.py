@@ -30,6 +30,15 @@ def _left_over(history: History) -> Iterator[Flaw]:
         if task.status not in ENDS:
             never = " and never came to the queue" if task.dispatched_at is None else ""
             yield history.called(task.id), f"is left {task.status}{never}, though all is over"
+    for card in history.cards:
+        if card.status in {"APPROVED", "REJECTED"} and card.resumed_at is None:
+            yield f"card {card.id}", f"is {card.status}, and nobody has carried that out"
+    for order in history.orders:
+        if order.done_at is None:
+            yield (
+                f"order {order.seq}",
+                f"to {order.action} was given by {order.operator}, and nobody has carried it out",
+            )
     live = {task.goal_id for task in history.tasks if task.status not in ENDS}
     for goal in history.goals:
         if goal.status in WAITING_GOALS and goal.id not in live and goal.submitted:

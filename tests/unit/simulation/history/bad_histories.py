@@ -13,6 +13,7 @@ from tests.unit.simulation.history.good_history import (
     OPERATOR,
     POST,
     QUEUED,
+    RETRY,
     SECRET,
     a_card,
     audited,
@@ -121,6 +122,15 @@ def waits() -> Iterator[Bad]:
     early = Death(at=moment(1.2), agents=frozenset({"a1"}))
     late = spoiled("hostage", "taken_over", at=moment(5.3), error="lease of a1 expired")
     yield Bad("a takeover is late", 4, replace(late, deaths=(early,)), "waited 4.1 s to be taken over")
+    undone = replace(good.cards[0], resumed_at=None)
+    yield Bad(
+        "a decision is not carried out",
+        4,
+        replace(good, cards=(undone, *good.cards[1:])),
+        "nobody has carried that out",
+    )
+    late = replace(RETRY, done_at=None)
+    yield Bad("an order is not carried out", 4, replace(good, orders=(late,)), "nobody has carried it out")
     forgotten = with_events(lambda e: None if e.task_id == tid("hostage") and e.version > 2 else e)
     yield Bad("the dead are not missed", 4, replace(forgotten, deaths=(early,)), "was not taken over after a1 died")
 
@@ -176,7 +186,7 @@ def holds() -> Iterator[Bad]:
     yield Bad(
         "a hold without a card",
         6,
-        replace(good, cards=few, audit=audited(few[:2])),
+        replace(good, cards=few, audit=audited((*few[:2], RETRY))),
         "0 cards for 1 holds in generation 2",
     )
     double = replace(a_card("draft", "better", 6), id="second", status="EXPIRED")
@@ -256,19 +266,24 @@ def steps() -> Iterator[Bad]:
 
 def decisions() -> Iterator[Bad]:
     good = good_history()
-    yield Bad("a decision without a row", 9, replace(good, audit=good.audit[:2]), "is REJECTED; the audit says []")
-    rows = audited([*good.cards[:3], good.cards[0]])
+    yield Bad(
+        "a decision without a row",
+        9,
+        replace(good, audit=audited((*good.cards[:2], RETRY))),
+        "is REJECTED; the audit says []",
+    )
+    rows = audited([*good.cards[:3], good.cards[0], RETRY])
     yield Bad("a decision with two rows", 9, replace(good, audit=rows), "the audit says ['approve', 'approve']")
-    ghost = audited([*good.cards[:3], replace(good.cards[0], id="ghost")])
+    ghost = audited([*good.cards[:3], replace(good.cards[0], id="ghost"), RETRY])
     yield Bad("a row without a card", 9, replace(good, audit=ghost), "tells of card ghost, which is not there")
-    twisted = audited([replace(good.cards[0], task_id=tid("plain")), *good.cards[1:3]])
+    twisted = audited([replace(good.cards[0], task_id=tid("plain")), *good.cards[1:3], RETRY])
     yield Bad(
         "a row about another task",
         9,
         replace(good, audit=twisted),
         f"the audit says {OPERATOR} on task {tid('plain')}",
     )
-    sloppy = audited([replace(good.cards[0], judgement={"digest": "d"}), *good.cards[1:3]])
+    sloppy = audited([replace(good.cards[0], judgement={"digest": "d"}), *good.cards[1:3], RETRY])
     yield Bad("a row about another digest", 9, replace(good, audit=sloppy), "bound to another digest than the card")
     yield Bad(
         "a row is altered", 9, with_audit(1, reason="it was fine"), "audit row 2: says something else than its hash"

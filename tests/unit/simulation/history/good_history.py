@@ -9,7 +9,7 @@ from typing import Any
 from chimera_cli.models.audit import GENESIS, AuditEntry, chain
 from chimera_cli.models.identity import content_digest, task_id
 from chimera_cli.simulation.history.history import ENDS, Death, History, Timing
-from chimera_cli.simulation.history.rows import AuditLine, Card, Event, Goal, Post, RedisKey, StateValue, Task
+from chimera_cli.simulation.history.rows import AuditLine, Card, Event, Goal, Order, Post, RedisKey, StateValue, Task
 from tests.builders import GOAL, NOON
 
 OPERATOR = "ada"
@@ -195,18 +195,17 @@ def a_card(key: str, output: Any, generation: int, status: str = "APPROVED") -> 
     )
 
 
-def audited(cards: Iterable[Card]) -> tuple[AuditLine, ...]:
-    """One row a decision, chained by the code that is being checked."""
+def audited(rows: Iterable[Card | Order]) -> tuple[AuditLine, ...]:
+    """One row a decision or order, chained by the code that is being checked."""
     lines: list[AuditLine] = []
-    for seq, card in enumerate(cards, 1):
-        entry = AuditEntry(
-            at=NOON,
-            operator=OPERATOR,
-            action={"APPROVED": "approve", "REJECTED": "reject"}[card.status],
-            card_id=card.id,
-            task_id=card.task_id,
-            digest=card.judgement["digest"],
-        )
+    for seq, told in enumerate(rows, 1):
+        ids = {"card_id": "", "task_id": told.task_id, "goal_id": told.goal_id, "digest": ""}
+        if isinstance(told, Card):
+            ids |= {"card_id": told.id, "digest": told.judgement["digest"], "goal_id": ""}
+            action = {"APPROVED": "approve", "REJECTED": "reject"}[told.status]
+        else:
+            action = told.action
+        entry = AuditEntry(at=NOON, operator=OPERATOR, action=action, **ids)
         row = chain(entry, seq, lines[-1].hash if lines else GENESIS)
         lines.append(AuditLine(**row.model_dump()))
     return tuple(lines)
@@ -251,6 +250,9 @@ def a_key(suffix: str, kind: str = "hash", size: int = 1, *, shard: int | None =
     return RedisKey(name=f"{tag}:{suffix}", shard=shard, suffix=suffix, kind=kind, size=size, **fields)
 
 
+RETRY = Order(seq=1, at=NOON, action="retry", goal_id=GOAL, task_id=tid("lost"), operator=OPERATOR, done_at=NOON)
+
+
 def good_history() -> History:
     """A history that every check accepts."""
     events = in_order([*tallies(), *troubles(), *judged()])
@@ -266,7 +268,8 @@ def good_history() -> History:
             StateValue(goal_id=GOAL, key="draft", value="better", version=1),
         ),
         cards=(*decided, stale),
-        audit=audited(decided),
+        audit=audited((*decided, RETRY)),
+        orders=(RETRY,),
         posts=(Post(idempotency_key=key, platform="twitter", post=POST, at=NOON),),
         keys=(
             a_key("shards", "string", shard=None),
