@@ -60,8 +60,8 @@ def broken(tmp_path: Path, package: Path, *arguments: str) -> tuple[set[str], st
     (tmp_path / "run").mkdir()
     process = drill(tmp_path / "run", *arguments, "--keep", "--json", package=package)
     shown, said = process.communicate(timeout=LONGEST_S)
+    assert process.returncode == 1, (said, shown)
     *rounds, last = lines(shown)
-    assert process.returncode == 1, (shown, said)
     assert last["summary"]["broken"]
     return {breach["invariant"] for told in rounds for breach in told["breaches"]}, said
 

@@ -14,8 +14,8 @@ pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.slow]
 def test_no_fault_loses_or_doubles_work(tmp_path: Path) -> None:
     process = drill(tmp_path, "--rounds", str(len(FaultKind)), "--seed", "1", "--json")
     shown, said = process.communicate(timeout=LONGEST_S)
+    assert process.returncode == 0, (said, shown)
     *rounds, last = lines(shown)
-    assert process.returncode == 0, (rounds, said)
     assert [told["round"] for told in rounds] == list(range(1, len(FaultKind) + 1))
     assert all(told["ok"] and told["schedule"] and told["breaches"] == [] for told in rounds)
     tally = last["summary"]["tally"]
