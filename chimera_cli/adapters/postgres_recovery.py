@@ -23,7 +23,7 @@ from chimera_cli.adapters.rows import GoalRow, TaskRow
 from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import GoalStatus
-from chimera_cli.models.recovery import End, Mark, Recovery, Value
+from chimera_cli.models.recovery import End, Mark, Pause, Recovery, Value
 from chimera_cli.models.task import TaskStatus
 
 PAGE = 500
@@ -73,7 +73,8 @@ class PostgresComparison:
         columns = TaskRow.metadata.tables["tasks"].c
         asked = select(columns.id, columns.goal_id, columns.version, columns.dispatched_at).where(text(LIVE))
         if unheard:
-            asked = asked.where(columns.version == 0, columns.dispatched_at.is_not(None))
+            # PENDING and not of version 0: one that was put back by an operator has a past.
+            asked = asked.where(columns.status == TaskStatus.PENDING.value, columns.dispatched_at.is_not(None))
         async for page in (await self._connection.stream(asked.order_by(columns.position))).partitions(PAGE):
             yield [_mark(row) for row in page]
 
@@ -113,6 +114,13 @@ class PostgresComparison:
         await self._connection.execute(order_sql.REPEAT_GOALS)
         statements = review_sql.REPEAT_DECISIONS, order_sql.REPEAT_CANCELS
         return sum([(await self._connection.execute(statement)).rowcount for statement in statements])
+
+    async def paused(self) -> list[Pause]:
+        """List the goals that are paused."""
+        columns = GoalRow.metadata.tables["goals"].c
+        asked = select(columns.id, columns.ordered).where(columns.paused_at.is_not(None))
+        rows = await self._connection.execute(asked)
+        return [Pause(goal_id=row.id, order=row.ordered) for row in rows]
 
     async def note(self, recovery: Recovery) -> None:
         """Keep what was found and done."""

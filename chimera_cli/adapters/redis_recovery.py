@@ -12,7 +12,7 @@ from chimera_cli.adapters.scripts import Scripts
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.identity import canonical_json
-from chimera_cli.models.recovery import End, Mandate, Survey, Value
+from chimera_cli.models.recovery import End, Mandate, Pause, Survey, Value
 
 #: Tasks put back, or ended, in one call: some ms of the server's time.
 CHUNK = 100
@@ -74,10 +74,11 @@ class RedisRecovery:
         known = canonical_json(rows), canonical_json(list(goals))
         return await self._under(mandate, "drop", mandate.run, mandate.turn, *known)
 
-    async def vouch(self, mandate: Mandate, *, grace: timedelta) -> bool:
+    async def vouch(self, mandate: Mandate, *, grace: timedelta, paused: Sequence[Pause] = ()) -> bool:
         """Let the shard go on; False when the mandate is void."""
         grace_ms = int(grace.total_seconds() * 1000)
-        return int(await self._on_shard("vouch", mandate.shard, mandate.run, mandate.turn, grace_ms)) == 1
+        goals = canonical_json([[pause.goal_id, pause.order] for pause in paused])
+        return int(await self._on_shard("vouch", mandate.shard, mandate.run, mandate.turn, grace_ms, goals)) == 1
 
     async def _under(self, mandate: Mandate, script: str, *args: str | int) -> int:
         reply = int(await self._on_shard(script, mandate.shard, *args))

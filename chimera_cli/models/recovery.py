@@ -45,6 +45,15 @@ class Mandate(Noun):
     """Turn of whoever compares."""
 
 
+class Pause(Noun):
+    """A goal of which nothing may start."""
+
+    goal_id: str
+    """The goal."""
+    order: int
+    """Number of the order that paused it."""
+
+
 class Mark(Noun):
     """How far the record knows a live task."""
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.event import TaskEvent
-from chimera_cli.models.recovery import End, Mandate, Mark, Recovery, Survey, Value
+from chimera_cli.models.recovery import End, Mandate, Mark, Pause, Recovery, Survey, Value
 
 
 class RecoveryPort(Protocol):
@@ -50,9 +50,11 @@ class RecoveryPort(Protocol):
         were still live."""
         ...
 
-    async def vouch(self, mandate: Mandate, *, grace: timedelta) -> bool:
-        """Let the shard go on; False when the mandate is void. For the time of the grace no lease is taken back, so that those
-        who held one may prolong it."""
+    async def vouch(self, mandate: Mandate, *, grace: timedelta, paused: Sequence[Pause] = ()) -> bool:
+        """Let the shard go on, with these goals paused; False when the mandate is void.
+
+        For the time of the grace no lease is taken back, so that those who held one may prolong it.
+        """
         ...
 
 
@@ -74,7 +76,7 @@ class Comparison(Protocol):
 
     def live(self, *, unheard: bool) -> AsyncIterator[Sequence[Mark]]:
         """Go through the live tasks, in the order of submission, page by page; with `unheard` through those only that were put
-        into the queue and of which no event was recorded yet."""
+        into the queue and of which no event was recorded since."""
         ...
 
     async def dispatches(self, task_ids: Sequence[str]) -> list[Dispatch]:
@@ -98,6 +100,10 @@ class Comparison(Protocol):
 
         To pause a goal, or to let it go on, is always repeated and not counted: it does no harm.
         """
+        ...
+
+    async def paused(self) -> list[Pause]:
+        """List the goals that are paused."""
         ...
 
     async def note(self, recovery: Recovery) -> None:

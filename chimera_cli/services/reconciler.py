@@ -70,8 +70,9 @@ class Reconciler:
                 return False
             mandate = Mandate(shard=shard, run=survey.run, turn=comparison.turn)
             recovery = await self._make_up(mandate, survey, comparison)
+            paused = await comparison.paused()
         # Only now, when all that was found out is stored: a shard that goes on is not looked at again.
-        vouched = await self._recovery.vouch(mandate, grace=self._grace)
+        vouched = await self._recovery.vouch(mandate, grace=self._grace, paused=paused)
         if vouched and recovery:
             self._tell(recovery)
         return vouched

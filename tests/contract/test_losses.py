@@ -347,6 +347,32 @@ async def test_an_order_that_redis_forgot_is_carried_out_once_more(pair: Pair) -
     assert (await pair.task(GOAL, "two")).status is TaskStatus.QUEUED
 
 
+async def test_nothing_of_a_paused_goal_starts_between_the_comparison_and_the_orders(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec())
+    await pair.orchestrator.record()
+    old = await pair.snapshot()
+    await pair.control.order_goals(OrderAction.PAUSE, [GOAL], "ada")
+    await pair.control.carry_out()
+    await pair.put_back(old)
+    await pair.orchestrator.reconcile()
+    assert await pair.queue.pop_tasks(Stage.WORK, ["agent-1"]) == []
+    await pair.control.order_goals(OrderAction.RESUME, [GOAL], "ada")
+    await pair.orchestrator.tick()
+    assert (await pair.claim()).key == "one"
+
+
+async def test_a_retried_task_that_redis_forgot_is_dispatched_again(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec())
+    await pair.queue.fail((await pair.claim()).lease, "no luck")
+    await pair.orchestrator.record()
+    await pair.control.order_tasks(OrderAction.RETRY, [task_id(GOAL, "one")], "ada")
+    old = await pair.snapshot()
+    await pair.orchestrator.dispatch()
+    await pair.put_back(old)
+    await pair.orchestrator.reconcile()
+    assert (await pair.claim()).key == "one"
+
+
 async def test_a_paused_goal_comes_back_paused(pair: Pair) -> None:
     await pair.submit(GOAL, a_spec())
     await pair.control.order_goals(OrderAction.PAUSE, [GOAL], "ada")
