@@ -38,10 +38,12 @@ async def order(
 
 
 def _refusal(goal: Row[Any], action: OrderAction) -> WrongState | None:
-    if GoalStatus(goal.status).terminal:
-        status = goal.status
-    elif goal.cancelled_at is not None:
+    ended = GoalStatus(goal.status).terminal
+    # Also when the last task has ended meanwhile: whoever comes late is told who was first.
+    if goal.cancelled_at is not None and (goal.status == GoalStatus.CANCELLED or not ended):
         status = ordering.by_whom("CANCELLED", goal.cancelled_by, goal.cancelled_at)
+    elif ended:
+        status = goal.status
     elif action is OrderAction.PAUSE and goal.paused_at is not None:
         status = ordering.by_whom("PAUSED", goal.paused_by, goal.paused_at)
     elif action is OrderAction.RESUME and goal.paused_at is None:

@@ -74,10 +74,16 @@ async def _give(
 
 def _no_cancel(task: Row[Any]) -> WrongState | None:
     ordered = task.last_action == OrderAction.CANCEL and not task.last_note
-    if TaskStatus(task.status).terminal or ordered:
-        status = ordering.by_whom("CANCELLED", task.last_operator, task.last_at) if ordered else task.status
-        return WrongState("task", task.id, status, "cancelled")
-    return None
+    ended = TaskStatus(task.status).terminal
+    if not ended and not ordered:
+        return None
+    status = task.status
+    if status == TaskStatus.CANCELLED or not ended:
+        if ordered:
+            status = ordering.by_whom("CANCELLED", task.last_operator, task.last_at)
+        elif task.cancelled_at is not None:
+            status = ordering.by_whom("CANCELLED, as is its goal,", task.cancelled_by, task.cancelled_at)
+    return WrongState("task", task.id, status, "cancelled")
 
 
 def _no_retry(task: Row[Any]) -> WrongState | None:

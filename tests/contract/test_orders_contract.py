@@ -249,6 +249,10 @@ async def test_a_cancelled_goal_ends_with_its_last_live_task_and_is_not_replanne
         GoalStatus.CANCELLED, "bob", None, ""
     )  # fmt: skip
     assert ended.finished_at is not None
+    for late in (PAUSE, RESUME, CANCEL):
+        assert "is CANCELLED by bob since 20" in refusal(await orders.order_goals(late, [goal.id], "eve"))
+    told = refusal(await orders.order_tasks(CANCEL, [task_id(goal.id, "live")], "eve"))
+    assert "is CANCELLED, as is its goal, by bob since 20" in told
     assert "cannot be worked on again" in refusal(await orders.order_tasks(RETRY, [task_id(goal.id, "live")], "ana"))
 
 
@@ -272,6 +276,7 @@ async def test_a_goal_that_waits_for_a_planner_is_cancelled_at_once_and_not_repl
     await orders.order_goals(CANCEL, [goal.id], "ana")
     ended = await record.goal(goal.id)
     assert (ended.status, ended.paused_at) == (GoalStatus.CANCELLED, None)
+    assert "is CANCELLED by ana since 20" in refusal(await orders.order_goals(PAUSE, [goal.id], "eve"))
     assert not await record.replan(goal.id, 0, specs("b"))
 
 
