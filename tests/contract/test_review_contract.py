@@ -1,8 +1,10 @@
 """ReviewPort, on a real Postgres: one decision a card, one audit row a decision, for ever."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +29,9 @@ from chimera_cli.services.audit_trail import verify_audit
 from tests.contract.postgres_life import HELD, START, Story, a_goal, a_judgement
 
 pytestmark = pytest.mark.integration
+TRUST = Path(__file__).parents[2] / "docs" / "trust.md"
+GRANTS = re.compile(r"^(?:GRANT|REVOKE) .+;$", re.M)
+"""What the page tells the owner to grant."""
 
 
 @pytest_asyncio.fixture
@@ -215,7 +220,7 @@ async def test_what_the_audits_owner_can_do_is_found_out_by_the_chain_or_by_a_no
     assert (await verify_audit(review)).first_broken == 1
 
 
-async def test_a_user_who_owns_no_table_can_decide_and_cannot_switch_the_guard_off(
+async def test_a_user_with_the_documented_grants_can_do_the_work_and_cannot_switch_the_guard_off(
     record: PostgresRecord, review: ReviewPort, fresh_database: str
 ) -> None:
     await held(record, "a")
@@ -223,13 +228,17 @@ async def test_a_user_who_owns_no_table_can_decide_and_cannot_switch_the_guard_o
     name = f"clerk_{card.id}"
     with psycopg.connect(fresh_database, autocommit=True) as owner:
         owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'clerk'")
-        owner.execute(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {name}")
-        owner.execute(f"REVOKE UPDATE ON audit FROM {name}")
+        for grant in GRANTS.findall(TRUST.read_text("utf-8")):
+            owner.execute(grant.replace("swarm", name))
         url = driver_url(fresh_database).set(username=name, password="clerk").render_as_string(hide_password=False)
         clerk = open_engine(url)
         try:
             assert (await PostgresReview(clerk).decide(card.id, Decision.APPROVE, "maria", "")).decided_by == "maria"
             await PostgresReview(clerk).mark_resumed(card.id)
+            await held(PostgresRecord(clerk), "b", shard=1)
+            await PostgresRecord(clerk).submit(a_goal(uuid4), [TaskSpec(key="c", kind="content.draft")])
+            async with PostgresRecord(clerk).dispatching(10) as waiting:
+                assert [dispatch.task.key for dispatch in waiting] == ["c"]
             with psycopg.connect(fresh_database, user=name, password="clerk") as session:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     session.execute("ALTER TABLE audit DISABLE TRIGGER audit_is_append_only")
