@@ -24,11 +24,11 @@ async def recovery_checks(redis_url: str, database_url: str, keys: Keys) -> Asyn
         return  # The checks of the servers tell why.
     finally:
         await engine.dispose()
-    yield gate_check(standing, keys.shards)
+    yield vouched_check(standing, keys.shards)
     yield loss_check(last)
 
 
-def gate_check(standing: list[int], shards: int) -> Check:
+def vouched_check(standing: list[int], shards: int) -> Check:
     """Tell whether work may move."""
     name = "redis compared"
     if not standing:

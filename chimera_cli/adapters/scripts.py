@@ -19,7 +19,7 @@ MOST_AT_ONCE = 128
 _LEGAL_MARK = "--@LEGAL@"
 #: Scripts that work while nobody vouches for a shard: those that only read, the fleet's, and the reconciler's own. `push` is
 #: also his, and asks by itself.
-UNGATED = frozenset(
+UNVOUCHED = frozenset(
     {"counts", "fleet", "beat", "sweep", "survey", "vouch", "rebuild", "standing", "drop", "restate", "push"}
 )
 
@@ -36,7 +36,7 @@ def load_scripts() -> Mapping[str, str]:
     folder = files("chimera_cli.adapters") / "lua"
     texts = {item.name.removesuffix(".lua"): item.read_text("utf-8") for item in folder.iterdir()}
     prelude = texts.pop("transition").replace(_LEGAL_MARK, _legal_table())
-    return {name: f"{prelude}{'' if name in UNGATED else 'gate()'}\n{text}" for name, text in texts.items()}
+    return {name: f"{prelude}{'' if name in UNVOUCHED else 'demand_vouched()'}\n{text}" for name, text in texts.items()}
 
 
 @cache

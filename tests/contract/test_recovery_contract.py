@@ -1,4 +1,4 @@
-"""What RecoveryPort promises, on every Redis: the gate, who may open it, and the turns of those who bring orders."""
+"""What RecoveryPort promises, on every Redis: nothing moves unvouched, who may vouch, and turns."""
 
 from datetime import timedelta
 

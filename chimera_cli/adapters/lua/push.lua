@@ -101,7 +101,7 @@ local function know(goal, said)
   end
 end
 
-if run == '' then gate() end
+if run == '' then demand_vouched() end
 if not take_turn(ARGV[3]) or run ~= '' and not unvouched_still(run, ARGV[3]) then return -1 end
 for goal, said in pairs(cjson.decode(ARGV[2])) do know(goal, said) end
 local new = 0

@@ -19,7 +19,7 @@
   T:g:<goal>                     hash     text, persona; paused (1), ordered: number of the last order to pause, resume or cancel it
   T:s:<goal>                     hash     v:<key> version, d:<key> JSON of the goal's state
   T:out                          stream   events for the record
-  T:run                          string   run id of the server that somebody vouched for, see the gate below
+  T:run                          string   run id of the server that somebody vouched for, see demand_vouched
   T:turn                         string   the highest turn that came with an order from the record
   T:grace                        string   there while no lease is taken back after an interruption
   T:rebuilding                   string   there while what Redis lost is put back from the record
@@ -46,7 +46,7 @@ local function task_key(id)
   return T .. ':t:' .. id
 end
 
--- The gate. A server that was started anew, failed over, emptied or restored runs under another id than the one that was vouched
+-- A server that was started anew, failed over, emptied or restored runs under another id than the one that was vouched
 -- for, or knows none. Until the reconciler has compared it with the record, no script that changes work passes: what was lost
 -- may have been done already.
 local function server_run()
@@ -60,7 +60,7 @@ local function vouched()
   return redis.call('GET', T .. ':run') == server_run()
 end
 
-local function gate()
+local function demand_vouched()
   if not vouched() then error('UNVOUCHED') end
 end
 

@@ -1,17 +1,17 @@
 from datetime import UTC, datetime
 
-from chimera_cli.adapters.health_recovery import gate_check, loss_check
+from chimera_cli.adapters.health_recovery import loss_check, vouched_check
 from chimera_cli.models.recovery import Loss, Recovery
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_shards_that_stand_still_are_a_warning_and_no_failure() -> None:
-    check = gate_check([1], 4)
+    check = vouched_check([1], 4)
     assert (check.ok, check.warn) == (True, True)
     assert "1 of 4 shards stand still" in check.detail
     assert check.mend
-    assert not gate_check([], 4).warn
+    assert not vouched_check([], 4).warn
 
 
 def test_what_was_lost_is_told_with_its_count() -> None:

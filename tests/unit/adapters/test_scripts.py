@@ -46,5 +46,5 @@ async def test_a_script_that_the_server_forgot_is_sent_again() -> None:
 @pytest.mark.parametrize("name", sorted(load_scripts()))
 def test_whatever_changes_work_asks_first_whether_somebody_vouches(name: str) -> None:
     own = load_scripts()[name].rpartition("--[[")
-    asks = "gate()" in own[0].splitlines() or "gate()" in own[2] or "unvouched_still(" in own[2]
+    asks = "demand_vouched()" in own[0].splitlines() or "demand_vouched()" in own[2] or "unvouched_still(" in own[2]
     assert asks or name in {"counts", "standing", "survey"} | {"fleet", "beat", "sweep"}
