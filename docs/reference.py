@@ -66,10 +66,15 @@ def commands_page() -> str:
 def settings_page() -> str:
     """Write the page of all settings."""
     rows = [
-        f"| `{name}` | {_default(field)} | {_values(field.annotation)} | {field.description} |"
+        f"| `{name}` | {_default(field)} | {_values(field.annotation)} | {_line(field.description)} |"
         for name, field in zip(variable_names(), _fields(), strict=True)
     ]
     return SETTINGS_HEAD + "\n".join(rows) + "\n"
+
+
+def _line(text: str | None) -> str:
+    """A row of a table is one line."""
+    return " ".join((text or "").split())
 
 
 def _fields() -> Iterator[FieldInfo]:

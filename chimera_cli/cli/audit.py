@@ -21,7 +21,7 @@ def list_events(
     since: Annotated[str | None, typer.Option("--since", help="Only the last 90s, 15m, 2h or 1d.")] = None,
     limit: Limit = 50,
 ) -> None:
-    """List human decisions, oldest first."""
+    """List decisions and orders, oldest first."""
     from chimera_cli.views.audit import audit_grid
     from chimera_cli.views.documents import audit_document
 

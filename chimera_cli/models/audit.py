@@ -1,4 +1,4 @@
-"""Decisions and orders of people, kept for ever and chained by hash."""
+"""Decisions and orders of people, and what the swarm itself did to a card, kept for ever and chained by hash."""
 
 import hashlib
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ class AuditEntry(Noun):
     at: datetime
     """When, in UTC."""
     operator: str
-    """Who: a person's name, or `chimera` for what the swarm did on its own after a decision."""
+    """Who: a person's name, or `chimera` for what the swarm did on its own."""
     action: str
     """What: approve, reject, rerun (approved, then made again because the state had moved on), expire (nobody decided in time),
     stale (it was to be approved, and no longer showed what would take effect), pause, resume, cancel or retry."""

@@ -85,8 +85,8 @@ class ReviewSettings(Group):
     """How long a person may take."""
 
     expire_after_h: Annotated[float, Field(ge=0, le=87_600, allow_inf_nan=False)] = 168.0
-    """Hours that a review card waits for a decision before it expires and its task fails; 0 for ever. Every process should have
-    the same: the shortest counts."""
+    """Hours that a review card waits for a decision before it expires and its task fails; 0 for ever. The shortest of all processes
+    counts."""
 
     def expire_after(self) -> timedelta | None:
         """Say how long a card waits; None for ever."""

@@ -77,7 +77,7 @@ def drill_settings(file: Path, variables: Mapping[str, str]) -> Settings:
     try:
         return FileSettings(_env_file=file)
     except ValidationError as error:
-        hint = "a drill tries the settings of this installation: mend them, then chimera config show"
+        hint = "a drill tries the settings of this installation: mend them, then: chimera doctor"
         raise ConfigError(f"the settings are not valid: {'; '.join(problems_of(error))}", hint=hint) from None
 
 

@@ -13,8 +13,6 @@ EFFECTS = "DRILL_EFFECTS"
 """Variable that names the file."""
 POISONED = 70
 """Exit code of a process that a poison task ended."""
-SHARED = ("count", "names")
-"""State keys that many tasks of a goal write."""
 
 
 class Work(Noun):

@@ -72,8 +72,3 @@ def _posts(history: History) -> Iterator[Flaw]:
     for task in history.tasks:
         if task.kind == "content.publish" and task.status == "COMPLETED" and task.id not in posted:
             yield history.called(task.id), "is COMPLETED, and its post is not in the outbox"
-
-
-def repeated_effects(history: History) -> int:
-    """Count the outside effects that were repeated under their key, which at-least-once execution allows."""
-    return len(history.effects) - len(set(history.effects))
