@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import ForeignKey, Identity, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, text
 
 from chimera_cli.adapters.row import (
     LIVE,
@@ -21,6 +21,7 @@ from chimera_cli.models.delivery import Dependency
 from chimera_cli.models.goal import Goal, GoalStatus
 from chimera_cli.models.identity import task_id
 from chimera_cli.models.persona import Persona
+from chimera_cli.models.plan import LATEST
 from chimera_cli.models.task import Phase, Priority, Task, TaskSpec, TaskStatus
 
 
@@ -92,6 +93,7 @@ class TaskRow(Row, table=True):
 
     __tablename__ = "tasks"
     __table_args__ = (
+        CheckConstraint(f"deadline BETWEEN TIMESTAMPTZ '1970-01-01Z' AND TIMESTAMPTZ '{LATEST}'", "tasks_deadline"),
         Index("tasks_by_position", "position", unique=True),
         Index("tasks_by_goal", "goal_id", "position"),
         Index("tasks_live_by_goal", "goal_id", postgresql_where=text(LIVE)),

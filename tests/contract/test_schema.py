@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg import sql
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import CheckConstraint, NullPool, create_engine
 
 from chimera_cli.adapters import event_rows, order_rows, recovery_rows, review_rows, rows, schema
 from chimera_cli.adapters.postgres_engine import check_schema, driver_url, open_engine
@@ -46,6 +46,8 @@ def test_the_migrated_schema_is_what_the_rows_say(fresh_database: str) -> None:
         assert compare_metadata(context, Row.metadata) == []
         stored = connection.exec_driver_sql("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'")
         partial = {name for name, definition in stored if " WHERE " in definition}
+        checks = connection.exec_driver_sql("SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0")
+        assert {name for (name,) in checks} == _checks()
     assert partial == {
         "audit_by_card",
         "cards_pending",
@@ -54,6 +56,11 @@ def test_the_migrated_schema_is_what_the_rows_say(fresh_database: str) -> None:
         "tasks_live_by_goal",
         "tasks_undispatched",
     }
+
+
+def _checks() -> set[str]:
+    declared = [one for table in Row.metadata.tables.values() for one in table.constraints]
+    return {str(one.name) for one in declared if isinstance(one, CheckConstraint)}
 
 
 def test_the_rows_mix_with_no_other_tables(fresh_database: str) -> None:
@@ -86,6 +93,32 @@ def test_migrations_at_once_and_again_make_the_schema_once(empty_database: str) 
     assert failures == []
     schema.upgrade(empty_database)
     assert schema.current(empty_database) == schema.HEAD
+
+
+BEYOND = ("infinity", "-infinity", "294276-01-01Z", "10000-01-01Z", "0044-03-15Z BC")
+"""Moments that Postgres has and Python has not."""
+
+
+async def test_deadlines_beyond_the_calendar_are_brought_within_it_and_no_longer_stored(fresh_database: str) -> None:
+    engine = open_engine(fresh_database)
+    record = PostgresRecord(engine)
+    goal = a_goal(uuid4)
+    await record.submit(goal, specs(*(f"t{n}" for n in range(len(BEYOND))), "never"))
+    with psycopg.connect(fresh_database, autocommit=True) as connection:
+        connection.execute("ALTER TABLE tasks DROP CONSTRAINT tasks_deadline")
+        connection.execute("UPDATE alembic_version SET version_num = '0004'")
+        for number, moment in enumerate(BEYOND):
+            connection.execute("UPDATE tasks SET deadline = %s WHERE key = %s", (moment, f"t{number}"))
+    schema.upgrade(fresh_database)
+    years = [task.deadline and task.deadline.year for task in await record.tasks(goal_id=goal.id)]
+    assert years == [9000, 1970, 9000, 9000, 1970, None]
+    async with record.dispatching() as dispatches:
+        assert len(dispatches) == len(years)
+    with psycopg.connect(fresh_database, autocommit=True) as connection:
+        for moment in BEYOND:
+            with pytest.raises(psycopg.errors.CheckViolation):
+                connection.execute("UPDATE tasks SET deadline = %s", (moment,))
+    await engine.dispose()
 
 
 async def test_an_empty_database_is_told_from_a_migrated_one(empty_database: str, fresh_database: str) -> None:
