@@ -1,5 +1,6 @@
 """The documents say what is: diagrams, tables, examples and links are compared with the code."""
 
+import ast
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -110,6 +111,25 @@ def test_every_command_of_the_documents_exists() -> None:
     for page in PAGES_OF_TEXT:
         for line in re.findall(r"^\$ chimera ([a-z]+(?: [a-z]+)?)", page.read_text("utf-8"), re.M):
             assert line in words or line.split()[0] in words, f"{page.name}: chimera {line}"
+
+
+def test_every_command_that_a_hint_names_exists() -> None:
+    every = {" ".join(path) for path in commands()}
+    single = {path[0] for path in leaves() if len(path) == 1}
+    for path in (ROOT / "chimera_cli").rglob("*.py"):
+        for hint in hints(ast.parse(path.read_text("utf-8"))):
+            for words in re.findall(r"(?:^|: |then )chimera ([a-z]+(?: [a-z]+)?)", hint):
+                assert words in every or words.split()[0] in single, f"{path.name}: chimera {words}"
+
+
+def hints(tree: ast.AST) -> Iterator[str]:
+    """Find the constant parts of everything that is passed on, or kept, as a hint."""
+    for node in ast.walk(tree):
+        named = [node.arg] if isinstance(node, ast.keyword) else []
+        if isinstance(node, ast.Assign):
+            named = [target.id for target in node.targets if isinstance(target, ast.Name)]
+        if any(name and name.lower().endswith(("hint", "mend")) for name in named):
+            yield from (str(part.value) for part in ast.walk(node.value) if isinstance(part, ast.Constant))
 
 
 def test_every_exit_code_is_explained_in_the_words_of_the_code() -> None:
