@@ -1,15 +1,20 @@
 """Whole swarms for whole-line tests: each with a namespace and a database of its own."""
 
+import os
+import secrets
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
+from pathlib import Path
 
 import pytest
 
-from chimera_cli.local.process import free_port
+from chimera_cli.local.process import free_port, wait_until
+from chimera_cli.local.redis_server import RedisServer
 from chimera_cli.local.stand_in import API_KEY, MODEL_NAME, StandInServer
 from tests.cli.driver import KINDS, Line, python_path
-from tests.servers import Servers
+from tests.servers import Servers, or_skip
 
 NUMBERS = count(1)
 NewLine = Callable[..., Line]
@@ -55,6 +60,22 @@ def new_line(servers: Servers, model_url: str, tmp_path_factory: pytest.TempPath
             return line
 
         yield make
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of this test's own, which may be stopped, killed and emptied."""
+    server = RedisServer(tmp_path / "redis", free_port(), secrets.token_urlsafe(12))
+    yield or_skip(server.start, server)
+    server.stop()
+
+
+def kill(redis: RedisServer) -> None:
+    """End Redis as a power cut would end its process."""
+    pid = redis.pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: redis.pid() is None, timeout_s=20)
 
 
 def assert_clean(line: Line) -> None:

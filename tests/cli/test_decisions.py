@@ -1,21 +1,16 @@
 """People decide while Redis or the fleet is away, too late, or on what has changed: a decision counts once, or says why not."""
 
 import json
-import os
-import secrets
 import signal
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from chimera_cli.local.process import free_port, wait_until
 from chimera_cli.local.redis_server import RedisServer
 from chimera_cli.local.stand_in import API_KEY, MODEL_NAME
-from tests.cli.conftest import NewLine
+from tests.cli.conftest import NewLine, kill
 from tests.cli.driver import KINDS, Line, Running, assert_one_clear_error
-from tests.servers import or_skip
 
 OWN = {
     "OPENAI_API_KEY": API_KEY,
@@ -25,14 +20,6 @@ OWN = {
 }
 OTHER_POLICY = {"CHIMERA_GATE__REVIEW_FROM": "0.5"}
 """Makes the policy's version another one."""
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis of this test's own, which may be killed."""
-    server = RedisServer(tmp_path / "redis", free_port(), secrets.token_urlsafe(12))
-    yield or_skip(server.start, server)
-    server.stop()
 
 
 def start(line: Line, *, judges: dict[str, str] | None = None) -> tuple[Running, Running]:
@@ -143,14 +130,6 @@ def decide_without(line: Line, redis: RedisServer) -> None:
     assert line.run("audit", "verify", "--json").json["holds"] is True
     stop(worker)
     assert line.violations(ended=False) == []
-
-
-def kill(redis: RedisServer) -> None:
-    """End Redis without a word to anybody."""
-    pid = redis.pid()
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    assert wait_until(lambda: redis.pid() is None, timeout_s=10)
 
 
 def test_a_card_that_became_stale_is_refused_its_fresh_one_is_approved_and_one_that_nobody_decides_expires(

@@ -1,17 +1,14 @@
 """An operator takes hold of running work: cancels, pauses, resumes and retries it, alone, with others, and without Redis."""
 
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from chimera_cli.local.process import free_port
 from chimera_cli.local.redis_server import RedisServer
 from chimera_cli.local.stand_in import API_KEY, MODEL_NAME
 from tests.cli.conftest import NewLine
 from tests.cli.driver import KINDS, Line
-from tests.servers import or_skip
 
 SETTINGS = {"CHIMERA_BEAT_S": "1", "CHIMERA_LEASE_S": "8"}
 """Quick beats: workers hear of an order with the next one."""
@@ -213,14 +210,6 @@ def test_of_operators_at_once_one_outcome_stands_and_the_others_are_told(line: L
         assert also.code == 0
     line.open_gate("race")
     line.over(goals[1], "FAILED" if also.code == 0 else "COMPLETED")
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis of this test's own, which may be stopped."""
-    server = RedisServer(tmp_path / "redis", free_port(), secrets.token_urlsafe(12))
-    yield or_skip(server.start, server)
-    server.stop()
 
 
 @pytest.fixture

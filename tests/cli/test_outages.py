@@ -16,14 +16,6 @@ from tests.servers import or_skip
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis of this test's own, which may be stopped."""
-    server = RedisServer(tmp_path / "redis", free_port(), secrets.token_urlsafe(12))
-    yield or_skip(server.start, server)
-    server.stop()
-
-
-@pytest.fixture
 def postgres(tmp_path: Path) -> Iterator[PostgresServer]:
     """A PostgreSQL of this test's own, which may be stopped."""
     server = PostgresServer(tmp_path / "postgres", free_port(), secrets.token_urlsafe(12))

@@ -1,29 +1,16 @@
 """Redis is emptied under load, then killed under load: workers, judges and people's decisions carry on by themselves."""
 
 import json
-import os
-import secrets
-import signal
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from chimera_cli.local.process import free_port
 from chimera_cli.local.redis_server import RedisServer
 from chimera_cli.local.stand_in import MODEL_NAME
+from tests.cli.conftest import kill
 from tests.cli.driver import KINDS, Line
-from tests.servers import or_skip
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis of this test's own, which may be emptied and killed."""
-    server = RedisServer(tmp_path / "redis", free_port(), secrets.token_urlsafe(12))
-    yield or_skip(server.start, server)
-    server.stop()
 
 
 @pytest.mark.chaos
@@ -96,11 +83,3 @@ def cards(line: Line, count: int) -> list[str]:
 def empty(redis: RedisServer) -> None:
     with Redis.from_url(redis.url) as client:
         client.flushall()
-
-
-def kill(redis: RedisServer) -> None:
-    """End Redis as a power cut would end its process."""
-    with Redis.from_url(redis.url) as client:
-        pid = int(client.info("server")["process_id"])
-
-    os.kill(pid, signal.SIGKILL)

@@ -1,7 +1,5 @@
 """Redis is killed, emptied and set back under load, with what waits in it; and a Redis that would forget is refused."""
 
-import os
-import secrets
 import shutil
 import signal
 from collections.abc import Iterator
@@ -10,10 +8,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from chimera_cli.local.process import free_port, wait_until
 from chimera_cli.local.redis_server import RedisServer
+from tests.cli.conftest import kill
 from tests.cli.driver import KINDS, Line, assert_one_clear_error
-from tests.servers import Servers, or_skip
+from tests.servers import Servers
 
 RETRIES = 200
 RESTARTS = 3
@@ -22,14 +20,6 @@ TALLIES = 48
 COUNTERS = 12
 BASE_S = "10"
 """Long enough for all retries to wait at the same time."""
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis of this test's own, which may be killed."""
-    server = RedisServer(tmp_path / "redis", free_port(), secrets.token_urlsafe(12))
-    yield or_skip(server.start, server)
-    server.stop()
 
 
 @pytest.fixture
@@ -43,14 +33,6 @@ def line(redis: RedisServer, servers: Servers, model_url: str, tmp_path: Path) -
     yield made
     made.close()
     servers.drop_database(database)
-
-
-def kill(redis: RedisServer) -> None:
-    """End Redis without warning."""
-    pid = redis.pid()
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    assert wait_until(lambda: redis.pid() is None, timeout_s=20)
 
 
 @pytest.mark.chaos
