@@ -109,7 +109,7 @@ class Loss(StrEnum):
 
 
 class Recovery(Noun):
-    """One comparison of Redis with the record, after which work went on."""
+    """One comparison of Redis with the record, and what it put right. Work went on after it, unless Redis was interrupted again."""
 
     at: datetime | None = None
     """When, by the clock of the record; None before it is recorded."""

@@ -73,7 +73,8 @@ class Reconciler:
             paused = await comparison.paused()
         # Only now, when all that was found out is stored: a shard that goes on is not looked at again.
         vouched = await self._recovery.vouch(mandate, grace=self._grace, paused=paused)
-        if vouched and recovery:
+        if recovery:
+            # Also when the shard was interrupted once more right now: each comparison is one row and one line.
             self._tell(recovery)
         return vouched
 

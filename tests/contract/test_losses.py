@@ -2,10 +2,13 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.exceptions import BackendUnavailable, StaleLease
 from chimera_cli.models.delivery import Delivery, Stage
 from chimera_cli.models.gate import Judgement, Route
@@ -17,11 +20,13 @@ from chimera_cli.models.result import StateChange, TaskResult, VersionedValue
 from chimera_cli.models.review import CardStatus, Decision
 from chimera_cli.models.task import Phase, TaskStatus
 from chimera_cli.models.telemetry import Level
+from chimera_cli.services.reconciler import Reconciler
 from tests.builders import GOAL, a_judgement, a_result, a_spec
 from tests.contract.swarm_pair import Pair, open_pair
 
 pytestmark = pytest.mark.integration
 
+HANDS = ("survey", "versions", "known", "rebuild", "restore", "restate", "drop")
 HELD = TaskResult(
     output={"text": "hello"},
     changes=(StateChange(key="calendar", expected=0, value=["mon"]),),
@@ -214,6 +219,7 @@ async def test_a_decision_that_redis_forgot_is_carried_out_once_more(pair: Pair)
     await pair.put_back(old)
     assert await pair.reviews.unresumed() == []
     [execution] = await to_the_end(pair)
+    assert pair.rows("SELECT cause, dispatched, restored, decisions FROM recoveries") == [("restarted", 0, 0, 1)]
     assert execution.phase is Phase.EXECUTE
     assert (await pair.task(GOAL, "one")).status is TaskStatus.COMPLETED
 
@@ -383,3 +389,43 @@ async def test_a_paused_goal_comes_back_paused(pair: Pair) -> None:
     await pair.control.order_goals(OrderAction.RESUME, [GOAL], "ada")
     await pair.orchestrator.tick()
     assert (await pair.claim()).key == "one"
+
+
+async def test_a_key_deleted_by_hand_is_noticed_when_redis_is_found_behind_and_not_by_a_mere_restart(
+    pair: Pair,
+) -> None:
+    await pair.submit(GOAL, a_spec())
+    await pair.orchestrator.record()
+    await pair.client.delete(f"{pair.keys.shard(0)}:t:{task_id(GOAL, 'one')}")
+    await pair.restarted()
+    await pair.orchestrator.tick()
+    assert await pair.queue.pop_tasks(Stage.WORK, ["agent-1"]) == []
+    await pair.put_back({})
+    await pair.orchestrator.tick()
+    assert (await pair.claim()).key == "one"
+
+
+async def test_a_comparison_that_another_interruption_overtakes_is_told_and_kept_with_what_it_did(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec("one"), a_spec("two"))
+    await pair.orchestrator.record()
+    await pair.put_back({})
+    vouch = pair.recovery.vouch
+
+    async def refused(mandate: Mandate, **_: Any) -> bool:
+        return await vouch(mandate.model_copy(update={"run": "1" * 40}), grace=timedelta(0))
+
+    reconciler = Reconciler(
+        SimpleNamespace(**{name: getattr(pair.recovery, name) for name in HANDS}, vouch=refused),
+        PostgresRecovery(pair.engine),
+        pair.events,
+        SimpleNamespace(emit=pair.said.append),
+        grace=timedelta(0),
+    )
+    assert await reconciler.reconcile() == 0
+    with pytest.raises(BackendUnavailable, match="compared with the record"):
+        await pair.claim()
+    await pair.orchestrator.tick()
+    told = [event.fields["restored"] for event in pair.said if event.name == "recovery.done"]
+    assert told == [2, 0]
+    assert pair.rows("SELECT restored FROM recoveries ORDER BY at") == [(2,), (0,)]
+    assert {(await pair.claim()).key, (await pair.claim()).key} == {"one", "two"}
