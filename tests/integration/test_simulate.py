@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.command import left_behind
+
 ROOT = Path(__file__).parents[2]
 LONGEST_S = 170
 """Far more than a run takes, for machines that do many things at once."""
@@ -31,16 +33,6 @@ def simulate(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         cwd=folder,
         env=environment(folder),
     )
-
-
-def left_behind(folder: Path) -> list[str]:
-    """Name the processes that still work in the folder, and the files in it."""
-    processes = [
-        file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        for file in Path("/proc").glob("[0-9]*/cmdline")
-        if file.exists() and str(folder).encode() in file.read_bytes()
-    ]
-    return [*processes, *(str(path) for path in folder.iterdir())]
 
 
 def test_a_simulation_shows_everything_and_leaves_nothing_behind(tmp_path: Path) -> None:
