@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chimera_cli.adapters import order_sql
+from chimera_cli.adapters import order_sql, postgres_audit
 from chimera_cli.adapters import postgres_ordering as ordering
 from chimera_cli.exceptions import WrongState
 from chimera_cli.models.goal import GoalStatus
@@ -33,7 +33,7 @@ async def order(
     for one in orders:
         values = {"id": one.goal_id, "seq": one.seq, "at": one.at, "operator": one.operator}
         await connection.execute(WRITES[action], values)
-    await ordering.audit(connection, orders)
+    await postgres_audit.append_orders(connection, orders)
     return Ordered(orders, refused)
 
 

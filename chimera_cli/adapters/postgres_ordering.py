@@ -1,11 +1,11 @@
-"""Orders into the record: the row that keeps one and its row in the audit, within one transaction."""
+"""What orders about goals and about tasks have in common: the row that keeps one, and the words that refuse one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chimera_cli.adapters import order_sql, postgres_audit
+from chimera_cli.adapters import order_sql
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters.postgres_batches import rows_of
 from chimera_cli.adapters.row import plain
@@ -20,7 +20,7 @@ async def keep(
     operator: str,
     reason: str,
 ) -> tuple[Order, ...]:
-    """Store an order about each subject, given as (goal id, task id or nothing). Their audit comes with `audit`."""
+    """Store an order about each subject, given as (goal id, task id or nothing). Their audit rows come last in the transaction."""
     now = (await connection.execute(sql.NOW)).scalar_one()
     said: dict[str, object] = {
         "at": now,
@@ -33,11 +33,6 @@ async def keep(
         return ()
     stored = await connection.execute(order_sql.INSERT_ORDERS, rows_of(list(rows)))
     return tuple(Order(**row) for row in sorted((dict(row._mapping) for row in stored), key=lambda row: row["seq"]))
-
-
-async def audit(connection: AsyncConnection, orders: Sequence[Order]) -> None:
-    """Append a row for each order to the audit. Call it last in a transaction."""
-    await postgres_audit.append_orders(connection, orders)
 
 
 def by_whom(status: str, operator: str | None, at: datetime | None) -> str:

@@ -8,8 +8,8 @@ from sqlmodel import col, select
 
 from chimera_cli.adapters import order_sql
 from chimera_cli.adapters import postgres_goal_orders as goal_orders
-from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters import postgres_task_orders as task_orders
+from chimera_cli.adapters import postgres_turns as turns
 from chimera_cli.adapters.order_rows import OrderRow
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_reads import reading
@@ -38,7 +38,7 @@ class PostgresOrders:
         for start in range(0, len(ids), AT_ONCE):
             with postgres_errors():
                 async with self._engine.begin() as connection:
-                    await connection.execute(sql.LOCK, {"lock": sql.RECORD_LOCK})
+                    await turns.hold(connection)
                     more = await give(connection, ids[start : start + AT_ONCE], operator, reason)
             result = Ordered(result.given + more.given, result.refused + more.refused)
         return result
@@ -49,7 +49,7 @@ class PostgresOrders:
         """Order to pause, resume or cancel goals, each with its audit row; unknown ids are passed over."""
         with postgres_errors():
             async with self._engine.begin() as connection:
-                await connection.execute(sql.LOCK, {"lock": sql.RECORD_LOCK})
+                await turns.hold(connection)
                 ids = sorted(set(goal_ids))
                 return await goal_orders.order(connection, action, ids, operator=operator, reason=reason)
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chimera_cli.adapters import order_sql
+from chimera_cli.adapters import order_sql, postgres_audit
 from chimera_cli.adapters import postgres_ordering as ordering
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters.postgres_batches import rows_of
@@ -68,7 +68,7 @@ async def _give(
     orders = await ordering.keep(connection, action, subjects, operator=said[0], reason=said[1])
     if action is OrderAction.RETRY and orders:
         await _put_back(connection, given, orders)
-    await ordering.audit(connection, orders)
+    await postgres_audit.append_orders(connection, orders)
     return Ordered(orders, tuple(error for error in refused.values() if error is not None))
 
 
