@@ -36,6 +36,6 @@ class OrderRow(Row, table=True):
     note: str = text_column(server_default="")
     """What the operator should know of that."""
 
-    def noun(self) -> Order:
-        """Return the order."""
-        return Order(**{**self.model_dump(), "action": OrderAction(self.action)})
+    def noun(self, life: int = 0) -> Order:
+        """Return the order, which means that life of its task."""
+        return Order(**{**self.model_dump(), "action": OrderAction(self.action), "life": life})

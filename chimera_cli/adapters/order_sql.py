@@ -33,6 +33,14 @@ CLOSE_RETRIES = text("""
 """)
 """The tasks of these retries are in the queue."""
 
+CLOSE_CANCELS = text("""
+    UPDATE orders SET done_at = clock_timestamp(), note = CASE WHEN tasks.status = 'CANCELLED' THEN '' ELSE :note END
+    FROM tasks
+    WHERE orders.goal_id = tasks.goal_id AND orders.task_id = tasks.id AND tasks.id = ANY(CAST(:ids AS text[]))
+      AND orders.action = 'cancel' AND orders.done_at IS NULL
+""")
+"""The lives that these orders are about are over. Not carried out yet, they would end the next ones."""
+
 REPEAT_CANCELS = text(f"""
     UPDATE orders SET done_at = NULL
     FROM tasks
@@ -46,8 +54,9 @@ REPEAT_GOALS = text("""
     UPDATE orders SET done_at = NULL
     FROM goals
     WHERE orders.seq = goals.ordered AND orders.done_at IS NOT NULL AND goals.status IN ('ACTIVE', 'REPLANNING')
+      AND (orders.action = 'cancel' OR orders.action = CASE WHEN goals.paused_at IS NULL THEN 'resume' ELSE 'pause' END)
 """)
-"""The last order about each live goal is carried out once more, which does no harm."""
+"""The last order about each live goal is carried out once more, which does no harm. A pause that ended with the goal is none."""
 
 PAUSE_GOAL = text("UPDATE goals SET paused_at = :at, paused_by = :operator, ordered = :seq WHERE id = :id")
 """Nothing of the goal starts."""
@@ -94,7 +103,8 @@ PUT_BACK = text("""
 
 TAKE_BACK_ENDS = text("""
     UPDATE goals SET failed = failed - :failed, cancelled = cancelled - :cancelled, forgiven = forgiven - :forgiven,
-        status = 'ACTIVE', finished_at = NULL
+        status = 'ACTIVE', finished_at = NULL, ordered = CASE WHEN finished_at IS NULL THEN ordered ELSE :seq END
     WHERE id = :id
 """)
-"""The goal is at work again, and what was counted as ended badly is counted as live."""
+"""The goal is at work again, and what was counted as ended badly is counted as live. If it had ended, it is paused no more, and
+no older order about it is obeyed."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import text
+from sqlalchemy import func, text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -34,9 +34,14 @@ async def with_all(session: AsyncSession, tasks: Sequence[TaskRow], turn: int) -
     goals = await _goals(session, {task.goal_id for task in tasks})
     dependencies = await _dependencies(session, tasks)
     cancelled, states = await _orders(session, tasks, goals), await _states(session, tasks)
+    lives = await _lives(session, tasks)
     return [
         _dispatch(task, goals[task.goal_id], dependencies, turn).model_copy(
-            update={"cancelled": cancelled.get(task.id, ""), "state": states.get(task.goal_id, {})}
+            update={
+                "cancelled": cancelled.get(task.id, ""),
+                "state": states.get(task.goal_id, {}),
+                "life": lives.get(task.id, 0),
+            }
         )
         for task in tasks
     ]
@@ -83,6 +88,17 @@ async def _orders(session: AsyncSession, tasks: Sequence[TaskRow], goals: Mappin
         goal.id: f"its goal was cancelled by {goal.cancelled_by}" for goal in goals.values() if goal.cancelled_at
     }
     return {task.id: by_goal[task.goal_id] for task in tasks if task.goal_id in by_goal} | found
+
+
+async def _lives(session: AsyncSession, tasks: Iterable[TaskRow]) -> dict[str, int]:
+    """Return the number of the order by which each task was put back last; one in its first life is absent."""
+    past = [task for task in tasks if task.version > 0]
+    if not past:
+        return {}
+    asked = select(OrderRow.task_id, func.max(OrderRow.seq)).where(OrderRow.action == OrderAction.RETRY.value)
+    asked = asked.where(col(OrderRow.goal_id) == sql.any_of(sorted({task.goal_id for task in past})))
+    asked = asked.where(col(OrderRow.task_id) == sql.any_of([task.id for task in past]))
+    return dict((await session.exec(asked.group_by(col(OrderRow.task_id)))).all())
 
 
 async def _states(session: AsyncSession, tasks: Iterable[TaskRow]) -> dict[str, dict[str, VersionedValue]]:

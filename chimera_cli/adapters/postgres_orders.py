@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import text
+from sqlalchemy import ScalarSelect, func, text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from chimera_cli.adapters import order_sql
@@ -61,10 +62,12 @@ class PostgresOrders:
 
     async def open(self, after: int = 0, limit: int = 100) -> list[Order]:
         """List orders that are not carried out yet and have a higher number, in order; a retry is never among them."""
-        asked = select(OrderRow).where(col(OrderRow.done_at).is_(None), OrderRow.seq > after)
+        # In one statement with the order, for a retry may come between two.
+        asked = select(OrderRow, _life()).where(col(OrderRow.done_at).is_(None), OrderRow.seq > after)
         asked = asked.where(OrderRow.action != OrderAction.RETRY.value)
         async with reading(self._engine) as session:
-            return [row.noun() for row in await session.exec(asked.order_by(col(OrderRow.seq)).limit(limit))]
+            rows = await session.exec(asked.order_by(col(OrderRow.seq)).limit(limit))
+            return [row.noun(life) for row, life in rows]
 
     async def close(self, seqs: Sequence[int], note: str = "") -> None:
         """Note that orders were carried out, and what the operator should know of it; harmless when repeated."""
@@ -93,3 +96,11 @@ class PostgresOrders:
         asked = select(OrderRow).where(col(OrderRow.seq).in_(seqs)).order_by(col(OrderRow.seq))
         async with reading(self._engine) as session:
             return [row.noun() for row in await session.exec(asked)]
+
+
+def _life() -> ScalarSelect[int]:
+    """The number of the order by which the task had been put back last when an order about it was given; 0 for its first life."""
+    retry = aliased(OrderRow)
+    asked = select(func.coalesce(func.max(retry.seq), 0)).where(retry.action == OrderAction.RETRY.value)
+    same = retry.goal_id == OrderRow.goal_id, retry.task_id == OrderRow.task_id, retry.seq < OrderRow.seq
+    return asked.where(*same).correlate(OrderRow).scalar_subquery()

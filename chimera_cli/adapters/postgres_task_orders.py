@@ -15,7 +15,7 @@ from chimera_cli.adapters.postgres_batches import rows_of
 from chimera_cli.adapters.row import json_text
 from chimera_cli.exceptions import WrongState
 from chimera_cli.models.identity import task_id
-from chimera_cli.models.order import Order, OrderAction
+from chimera_cli.models.order import TOO_LATE, Order, OrderAction
 from chimera_cli.models.task import RETRIED, TaskStatus
 from chimera_cli.ports.orders import Ordered
 
@@ -121,17 +121,18 @@ async def _standing(connection: AsyncConnection, goal_ids: Sequence[str]) -> dic
 
 
 async def _put_back(connection: AsyncConnection, tasks: Mapping[str, Row[Any]], orders: Sequence[Order]) -> None:
-    """Have the record show the tasks as live again, with one event each."""
+    """Have the record show the tasks as live again, with one event each, and older orders as late."""
+    await connection.execute(order_sql.CLOSE_CANCELS, {"ids": list(tasks), "note": TOO_LATE})
     await connection.execute(order_sql.PUT_BACK, {"ids": list(tasks)})
     await connection.execute(sql.INSERT_EVENTS, rows_of([_event(tasks[order.task_id], order) for order in orders]))
-    for goal_id in sorted({task.goal_id for task in tasks.values()}):
+    for goal_id, seq in {order.goal_id: order.seq for order in orders}.items():
         ends = Counter[str]()
         for task in tasks.values():
             if task.goal_id == goal_id:
                 cancelled = task.status == TaskStatus.CANCELLED
                 ends.update(["cancelled" if cancelled else "failed"] + ["forgiven"] * task.forgiven)
         counts = {name: ends[name] for name in ("failed", "cancelled", "forgiven")}
-        await connection.execute(order_sql.TAKE_BACK_ENDS, {"id": goal_id, **counts})
+        await connection.execute(order_sql.TAKE_BACK_ENDS, {"id": goal_id, "seq": seq, **counts})
 
 
 def _event(task: Row[Any], order: Order) -> dict[str, object]:

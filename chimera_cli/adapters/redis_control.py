@@ -1,6 +1,6 @@
 """Orders carried out on Redis: a goal stopped, let go on, its tasks cancelled; in bounded calls."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from chimera_cli.adapters.keys import Keys
@@ -13,6 +13,7 @@ from chimera_cli.models.order import Fate, Order
 
 #: Tasks or leases that one call deals with: a few ms of the server's time.
 AT_ONCE = 200
+ANY_LIFE = -1
 
 
 class RedisControl:
@@ -35,23 +36,23 @@ class RedisControl:
             entered += more
         return entered
 
-    async def cancel(self, goal_id: str, task_ids: Sequence[str], *, operator: str, reason: str) -> list[Fate]:
+    async def cancel(self, goal_id: str, lives: Mapping[str, int | None], *, operator: str, reason: str) -> list[Fate]:
         """End live tasks of a goal as CANCELLED."""
         fates: list[Fate] = []
-        for start in range(0, len(task_ids), AT_ONCE):
-            ids = canonical_json(list(task_ids[start : start + AT_ONCE]))
-            fates += [Fate(reply) for reply in await self._call("cancel", goal_id, ids, operator, reason)]
+        pairs = [[id, ANY_LIFE if life is None else life] for id, life in lives.items()]
+        for start in range(0, len(pairs), AT_ONCE):
+            some = canonical_json(pairs[start : start + AT_ONCE])
+            fates += [Fate(reply) for reply in await self._call("cancel", goal_id, some, operator, reason)]
         return fates
 
     async def _recall(self, order: Order, stage: Stage) -> int:
-        """Walk over the leases from the last to end: what is claimed or prolonged meanwhile joins them where we have been."""
-        seen, taken = 0, 0
-        while True:
-            here = order.goal_id, stage, seen, AT_ONCE, order.operator, f"its goal was {order.why}"
-            looked, back = map(int, await self._call("recall", order.goal_id, *here))
-            seen, taken = seen + looked - back, taken + back
-            if looked < AT_ONCE:
-                return taken
+        """Walk over the leases from the last to end: those of the paused goal stay where they are, whatever moves around them."""
+        before, taken = "+inf", 0
+        while before:
+            here = order.goal_id, stage, before, AT_ONCE, order.operator, f"its goal was {order.why}"
+            before, back = await self._call("recall", order.goal_id, *here)
+            taken += int(back)
+        return taken
 
     async def _call(self, script: str, goal_id: str, *args: str | int) -> Any:
         shard = shard_of(goal_id, self._keys.shards)

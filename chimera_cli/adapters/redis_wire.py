@@ -65,6 +65,7 @@ def _push_fields(dispatch: Dispatch) -> dict[str, Any]:
         "max_retries": task.max_retries,
         "version": task.version,
         "gen": task.generation,
+        "life": dispatch.life,
         "attempts": task.attempts,
         "status": task.status,
         "phase": task.phase,

@@ -174,6 +174,8 @@ class Dispatch(Noun):
     """Whether its goal is paused."""
     ordered: int = 0
     """Number of the last order about its goal."""
+    life: int = 0
+    """Number of the order by which the task was put back last; 0 in its first life."""
 
 
 class QueueCounts(Noun):

@@ -3,7 +3,12 @@
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import Field
+
 from chimera_cli.models.noun import Noun
+
+TOO_LATE = "when the order was carried out, the task had already ended"
+"""Note on an order to cancel a task that was quicker."""
 
 
 class OrderAction(StrEnum):
@@ -30,9 +35,9 @@ class Fate(StrEnum):
     CANCELLED = "ok"
     """It ended as CANCELLED, now or before."""
     ENDED = "ended"
-    """It had ended otherwise."""
+    """It had ended otherwise, or was put back since: the order was about a life that is over."""
     UNKNOWN = "unknown"
-    """The queue does not hold it: it is not dispatched yet, or forgotten after its end."""
+    """The queue does not hold it in the life that is meant: it is not dispatched yet, or forgotten after its end."""
 
 
 class Order(Noun):
@@ -54,6 +59,9 @@ class Order(Noun):
     """The operator's words."""
     done_at: datetime | None = None
     """When it was carried out; None before."""
+    life: int = Field(default=0, exclude=True)
+    """Which life of its task is meant, for whoever carries it out: number of the order by which it had been put back; 0 for the
+    first life."""
     note: str = ""
     """What the operator should know of that, such as that the task had ended before."""
 

@@ -1,6 +1,6 @@
 """What orders do to running work."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 from chimera_cli.models.order import Fate, Order
@@ -23,6 +23,14 @@ class ControlPort(Protocol):
         """Let a paused goal go on and return how many tasks wait for workers or judges again."""
         ...
 
-    async def cancel(self, goal_id: str, task_ids: Sequence[str], *, operator: str, reason: str) -> list[Fate]:
-        """End live tasks of a goal as CANCELLED wherever they stand, each in one atomic change, and tell what became of each."""
+    async def cancel(self, goal_id: str, lives: Mapping[str, int | None], *, operator: str, reason: str) -> list[Fate]:
+        """End live tasks of a goal as CANCELLED wherever they stand, each in one atomic change, and tell what became of each.
+
+        Args:
+            goal_id: The goal.
+            lives: Which life of each task is meant, by task id; None for whichever there is. A task that was put back since is
+                left alone, and one that is still to be put back is UNKNOWN.
+            operator: Who ordered it.
+            reason: Why.
+        """
         ...

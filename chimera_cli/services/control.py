@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from chimera_cli.models.order import Fate, Order, OrderAction
+from chimera_cli.models.order import TOO_LATE, Fate, Order, OrderAction
 from chimera_cli.models.task import TaskStatus
 from chimera_cli.models.telemetry import Level, TelemetryEvent
 from chimera_cli.ports.control import ControlPort
@@ -12,8 +12,6 @@ from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.record import RecordPort
 from chimera_cli.ports.telemetry import TelemetryPort
 
-TOO_LATE = "when the order was carried out, the task had already ended"
-"""Note on an order to cancel a task that was quicker."""
 AT_ONCE = 100
 """Orders read in one go."""
 
@@ -86,14 +84,15 @@ class ControlService:
         return int(obeyed)
 
     async def _cancel_tasks(self, orders: Sequence[Order]) -> int:
-        ids = [order.task_id for order in orders]
+        lives = {order.task_id: order.life for order in orders}
         first = orders[0]
-        fates = await self._control.cancel(first.goal_id, ids, operator=first.operator, reason=first.why)
+        told = await self._control.cancel(first.goal_id, lives, operator=first.operator, reason=first.why)
+        fates = dict(zip(lives, told, strict=True))
         seqs: dict[Fate, list[int]] = {fate: [] for fate in Fate}
-        for order, fate in zip(orders, fates, strict=True):
+        for order in orders:
             # One that the queue does not know has ended and is forgotten, or comes with its order when it is dispatched.
-            known = await self._recorded(order.task_id) if fate is Fate.UNKNOWN else fate
-            seqs[known].append(order.seq)
+            fate = fates[order.task_id]
+            seqs[await self._recorded(order.task_id) if fate is Fate.UNKNOWN else fate].append(order.seq)
         await self._orders.close(seqs[Fate.CANCELLED])
         await self._orders.close(seqs[Fate.ENDED], TOO_LATE)
         return len(orders) - len(seqs[Fate.UNKNOWN])
@@ -110,7 +109,9 @@ class ControlService:
         after, sure = 0, True
         while True:
             ids, after = await self._orders.live(order.goal_id, after)
-            fates = await self._control.cancel(order.goal_id, ids, operator=order.operator, reason=order.why)
+            # Nothing of a cancelled goal is put back, so whichever life the queue holds is the one.
+            lives = dict.fromkeys(ids)
+            fates = await self._control.cancel(order.goal_id, lives, operator=order.operator, reason=order.why)
             sure = sure and Fate.UNKNOWN not in fates
             if not after:
                 break

@@ -377,7 +377,7 @@ class Lives(RuleBasedStateMachine):
 
     @move(lambda self: self.now_and_then(), key=st.sampled_from(NAMES))
     def cancel(self, key: str) -> None:
-        ended = self.do(self.control.cancel(GOAL, [task_id(GOAL, key)], operator="ada", reason="x"))
+        ended = self.do(self.control.cancel(GOAL, {task_id(GOAL, key): None}, operator="ada", reason="x"))
         assert ended == [self.table.cancel(key)]
 
     @move(lambda self: self.table.anything("ended"), keys=st.sets(st.sampled_from(NAMES), max_size=3))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -50,8 +51,8 @@ async def story(events: RedisEventStream, key: str = "one") -> list[str]:
     return [event.name for event in happened if event.task_id == a_task(key).id]
 
 
-async def cancel(control: RedisControl, *keys: str) -> list[Fate]:
-    return await control.cancel(GOAL, [a_task(key).id for key in keys], operator="ana", reason="no use")
+async def cancel(control: RedisControl, *keys: str, life: int | None = None) -> list[Fate]:
+    return await control.cancel(GOAL, {a_task(key).id: life for key in keys}, operator="ana", reason="no use")
 
 
 async def test_nothing_of_a_paused_goal_is_claimed_and_others_are(queue: RedisTaskQueue, control: RedisControl) -> None:
@@ -126,6 +127,40 @@ async def test_a_pause_finds_a_lease_among_many(queue: RedisTaskQueue, control: 
     assert await control.pause(order(1)) == 20
     assert await control.pause(order(1)) == 0
     assert (await queue.counts()).running == many
+
+
+class InterruptedControl(RedisControl):
+    """One in whose first look at leases something else happens before the next."""
+
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+
+    async def _call(self, script: str, goal_id: str, *args: str | int) -> Any:
+        reply = await super()._call(script, goal_id, *args)
+        if script == "recall" and self.meanwhile:
+            happens, self.meanwhile = self.meanwhile, None
+            await happens()
+        return reply
+
+
+async def test_a_pause_finds_every_lease_though_others_end_meanwhile(
+    queue: RedisTaskQueue, make_queue: MakeQueue, user: RedisClient, keys: Keys
+) -> None:
+    await queue.push_tasks([a_dispatch(f"m{n}") for n in range(20)])
+    await claimed(queue, many=20)
+    await queue.push_tasks([a_dispatch(f"o{n}", goal=OTHER) for n in range(AT_ONCE)])
+    later = make_queue(120)
+    others = [one for _ in range(AT_ONCE // 100) for one in await claimed(later, many=100)]
+    assert len(others) == AT_ONCE
+
+    async def answer() -> None:
+        for other in others:
+            await queue.complete(other.lease, a_result())
+
+    control = InterruptedControl(user, keys)
+    control.meanwhile = answer
+    assert await control.pause(order(1)) == 20
+    assert control.meanwhile is None
+    assert (await queue.counts()).running == 0
 
 
 async def test_an_older_order_than_the_last_is_not_obeyed(queue: RedisTaskQueue, control: RedisControl) -> None:
@@ -293,6 +328,22 @@ async def test_what_had_ended_or_is_unknown_is_told_and_left_alone(
     await queue.complete(done.lease, a_result())
     assert await cancel(control, "done", "live", "nobody") == [Fate.ENDED, Fate.CANCELLED, Fate.UNKNOWN]
     assert (await story(events, "done"))[-1] == "task.completed"
+
+
+async def test_an_order_to_cancel_means_one_life_of_its_task_and_no_other(
+    queue: RedisTaskQueue, control: RedisControl
+) -> None:
+    await queue.push_tasks([a_dispatch()])
+    (first,) = await claimed(queue)
+    await queue.fail(first.lease, "the sky fell")
+    assert await cancel(control, "one", life=7) == [Fate.UNKNOWN]
+    assert await cancel(control, "one", life=0) == [Fate.ENDED]
+    await queue.push_tasks([a_dispatch(version=4, generation=1).model_copy(update={"life": 7})])
+    assert await cancel(control, "one", life=0) == [Fate.ENDED]
+    (second,) = await claimed(queue)
+    assert await queue.extend([second.lease]) == []
+    assert await cancel(control, "one", life=7) == [Fate.CANCELLED]
+    assert await cancel(control, "one", life=7) == [Fate.CANCELLED]
 
 
 async def test_a_task_cancelled_on_its_way_never_waits_in_a_lane(

@@ -16,7 +16,7 @@ from chimera_cli.exceptions import WrongState
 from chimera_cli.models.audit import first_broken
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
 from chimera_cli.models.identity import content_digest, task_id
-from chimera_cli.models.order import OrderAction
+from chimera_cli.models.order import TOO_LATE, OrderAction
 from chimera_cli.models.result import StateChange, VersionedValue
 from chimera_cli.models.review import Decision
 from chimera_cli.models.task import Phase, TaskSpec, TaskStatus
@@ -164,6 +164,42 @@ async def test_a_retried_task_is_live_again_and_its_history_goes_on(
     await record.record(story.tell("a", *DONE))
     assert (await record.goal(goal.id)).status is GoalStatus.COMPLETED
     assert (await record.ledger(goal.id)).balanced
+
+
+async def test_a_retry_closes_older_orders_to_cancel_its_task_as_late(
+    record: PostgresRecord, orders: OrdersPort
+) -> None:
+    goal, story = await submitted(record, "a", "b")
+    ids = [task_id(goal.id, key) for key in "ab"]
+    await orders.order_tasks(CANCEL, ids, "ana")
+    await record.record(story.tell("a", *FAILED))
+    await record.record(story.tell("b", "task.cancelled"))
+    retries = (await orders.order_tasks(RETRY, ids, "bob")).given
+    assert await orders.open() == []
+    async with record.dispatching() as dispatches:
+        assert [(one.cancelled, one.life) for one in dispatches] == [("", retry.seq) for retry in retries]
+    notes = [(await orders.orders(goal_id=goal.id, task_id=id))[0].note for id in ids]
+    assert notes == [TOO_LATE, ""]
+    await orders.order_tasks(CANCEL, ids, "ana")
+    assert [order.life for order in await orders.open()] == [retry.seq for retry in retries]
+
+
+async def test_a_goal_that_is_at_work_again_obeys_no_order_from_before_its_end(
+    record: PostgresRecord, orders: OrdersPort
+) -> None:
+    goal, story = await submitted(record, "a", "b")
+    a, b = (task_id(goal.id, key) for key in "ab")
+    await record.record(story.tell("a", *FAILED))
+    (pause,) = (await orders.order_goals(PAUSE, [goal.id], "ana")).given
+    await orders.order_tasks(RETRY, [a], "ana")
+    live = await record.goal(goal.id)
+    assert (live.ordered, live.paused_at is not None) == (pause.seq, True)
+    story.skip("a")
+    for key in "ab":
+        await record.record(story.tell(key, *FAILED))
+    (retry,) = (await orders.order_tasks(RETRY, [b], "ana")).given
+    again = await record.goal(goal.id)
+    assert (again.ordered, again.paused_at) == (retry.seq, None)
 
 
 async def test_a_retry_takes_its_forgiven_end_back_and_no_others(record: PostgresRecord, orders: OrdersPort) -> None:

@@ -1,13 +1,14 @@
 --[[ Put persisted tasks into the queue; a known task is left as it is, unless it has ended and was put back since.
   ARGV[1]  JSON list of tasks: {id, goal, key, kind, title, prio, payload (JSON text; empty: in the record), max_retries,
-           deadline [ms, 0 = none], version, gen, attempts, status, phase, begin, past (object: more fields, as they were
+           deadline [ms, 0 = none], version, gen, life, attempts, status, phase, begin, past (object: more fields, as they were
            recorded), cancelled (why it ends at once, or ''), deps: [{id, key, status, version, output (JSON text)}]}
   ARGV[2]  JSON object: goal id -> {text, persona (JSON text), paused (0 or 1), ordered (number of the last order about it),
            state: list of [key, version, JSON text] as far as it may be forgotten here}
   ARGV[3]  turn
   ARGV[4]  '', or the run id that a reconciler saw: then the shard is one that nobody vouches for, and what is behind is replaced
   Returns  how many tasks were new; -1 when somebody has come with a later turn or has vouched, and nothing was done.
-  Fields of T:t:<id> beside the ones above: status, phase, gen (claims so far), version (status changes so far), attempts (begun),
+  Fields of T:t:<id> beside the ones above: status, phase, gen (claims so far), life (number of the order by which
+  it was put back last, 0 in its first life), version (status changes so far), attempts (begun),
   begin (1: the next claim begins an attempt), fail:<stage> (failures in this phase), lost:<stage> (leases expired),
   alone:<stage> (1: claimed alone from here), conflicts,
   revisions, left (dependencies still open), in:<key> (output of a dependency), entry (stream entry while it waits), agent,
@@ -60,7 +61,7 @@ local function push(spec)
   local task = {id = spec.id}
   set(task, 'status', spec.status, 'phase', spec.phase, 'goal', spec.goal, 'key', spec.key, 'kind', spec.kind,
     'prio', spec.prio, 'gen', spec.gen, 'version', spec.version, 'attempts', spec.attempts, 'begin', spec.begin, 'title', spec.title, 'payload', spec.payload,
-    'max_retries', spec.max_retries, 'deadline', spec.deadline, 'entry', '')
+    'max_retries', spec.max_retries, 'deadline', spec.deadline, 'life', spec.life, 'entry', '')
   for name, value in pairs(spec.past) do set(task, name, value) end
   if spec.deadline > 0 then redis.call('ZADD', T .. ':deadline', spec.deadline, spec.id) end
   local left, doom = 0, nil

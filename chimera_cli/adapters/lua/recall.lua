@@ -1,17 +1,21 @@
 --[[ Take back what agents hold of a paused goal, without costing an attempt: a part of the leases, from the last to end on.
   ARGV[1]  goal id
   ARGV[2]  stage
-  ARGV[3]  how many leases, counted from the last to end, were looked at before
-  ARGV[4]  how many to look at
+  ARGV[3]  look at leases that end before this [ms]; +inf at first
+  ARGV[4]  at how many; a few more where several end at once
   ARGV[5]  operator
   ARGV[6]  why
-  Returns  {how many were looked at, how many of them were taken back}. ]]
+  Returns  {before which to look next, '' when that was all, how many were taken back}.
+  No lease of a paused goal is given or prolonged, so none of them moves; a count of places would, as others come and go. ]]
 
-local goal, stage, seen, limit, operator, why = unpack(ARGV)
-if not paused(goal) then return {0, 0} end
+local goal, stage, last, limit, operator, why = unpack(ARGV)
+if not paused(goal) then return {'', 0} end
+local lease = T .. ':' .. stage .. ':lease'
+local part = redis.call('ZRANGE', lease, '(' .. last, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, limit)
+if #part == 0 then return {'', 0} end
+local first = redis.call('ZSCORE', lease, part[#part])
 local taken = 0
-local found = redis.call('ZRANGE', T .. ':' .. stage .. ':lease', -(seen + limit), -(seen + 1))
-for _, id in ipairs(found) do
+for _, id in ipairs(redis.call('ZRANGE', lease, '(' .. last, first, 'BYSCORE', 'REV')) do
   local task = load(id)
   if task and task.goal == goal then
     leave(task)
@@ -20,4 +24,4 @@ for _, id in ipairs(found) do
     taken = taken + 1
   end
 end
-return {#found, taken}
+return {first, taken}

@@ -35,7 +35,7 @@ local SETTLE_AT_ONCE = 100
 
 local TERMINAL = {COMPLETED = true, REJECTED = true, FAILED = true, CANCELLED = true}
 local CONTROL = {'status', 'phase', 'goal', 'key', 'kind', 'prio', 'gen', 'version', 'attempts', 'entry', 'left', 'agent',
-                 'digest', 'approved', 'executes', 'mergeable', 'recorded', 'alone:work', 'alone:judge'}
+                 'digest', 'approved', 'executes', 'mergeable', 'recorded', 'alone:work', 'alone:judge', 'life'}
 
 local function now_ms()
   local time = redis.call('TIME')

@@ -1,17 +1,17 @@
 """Orders kept and carried out, over small fakes; the real stores meet them in tests/contract and tests/cli."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.goal import Goal, GoalStatus
-from chimera_cli.models.order import Fate, Order, OrderAction
+from chimera_cli.models.order import TOO_LATE, Fate, Order, OrderAction
 from chimera_cli.models.task import Task, TaskStatus
 from chimera_cli.models.telemetry import Level, TelemetryEvent
 from chimera_cli.ports.orders import Ordered
-from chimera_cli.services.control import AT_ONCE, TOO_LATE, ControlService
+from chimera_cli.services.control import AT_ONCE, ControlService
 from tests.builders import GOAL, NOON, a_goal, a_task
 
 
@@ -61,9 +61,9 @@ class Desk:
         self._do(f"go on {order.seq}")
         return 0
 
-    async def cancel(self, goal_id: str, task_ids: Sequence[str], *, operator: str, reason: str) -> list[Fate]:
-        self._do(f"cancel {' '.join(task_ids)} ({reason})")
-        return [self.fates.get(id, Fate.CANCELLED) for id in task_ids]
+    async def cancel(self, goal_id: str, lives: Mapping[str, int | None], *, operator: str, reason: str) -> list[Fate]:
+        self._do(f"cancel {' '.join(lives)} ({reason})")
+        return [self.fates.get(id, Fate.CANCELLED) for id in lives]
 
     async def task(self, task_id: str) -> Task:
         return a_task(task_id, status=self.recorded[task_id])
