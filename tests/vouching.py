@@ -14,4 +14,6 @@ async def vouch(client: RedisClient, keys: Keys) -> None:
     for shard in range(keys.shards):
         survey = await recovery.survey(shard)
         if not survey.vouched:
-            assert await recovery.vouch(Mandate(shard=shard, run=survey.run, turn=0), grace=timedelta(0))
+            await recovery.survey(shard, turn=1)
+            assert await recovery.vouch(Mandate(shard=shard, run=survey.run, turn=1), grace=timedelta(0))
+            await client.delete(f"{keys.shard(shard)}:turn")  # Tests bring turns of their own, from 0 on.

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -71,12 +71,15 @@ class PostgresComparison:
     async def live(self, *, unheard: bool) -> AsyncIterator[Sequence[Mark]]:
         """Go through the tasks that are in the queue by the record, in the order of submission, page by page."""
         columns = TaskRow.metadata.tables["tasks"].c
-        asked = select(columns.id, columns.goal_id, columns.version, columns.dispatched_at).where(text(LIVE))
+        asked = select(*(columns[name] for name in ("id", "goal_id", "version", "dispatched_at", "position")))
+        asked = asked.where(text(LIVE)).order_by(columns.position).limit(PAGE)
         if unheard:
             # PENDING and not of version 0: one that was put back by an operator has a past.
             asked = asked.where(columns.status == TaskStatus.PENDING.value, columns.dispatched_at.is_not(None))
-        async for page in (await self._connection.stream(asked.order_by(columns.position))).partitions(PAGE):
-            yield [_mark(row) for row in page]
+        after = -1
+        while rows := (await self._connection.execute(asked.where(columns.position > after))).all():
+            yield [_mark(row) for row in rows]
+            after = rows[-1].position
 
     async def dispatches(self, task_ids: Sequence[str]) -> list[Dispatch]:
         """Return these tasks with all that the queue needs to go on with them."""
@@ -127,7 +130,7 @@ class PostgresComparison:
         await self._connection.execute(sql.INSERT_RECOVERY, recovery.model_dump(exclude={"at"}, mode="json"))
 
 
-def _mark(row: Row[tuple[str, str, int, datetime | None]]) -> Mark:
+def _mark(row: Row[Any]) -> Mark:
     return Mark(task_id=row.id, goal_id=row.goal_id, version=row.version, dispatched=row.dispatched_at is not None)
 
 

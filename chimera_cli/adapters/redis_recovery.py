@@ -83,7 +83,9 @@ class RedisRecovery:
     async def _under(self, mandate: Mandate, script: str, *args: str | int) -> int:
         reply = int(await self._on_shard(script, mandate.shard, *args))
         if reply < 0:
-            raise BackendUnavailable("Redis", "it was started anew, or somebody else compares it with the record")
+            raise BackendUnavailable(
+                "Redis", "it was started anew, lost its data, or somebody else compares it with the record"
+            )
         return reply
 
     async def _on_shard(self, script: str, shard: int, *args: str | int) -> Any:

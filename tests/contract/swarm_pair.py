@@ -90,9 +90,7 @@ class Pair:
 
     async def put_back(self, copy: dict[str, bytes]) -> None:
         """Empty the swarm's part of Redis, and fill it from an old copy; the server that comes up with it is another run."""
-        names = [name async for name in self.client.scan_iter(match=f"{{chimera:{self.keys.namespace}:*")]
-        if names:
-            await self.client.delete(*names)
+        await self.empty()
         raw = await self.raw()
         try:
             for name, value in copy.items():
@@ -100,6 +98,12 @@ class Pair:
         finally:
             await raw.aclose()
         await self.restarted()
+
+    async def empty(self) -> None:
+        """Take the swarm's keys away while the server runs on, as FLUSHALL does."""
+        names = [name async for name in self.client.scan_iter(match=f"{{chimera:{self.keys.namespace}:*")]
+        if names:
+            await self.client.delete(*names)
 
     async def restarted(self) -> None:
         """Make Redis look as if another server had come up with its data."""

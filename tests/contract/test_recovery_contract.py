@@ -12,7 +12,7 @@ from chimera_cli.adapters.redis_recovery import RedisRecovery
 from chimera_cli.exceptions import BackendUnavailable, StaleLease
 from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Stage
 from chimera_cli.models.policy import LeasePolicy
-from chimera_cli.models.recovery import Mandate, Survey
+from chimera_cli.models.recovery import Mandate, Survey, Value
 from chimera_cli.models.task import TaskStatus
 from tests.builders import GOAL, a_card, a_dispatch, a_judgement, a_result, a_task
 from tests.contract.conftest import MakeQueue
@@ -38,6 +38,13 @@ CHANGES = {
     "expire": lambda queue: queue.expire(),
     "settle": lambda queue: queue.settle(),
     "forget": lambda queue: queue.forget([(GOAL, TASK.id)], []),
+}
+
+MADE_UP = {
+    "rebuild": lambda recovery, given: recovery.rebuild(given, recorded=""),
+    "restore": lambda recovery, given: recovery.restore(given, [of_turn(5, a_dispatch())]),
+    "restate": lambda recovery, given: recovery.restate(given, [Value(goal_id=GOAL, key="k", version=1, value=1)]),
+    "drop": lambda recovery, given: recovery.drop(given, [], [GOAL]),
 }
 
 
@@ -100,6 +107,23 @@ async def test_a_comparison_with_a_server_that_was_started_anew_since_is_void(re
     assert not await recovery.vouch(mandate(before, 5), grace=NOW)
 
 
+@pytest.mark.parametrize("change", ["rebuild", "restore", "restate", "drop", "vouch"])
+async def test_a_comparison_is_void_when_the_shard_loses_its_data_in_the_middle(
+    recovery: RedisRecovery, client: RedisClient, keys: Keys, change: str
+) -> None:
+    """FLUSHALL leaves the id of the server's run as it is."""
+    given = mandate(await recovery.survey(0, turn=5), 5)
+    await recovery.rebuild(given, recorded="")
+    await client.delete(*[name async for name in client.scan_iter(match=f"{keys.shard(0)}:*")])
+    if change == "vouch":
+        assert not await recovery.vouch(given, grace=NOW)
+    else:
+        with pytest.raises(BackendUnavailable, match="lost its data"):
+            await MADE_UP[change](recovery, given)
+    assert not (await recovery.survey(0)).vouched
+    assert [name async for name in client.scan_iter(match=f"{keys.shard(0)}:*")] == []
+
+
 async def test_a_run_id_of_another_server_closes_the_gate(
     queue: RedisTaskQueue, client: RedisClient, keys: Keys, recovery: RedisRecovery
 ) -> None:
@@ -116,7 +140,7 @@ async def test_events_go_on_above_all_that_was_recorded(
     closed: RedisTaskQueue, recovery: RedisRecovery, events: RedisEventStream
 ) -> None:
     future = "9000000000000-18"
-    given = mandate(await recovery.survey(0), 1)
+    given = mandate(await recovery.survey(0, turn=1), 1)
     await recovery.rebuild(given, recorded=future)
     survey = await recovery.survey(0)
     assert (survey.newest, survey.rebuilding) == ("9000000000000-19", True)
@@ -135,7 +159,7 @@ async def test_nobody_is_robbed_within_the_grace(
     await queue.push_tasks([a_dispatch()])
     delivery = await claim(queue)
     await client.delete(f"{keys.shard(0)}:run")
-    await recovery.vouch(mandate(await recovery.survey(0), 1), grace=timedelta(minutes=1))
+    await recovery.vouch(mandate(await recovery.survey(0, turn=1), 1), grace=timedelta(minutes=1))
     assert await queue.reap(3) == 0
     await queue.complete(delivery.lease, a_result())
 

@@ -102,8 +102,14 @@ local function know(goal, said)
   end
 end
 
-if run == '' then demand_vouched() end
-if not take_turn(ARGV[3]) or run ~= '' and not unvouched_still(run, ARGV[3]) then return -1 end
+-- Whether whoever brings tasks knows how shard and record stand.
+local function may(turn)
+  if run ~= '' then return unvouched_still(run, turn) end
+  demand_vouched()
+  return take_turn(turn)
+end
+
+if not may(ARGV[3]) then return -1 end
 for goal, said in pairs(cjson.decode(ARGV[2])) do know(goal, said) end
 local new = 0
 for _, spec in ipairs(cjson.decode(ARGV[1])) do

@@ -72,9 +72,10 @@ local function take_turn(turn)
   return true
 end
 
--- Whether a reconciler may still act: nobody has vouched meanwhile, nobody else has begun, and it is the same server.
+-- Whether a reconciler may still act: nobody has vouched meanwhile, nobody else has begun, it is the same server, and that has not
+-- lost its data once more: survey wrote the turn, and what empties or replaces the data under a running server takes it away.
 local function unvouched_still(run, turn)
-  return not vouched() and server_run() == run and take_turn(turn)
+  return not vouched() and server_run() == run and redis.call('GET', T .. ':turn') == turn
 end
 
 local function stream_id(text)
