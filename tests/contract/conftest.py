@@ -1,7 +1,9 @@
 """The Redis contract suites run three times: on fakeredis, on a real Redis and on a real three-node Redis Cluster."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -13,10 +15,16 @@ from chimera_cli.adapters.redis_events import RedisEventStream
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_state import RedisGlobalState
 from chimera_cli.models.policy import LeasePolicy
+from chimera_cli.simulation.history.history import History, Timing
+from chimera_cli.simulation.history.leftovers import nothing_grows
+from chimera_cli.simulation.history.rows import RedisKey
+from chimera_cli.simulation.history.violation import Terms
 from tests.acl import limited_url
 from tests.servers import Servers
 from tests.vouching import vouch
 
+MOST_SHARDS = 8
+"""More than any test cuts its keys into."""
 MakeQueue = Callable[..., RedisTaskQueue]
 
 
@@ -28,8 +36,10 @@ async def client(request: pytest.FixtureRequest) -> AsyncIterator[RedisClient]:
         await fake.aclose()
         return
     url = request.getfixturevalue(f"{request.param}_url")
+    before = connections()
     async with open_redis(url) as real:
         yield real
+    assert connections() <= before, "a connection is left open"
 
 
 @pytest.fixture
@@ -49,9 +59,11 @@ async def user(request: pytest.FixtureRequest, client: RedisClient) -> AsyncIter
 
 
 @pytest.fixture
-def keys() -> Keys:
-    """Key names that no other test uses."""
-    return Keys(uuid4().hex)
+async def keys(client: RedisClient) -> AsyncIterator[Keys]:
+    """Key names that no other test uses; what a test leaves under them are keys that chimera knows, with nothing pending."""
+    made = Keys(uuid4().hex)
+    yield made
+    assert await leaks(client, made) == []
 
 
 @pytest.fixture
@@ -74,3 +86,34 @@ def state(user: RedisClient, keys: Keys) -> RedisGlobalState:
 @pytest.fixture
 def events(user: RedisClient, keys: Keys) -> RedisEventStream:
     return RedisEventStream(user, keys)
+
+
+def connections() -> int:
+    """Count the sockets of this process."""
+    # A number may be gone as soon as it was listed.
+    files = [link for number in os.listdir("/proc/self/fd") if (link := Path("/proc/self/fd", number)).is_symlink()]
+    return sum(os.readlink(file).startswith("socket:") for file in files)
+
+
+async def leaks(client: RedisClient, keys: Keys) -> list[str]:
+    """Say what stands under the keys that live work has no use for."""
+    found = [await read_key(client, name) async for name in client.scan_iter(match=f"{{chimera:{keys.namespace}*")]
+    history = History(keys=tuple(found), shards=MOST_SHARDS)
+    return [f"{where} {what}" for where, what in nothing_grows(history, Terms(ended=False, timing=Timing()))]
+
+
+async def read_key(client: RedisClient, name: str) -> RedisKey:
+    """Read of a key what the history checker asks about it."""
+    tag, _, suffix = name.partition("}:")
+    shard = tag.split(":")[2:]
+    kind = await client.type(name)
+    groups = await client.xinfo_groups(name) if kind == "stream" else []
+    return RedisKey(
+        name=name,
+        shard=int(shard[0]) if shard else None,
+        suffix=suffix,
+        kind=kind,
+        size=int(await client.llen(name)) if kind == "list" else 0,
+        pending=sum(group["pending"] for group in groups),
+        consumers=sum(group["consumers"] for group in groups),
+    )
