@@ -1,7 +1,8 @@
 """Persisted tasks on their way into the queue, each with all that the queue needs to know of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+import sqlalchemy
 from sqlalchemy import func, text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -11,6 +12,7 @@ from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters import postgres_turns as turns
 from chimera_cli.adapters.event_rows import StateRow
 from chimera_cli.adapters.order_rows import OrderRow
+from chimera_cli.adapters.postgres_sizes import Page, first_page
 from chimera_cli.adapters.row import LIVE
 from chimera_cli.adapters.rows import GoalRow, TaskRow, persona_of
 from chimera_cli.models.delivery import Dependency, Dispatch
@@ -22,17 +24,25 @@ from chimera_cli.models.task import TaskStatus
 
 async def undispatched(session: AsyncSession, limit: int) -> list[Dispatch]:
     """Return the first tasks, in the order of submission, that are not in the queue yet; the caller holds the lock."""
-    waiting = select(TaskRow).where(col(TaskRow.dispatched_at).is_(None), text(LIVE)).order_by(col(TaskRow.position))
-    tasks = (await session.exec(waiting.limit(limit))).all()
-    return await with_all(session, tasks, await turns.number(await session.connection())) if tasks else []
-
-
-async def with_all(session: AsyncSession, tasks: Sequence[TaskRow], turn: int) -> list[Dispatch]:
-    """Return tasks with their goals and how their dependencies stand, under the turn of whoever holds the lock."""
-    if not tasks:
+    waiting = select(TaskRow.id).where(col(TaskRow.dispatched_at).is_(None), text(LIVE)).order_by(col(TaskRow.position))
+    ids = (await session.exec(waiting.limit(limit))).all()
+    if not ids:
         return []
+    connection = await session.connection()
+    page = await first_page(connection, ids)
+    return await with_all(session, page, await rows_of(session, page), await turns.number(connection))
+
+
+async def rows_of(session: AsyncSession, page: Page) -> Sequence[TaskRow]:
+    """Read the tasks of a page, in the order of submission."""
+    asked = select(TaskRow).where(col(TaskRow.id) == sql.any_of(list(page.ids)))
+    return (await session.exec(asked.order_by(col(TaskRow.position)))).all()
+
+
+async def with_all(session: AsyncSession, page: Page, tasks: Sequence[TaskRow], turn: int) -> list[Dispatch]:
+    """Return a page's tasks with their goals and how their dependencies stand, under the turn of whoever holds the lock."""
     goals = await _goals(session, {task.goal_id for task in tasks})
-    dependencies = await _dependencies(session, tasks)
+    dependencies = await _dependencies(session, tasks, page.oversized)
     cancelled, states = await _orders(session, tasks, goals), await _states(session, tasks)
     lives = await _lives(session, tasks)
     return [
@@ -55,13 +65,15 @@ async def mark(session: AsyncSession, dispatches: Sequence[Dispatch]) -> None:
     await connection.execute(order_sql.CLOSE_RETRIES, {"ids": ids})
 
 
-def _dispatch(task: TaskRow, goal: GoalRow, known: Mapping[str, Dependency], turn: int) -> Dispatch:
+def _dispatch(task: TaskRow, goal: GoalRow, known: Mapping[tuple[str, str], Dependency], turn: int) -> Dispatch:
     return Dispatch(
         task=task.noun(),
         goal=goal.text,
         persona=persona_of(goal.persona),
         dependencies=tuple(
-            known.get(id) or _missing(id, key) for key in task.depends_on for id in [task_id(task.goal_id, key)]
+            known.get((task.id, id)) or _missing(id, key)
+            for key in task.depends_on
+            for id in [task_id(task.goal_id, key)]
         ),
         turn=turn,
         paused=goal.paused_at is not None,
@@ -111,9 +123,30 @@ async def _states(session: AsyncSession, tasks: Iterable[TaskRow]) -> dict[str, 
     return found
 
 
-async def _dependencies(session: AsyncSession, tasks: Iterable[TaskRow]) -> dict[str, Dependency]:
-    ids = {task_id(task.goal_id, key) for task in tasks for key in task.depends_on}
-    if not ids:
+async def _dependencies(
+    session: AsyncSession, tasks: Iterable[TaskRow], oversized: Collection[str]
+) -> dict[tuple[str, str], Dependency]:
+    """Return how dependencies stand, by the id of the task and that of the dependency."""
+    needs = {(task.id, task_id(task.goal_id, key)) for task in tasks for key in task.depends_on}
+    known = {id for _, id in needs}
+    if not known:
         return {}
-    rows = await session.exec(select(TaskRow).where(col(TaskRow.id) == sql.any_of(list(ids))))
-    return {row.id: row.dependency() for row in rows}
+    connection, columns = await session.connection(), TaskRow.metadata.tables["tasks"].c
+    stands = sqlalchemy.select(columns.id, columns.key, columns.status, columns.version)
+    rows = {row.id: row for row in await connection.execute(stands.where(columns.id == sql.any_of(sorted(known))))}
+    sent = sorted({id for task, id in needs if task not in oversized})
+    asked = sqlalchemy.select(columns.id, columns.output).where(columns.id == sql.any_of(sent))
+    asked = asked.where(columns.status == TaskStatus.COMPLETED.value)
+    outputs = {row.id: row.output for row in await connection.execute(asked)}
+    return {
+        (task, id): Dependency(
+            id=id,
+            key=row.key,
+            status=TaskStatus(row.status),
+            version=row.version,
+            output=None if task in oversized else outputs.get(id),
+            withheld=task in oversized,
+        )
+        for task, id in needs
+        if (row := rows.get(id))
+    }

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlmodel import col, select
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chimera_cli.adapters import order_sql, review_sql
@@ -17,6 +17,7 @@ from chimera_cli.adapters import postgres_turns as turns
 from chimera_cli.adapters.event_rows import StateRow
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_past import pasts
+from chimera_cli.adapters.postgres_sizes import first_page
 from chimera_cli.adapters.recovery_rows import ShardRow
 from chimera_cli.adapters.row import LIVE
 from chimera_cli.adapters.rows import GoalRow, TaskRow
@@ -28,6 +29,8 @@ from chimera_cli.models.task import TaskStatus
 
 PAGE = 500
 """Rows of one page."""
+FEW = 50
+"""Rows of a page whose values may be a megabyte each."""
 TERMINAL_GOALS = [status.value for status in GoalStatus if status.terminal]
 TERMINAL = [status.value for status in TaskStatus if status.terminal]
 
@@ -81,13 +84,16 @@ class PostgresComparison:
             yield [_mark(row) for row in rows]
             after = rows[-1].position
 
-    async def dispatches(self, task_ids: Sequence[str]) -> list[Dispatch]:
-        """Return these tasks with all that the queue needs to go on with them."""
-        asked = select(TaskRow).where(col(TaskRow.id) == sql.any_of(list(task_ids))).order_by(col(TaskRow.position))
-        rows = (await self._session.exec(asked)).all()
-        known = await pasts(self._connection, rows)
-        whole = await dispatching.with_all(self._session, rows, self.turn)
-        return [dispatch.model_copy(update={"past": known[dispatch.task.id]}) for dispatch in whole]
+    async def dispatches(self, task_ids: Sequence[str]) -> AsyncIterator[list[Dispatch]]:
+        """Go through these tasks with all that the queue needs to go on with them, as many at a time as fit into memory."""
+        left = set(task_ids)
+        while left and (page := await first_page(self._connection, sorted(left))).ids:
+            rows = await dispatching.rows_of(self._session, page)
+            known = await pasts(self._connection, rows)
+            whole = await dispatching.with_all(self._session, page, rows, self.turn)
+            yield [dispatch.model_copy(update={"past": known[dispatch.task.id]}) for dispatch in whole]
+            self._session.expunge_all()
+            left -= set(page.ids)
 
     async def ended(self, task_ids: Sequence[str]) -> list[End]:
         """Return those of the tasks that have ended."""
@@ -108,9 +114,11 @@ class PostgresComparison:
         state, goals = (StateRow.metadata.tables[name].c for name in ("state", "goals"))
         asked = select(state.goal_id, state.key, state.version, state.value)
         asked = asked.join_from(StateRow, GoalRow, goals.id == state.goal_id)
-        asked = asked.where(goals.status.not_in(TERMINAL_GOALS)).order_by(state.goal_id)
-        async for page in (await self._connection.stream(asked)).partitions(PAGE):
-            yield [Value(goal_id=row.goal_id, key=row.key, version=row.version, value=row.value) for row in page]
+        asked = asked.where(goals.status.not_in(TERMINAL_GOALS)).order_by(state.goal_id, state.key).limit(FEW)
+        after = ("", "")
+        while rows := (await self._connection.execute(asked.where(tuple_(state.goal_id, state.key) > after))).all():
+            yield [Value(goal_id=row.goal_id, key=row.key, version=row.version, value=row.value) for row in rows]
+            after = rows[-1].goal_id, rows[-1].key
 
     async def repeat_decisions(self) -> int:
         """Have decisions and orders carried out once more of which the record has not heard that they were; returns how many."""

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from chimera_cli.adapters import redis_wire as wire
 from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.push_wire import parcels
 from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_errors import redis_errors
 from chimera_cli.adapters.scripts import Scripts
@@ -28,8 +29,6 @@ ORDERS = {
     CardStatus.STALE: "judge",
 }
 """What resume.lua is told about a card that waits no longer."""
-#: Tasks in one push call: about 1 ms of the server's time.
-PUSH_CHUNK = 100
 
 
 class RedisTaskQueue:
@@ -46,8 +45,8 @@ class RedisTaskQueue:
         new = 0
         by_shard = sorted(dispatches, key=lambda dispatch: self._shard(dispatch.task.goal_id))
         for shard, group in groupby(by_shard, key=lambda dispatch: self._shard(dispatch.task.goal_id)):
-            for chunk in wire.chunks(list(group), PUSH_CHUNK):
-                pushed = int(await self._on_shard("push", shard, *wire.encode_push(chunk), ""))
+            for parcel in parcels(list(group)):
+                pushed = int(await self._on_shard("push", shard, *parcel, ""))
                 if pushed < 0:
                     # The record's lock ends with its connection only, and somebody has held it since.
                     raise BackendUnavailable("Postgres", "the connection was lost while tasks were being dispatched")

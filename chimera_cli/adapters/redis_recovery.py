@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-from chimera_cli.adapters import redis_wire as wire
 from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.push_wire import cut, parcels
 from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_errors import redis_errors
 from chimera_cli.adapters.scripts import Scripts
@@ -14,10 +14,9 @@ from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.identity import canonical_json
 from chimera_cli.models.recovery import End, Mandate, Pause, Survey, Value
 
-#: Tasks put back, or ended, in one call: some ms of the server's time.
-CHUNK = 100
-#: Keys of one page of a scan.
-PAGE = 500
+#: Keys of one page of a scan. Of those that have ended the outputs are read, which may be a megabyte each.
+PAGE = 100
+Row = tuple[str | int, ...]
 
 
 class RedisRecovery:
@@ -55,24 +54,22 @@ class RedisRecovery:
 
     async def restore(self, mandate: Mandate, dispatches: Sequence[Dispatch]) -> int:
         """Put tasks where the record has them, in chunks."""
-        restored = 0
-        for chunk in wire.chunks(dispatches, CHUNK):
-            if chunk:
-                restored += await self._under(mandate, "push", *wire.encode_push(chunk), mandate.run)
-        return restored
+        return sum([await self._under(mandate, "push", *parcel, mandate.run) for parcel in parcels(dispatches)])
 
     async def restate(self, mandate: Mandate, values: Sequence[Value]) -> int:
         """Put values back to their recorded versions where they are behind."""
-        rows = [[kept.goal_id, kept.key, kept.version, canonical_json(kept.value)] for kept in values]
-        return await self._under(mandate, "restate", mandate.run, mandate.turn, canonical_json(rows)) if rows else 0
+        rows: list[Row] = [(kept.goal_id, kept.key, kept.version, canonical_json(kept.value)) for kept in values]
+        parts = cut(rows, _length)
+        return sum(
+            [await self._under(mandate, "restate", mandate.run, mandate.turn, canonical_json(part)) for part in parts]
+        )
 
     async def drop(self, mandate: Mandate, ended: Sequence[End], goals: Sequence[str]) -> int:
         """End tasks that have ended by the record, and forget goals."""
-        rows = [[end.task_id, end.status, end.version, canonical_json(end.output)] for end in ended]
-        if not rows and not goals:
-            return 0
-        known = canonical_json(rows), canonical_json(list(goals))
-        return await self._under(mandate, "drop", mandate.run, mandate.turn, *known)
+        rows: list[Row] = [(end.task_id, end.status, end.version, canonical_json(end.output)) for end in ended]
+        parts = [(canonical_json(part), "[]") for part in cut(rows, _length)]
+        parts += [("[]", canonical_json(part)) for part in cut(goals, len)]
+        return sum([await self._under(mandate, "drop", mandate.run, mandate.turn, *part) for part in parts])
 
     async def vouch(self, mandate: Mandate, *, grace: timedelta, paused: Sequence[Pause] = ()) -> bool:
         """Let the shard go on; False when the mandate is void."""
@@ -95,3 +92,7 @@ class RedisRecovery:
 
 def _ids(names: Sequence[str], prefix: str) -> list[str]:
     return [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+
+
+def _length(row: Row) -> int:
+    return len(str(row[-1]))

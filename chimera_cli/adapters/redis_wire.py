@@ -6,14 +6,12 @@ What handlers made stays a JSON text inside JSON, so Lua never reads it, and no 
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
-from chimera_cli.models.delivery import Delivery, Dependency, Dispatch, Lease, Malformed, Stage
+from chimera_cli.models.delivery import Delivery, Lease, Malformed, Stage
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.identity import canonical_json
 from chimera_cli.models.result import StateChange
-from chimera_cli.models.task import Phase, TaskStatus
 
 UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError)
 """What reading fields that somebody wrote by hand may raise; pydantic's ValidationError is a ValueError."""
@@ -34,87 +32,6 @@ EVENT_FIELDS = {
     "error",
 }
 """Fields of an event entry that have a place of their own in TaskEvent; the others go to its `data`."""
-
-
-def encode_push(dispatches: Sequence[Dispatch]) -> tuple[str, str, int]:
-    """Write tasks, their goals and the turn as the arguments of push.lua."""
-    tasks = [_push_fields(dispatch) for dispatch in dispatches]
-    goals = {
-        dispatch.task.goal_id: {
-            "text": dispatch.goal,
-            "persona": dispatch.persona.model_dump_json() if dispatch.persona else "null",
-            "paused": int(dispatch.paused),
-            "ordered": dispatch.ordered,
-            "state": [[key, kept.version, canonical_json(kept.value)] for key, kept in dispatch.state.items()],
-        }
-        for dispatch in dispatches
-    }
-    return canonical_json(tasks), canonical_json(goals), min(dispatch.turn for dispatch in dispatches)
-
-
-def _push_fields(dispatch: Dispatch) -> dict[str, Any]:
-    task, payload = dispatch.task, canonical_json(dispatch.task.payload)
-    return {
-        "id": task.id,
-        "goal": task.goal_id,
-        "key": task.key,
-        "kind": task.kind,
-        "title": task.title,
-        "prio": task.priority,
-        "payload": payload if len(payload) <= INLINE_BYTES else "",
-        "max_retries": task.max_retries,
-        "version": task.version,
-        "gen": task.generation,
-        "life": dispatch.life,
-        "attempts": task.attempts,
-        "status": task.status,
-        "phase": task.phase,
-        "begin": int(task.attempts == 0),
-        "past": _past_fields(dispatch),
-        "deadline": to_ms(task.deadline),
-        "deps": [_dependency_fields(dependency) for dependency in dispatch.dependencies],
-        "cancelled": dispatch.cancelled,
-    }
-
-
-def _dependency_fields(dependency: Dependency) -> dict[str, Any]:
-    fields = dependency.model_dump(include={"id", "key", "status", "version"})
-    return {**fields, "output": canonical_json(dependency.output)}
-
-
-def _past_fields(dispatch: Dispatch) -> dict[str, str | int]:
-    """Write what a task has behind it as fields of its hash; those of an untouched one are left out."""
-    past, held = dispatch.past, dispatch.past.held
-    # How often it failed in this phase is not recorded. It is guessed in the task's favour.
-    failed = max(dispatch.task.attempts - 1, 0) if dispatch.task.phase is Phase.PROPOSE else 0
-    fields: dict[str, str | int] = {
-        "conflicts": past.conflicts,
-        "revisions": past.revisions,
-        "feedback": past.feedback,
-        "fail:work": failed,
-    }
-    fields = {name: value for name, value in fields.items() if value}
-    if held is None:
-        return fields
-    fields |= {
-        "output": canonical_json(dispatch.task.output),
-        "changes": encode_changes(held.changes),
-        "usage": held.usage.model_dump_json(),
-        "executes": int(held.executes),
-        "mergeable": int(held.mergeable),
-        "always": int(held.review_always),
-    }
-    if held.judgement is None or dispatch.task.status is TaskStatus.JUDGING:
-        return fields
-    fields |= {
-        "judgement": held.judgement.model_dump_json(),
-        "digest": held.judgement.digest,
-        "policy": held.judgement.decision.policy_version,
-        "rubric": held.judgement.verdict.rubric_version,
-    }
-    # Held work does not run: who stands behind an approval has the approved digest, and nobody else.
-    approved = dispatch.task.phase is not Phase.PROPOSE
-    return fields | {"approved": held.judgement.digest} if approved else fields
 
 
 def encode_changes(changes: Sequence[StateChange]) -> str:
@@ -218,9 +135,3 @@ def after(entry_id: str) -> str:
     """Return the smallest stream id above the given one: what XTRIM MINID keeps when all up to the id goes."""
     ms, seq = entry_id.split("-")
     return f"{ms}-{int(seq) + 1}"
-
-
-def chunks(dispatches: Sequence[Dispatch], size: int) -> list[Sequence[Dispatch]]:
-    """Cut a sequence into parts of at most `size`."""
-    edges = [*range(0, len(dispatches), size), len(dispatches)]
-    return [dispatches[start:end] for start, end in pairwise(edges)]

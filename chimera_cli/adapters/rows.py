@@ -17,7 +17,6 @@ from chimera_cli.adapters.row import (
     text_column,
     time_column,
 )
-from chimera_cli.models.delivery import Dependency
 from chimera_cli.models.goal import Goal, GoalStatus
 from chimera_cli.models.identity import task_id
 from chimera_cli.models.persona import Persona
@@ -171,12 +170,6 @@ class TaskRow(Row, table=True):
             created_at=self.created_at,
             updated_at=self.updated_at,
         )
-
-    def dependency(self) -> Dependency:
-        """Return the task as another one's dependency."""
-        status = TaskStatus(self.status)
-        output = self.output if status is TaskStatus.COMPLETED else None
-        return Dependency(id=self.id, key=self.key, status=status, output=output, version=self.version)
 
 
 def task_values(spec: TaskSpec, goal_id: str, now: datetime) -> dict[str, object]:

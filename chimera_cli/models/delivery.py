@@ -117,6 +117,8 @@ class Dependency(Noun):
     """Its status in the record."""
     output: JsonValue = None
     """Its output, when COMPLETED."""
+    withheld: bool = False
+    """Whether its output is left out, because the outputs are too much together for the task that depends on them."""
     version: int = 0
     """Number of its status changes that the record knows; what the queue holds of an older one is out of date."""
 

@@ -79,8 +79,8 @@ class Comparison(Protocol):
         into the queue and of which no event was recorded since."""
         ...
 
-    async def dispatches(self, task_ids: Sequence[str]) -> list[Dispatch]:
-        """Return these tasks with all that the queue needs to go on with them."""
+    def dispatches(self, task_ids: Sequence[str]) -> AsyncIterator[list[Dispatch]]:
+        """Go through these tasks with all that the queue needs to go on with them, as many at a time as fit into memory."""
         ...
 
     async def ended(self, task_ids: Sequence[str]) -> list[End]:

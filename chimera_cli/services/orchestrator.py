@@ -111,8 +111,8 @@ class Orchestrator:
         for _ in range(ROUNDS):
             async with self._record.dispatching(BATCH) as waiting:
                 new += await self._queue.push_tasks(waiting)
-            if len(waiting) < BATCH:
-                break
+            if not waiting:
+                break  # Fewer than a batch may be what fits into memory.
         return new
 
     async def record(self) -> int:

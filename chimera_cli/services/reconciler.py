@@ -113,7 +113,8 @@ class Reconciler:
             lost = [mark for mark, version in zip(marks, versions, strict=True) if mark.lost(version)]
             if lost:
                 heard_of = sum(mark.version > 0 for mark in lost)
-                await self._recovery.restore(mandate, await comparison.dispatches([mark.task_id for mark in lost]))
+                async for some in comparison.dispatches([mark.task_id for mark in lost]):
+                    await self._recovery.restore(mandate, some)
                 counts["restored"] += heard_of
                 counts["dispatched"] += len(lost) - heard_of
 

@@ -283,7 +283,7 @@ async def test_an_interruption_in_the_middle_of_the_comparison_begins_it_again(p
     await pair.recovery.rebuild(first, recorded=pair.rows("SELECT last_entry FROM shards")[0][0])
     async with pair.comparing() as comparison:
         some = [mark.task_id async for page in comparison.live(unheard=False) for mark in page][:5]
-        dispatches = await comparison.dispatches(some)
+        dispatches = [one async for page in comparison.dispatches(some) for one in page]
     await pair.recovery.restore(first, [d.model_copy(update={"turn": 10**16}) for d in dispatches])
     await pair.client.set(f"{pair.keys.shard(0)}:turn", 0)
     await pair.orchestrator.tick()
@@ -298,7 +298,7 @@ async def test_a_reconciler_that_slept_while_another_did_it_can_change_nothing(p
     await pair.put_back({})
     async with pair.comparing() as comparison:
         mandate = Mandate(shard=0, run=(await pair.recovery.survey(0, turn=comparison.turn)).run, turn=comparison.turn)
-        stale = await comparison.dispatches([task_id(GOAL, "one")])
+        [stale] = [page async for page in comparison.dispatches([task_id(GOAL, "one")])]
         ended = await comparison.ended([task_id(GOAL, "one")])
     await pair.orchestrator.tick()
     await pair.queue.complete((await pair.claim()).lease, a_result())

@@ -1,20 +1,21 @@
 --[[ Put persisted tasks into the queue; a known task is left as it is, unless it has ended and was put back since.
   ARGV[1]  JSON list of tasks: {id, goal, key, kind, title, prio, payload (JSON text; empty: in the record), max_retries,
            deadline [ms, 0 = none], version, gen, life, attempts, status, phase, begin, past (object: more fields, as they were
-           recorded), cancelled (why it ends at once, or ''), deps: [{id, key, status, version, output (JSON text)}]}
+           recorded), cancelled (why it ends at once, or ''), deps: [{id, key, status, version}]}
   ARGV[2]  JSON object: goal id -> {text, persona (JSON text), paused (0 or 1), ordered (number of the last order about it),
            state: list of [key, version, JSON text] as far as it may be forgotten here}
-  ARGV[3]  turn
-  ARGV[4]  '', or the run id that a reconciler saw: then the shard is one that nobody vouches for, and what is behind is replaced
+  ARGV[3]  JSON object: id of a COMPLETED dependency -> output (JSON text); what is too much for one task is left out
+  ARGV[4]  turn
+  ARGV[5]  '', or the run id that a reconciler saw: then the shard is one that nobody vouches for, and what is behind is replaced
   Returns  how many tasks were new; -1 when somebody has come with a later turn or has vouched, and nothing was done.
   Fields of T:t:<id> beside the ones above: status, phase, gen (claims so far), life (number of the order by which
   it was put back last, 0 in its first life), version (status changes so far), attempts (begun),
   begin (1: the next claim begins an attempt), fail:<stage> (failures in this phase), lost:<stage> (leases expired),
   alone:<stage> (1: claimed alone from here), conflicts,
-  revisions, left (dependencies still open), in:<key> (output of a dependency), entry (stream entry while it waits), agent,
+  revisions, left (dependencies still open), in:<key> (output of a dependency), given (length of those together), entry (stream entry while it waits), agent,
   and with a result: output, changes, usage, executes, mergeable, always, feedback, judgement, digest, approved, policy, rubric. ]]
 
-local run = ARGV[4]
+local outputs, turn, run = cjson.decode(ARGV[3]), ARGV[4], ARGV[5]
 local DOOMED = {REJECTED = true, FAILED = true, CANCELLED = true}
 
 -- How a dependency stands: what Redis knows of it is newer than the record, unless it was put back since.
@@ -23,15 +24,16 @@ local function standing(dep)
   if known and TERMINAL[known.status] and tonumber(known.version) >= dep.version then
     return known.status, redis.call('HGET', task_key(dep.id), 'output') or 'null'
   end
-  return dep.status, dep.output
+  return dep.status, outputs[dep.id]
 end
 
+-- Returns how many dependencies are still open, why the task is cancelled for them, and whether they gave it too much.
 local function link(task, deps)
-  local left, doom = 0, nil
+  local left, doom, too_much = 0, nil, false
   for _, dep in ipairs(deps) do
     local status, output = standing(dep)
     if status == 'COMPLETED' then
-      redis.call('HSET', task_key(task.id), 'in:' .. dep.key, output)
+      too_much = too_much or not output or not give(task, dep.key, output)
     elseif DOOMED[status] then
       doom = 'it depends on ' .. dep.key .. ', which is ' .. status
     else
@@ -40,7 +42,7 @@ local function link(task, deps)
     end
   end
   set(task, 'left', left)
-  return left, doom
+  return left, doom, too_much
 end
 
 -- Put a task where the record has it. What was running may still be done by the agent that had it, whose answer is void.
@@ -64,9 +66,11 @@ local function push(spec)
     'max_retries', spec.max_retries, 'deadline', spec.deadline, 'life', spec.life, 'entry', '')
   for name, value in pairs(spec.past) do set(task, name, value) end
   if spec.deadline > 0 then redis.call('ZADD', T .. ':deadline', spec.deadline, spec.id) end
-  local left, doom = 0, nil
-  if spec.cancelled ~= '' then doom = spec.cancelled else left, doom = link(task, spec.deps) end
-  if spec.status ~= 'PENDING' and spec.cancelled == '' then
+  local left, doom, too_much = 0, nil, false
+  if spec.cancelled ~= '' then doom = spec.cancelled else left, doom, too_much = link(task, spec.deps) end
+  if too_much and not doom then
+    overwhelm(task)
+  elseif spec.status ~= 'PENDING' and spec.cancelled == '' then
     place(task)
   elseif doom then
     end_task(task, 'CANCELLED', 'task.cancelled', '', {'error', doom})
@@ -103,13 +107,13 @@ local function know(goal, said)
 end
 
 -- Whether whoever brings tasks knows how shard and record stand.
-local function may(turn)
+local function may()
   if run ~= '' then return unvouched_still(run, turn) end
   demand_vouched()
   return take_turn(turn)
 end
 
-if not may(ARGV[3]) then return -1 end
+if not may() then return -1 end
 for goal, said in pairs(cjson.decode(ARGV[2])) do know(goal, said) end
 local new = 0
 for _, spec in ipairs(cjson.decode(ARGV[1])) do

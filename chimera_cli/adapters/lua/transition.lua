@@ -30,6 +30,7 @@
 local T = KEYS[1]
 local BELL_TOKENS = 64
 local SETTLE_AT_ONCE = 100
+local MOST_INPUT = 16 * 1024 * 1024 -- Each task has a copy of its own; adapters/postgres_sizes.py knows the same number.
 -- LEGAL: "FROM>TO" -> true, written here by the loader
 --@LEGAL@
 
@@ -227,6 +228,17 @@ end
 
 local end_task -- settle and end_task call each other
 
+-- Give a task the output of one that it depends on; false when all that it depends on is too much for one task.
+local function give(task, key, output)
+  if redis.call('HINCRBY', task_key(task.id), 'given', #output) > MOST_INPUT then return false end
+  redis.call('HSET', task_key(task.id), 'in:' .. key, output)
+  return true
+end
+
+local function overwhelm(task)
+  end_task(task, 'FAILED', 'task.failed', '', {'error', 'the outputs that it depends on are more than 16 MiB together'})
+end
+
 -- One child hears how its parent ended.
 local function tell(child, parent)
   if not child or child.status ~= 'PENDING' then return end
@@ -234,7 +246,7 @@ local function tell(child, parent)
     end_task(child, 'CANCELLED', 'task.cancelled', '', {'error', 'it depends on ' .. parent.key .. ', which is ' .. parent.status})
     return
   end
-  redis.call('HSET', task_key(child.id), 'in:' .. parent.key, redis.call('HGET', task_key(parent.id), 'output') or 'null')
+  if not give(child, parent.key, redis.call('HGET', task_key(parent.id), 'output') or 'null') then return overwhelm(child) end
   if redis.call('HINCRBY', task_key(child.id), 'left', -1) == 0 then
     move(child, 'QUEUED', 'task.queued', '')
     enter(child, 'work')

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chimera_cli.adapters import redis_wire as wire
+from chimera_cli.adapters.push_wire import parcels
 from chimera_cli.models.delivery import Malformed, Stage
 from chimera_cli.models.result import StateChange
 from tests.builders import a_dispatch
@@ -21,9 +22,9 @@ def test_times_survive_the_wire_to_the_millisecond(at: datetime | None) -> None:
 
 
 def test_what_is_pushed_is_ascii_so_that_lua_can_read_it() -> None:
-    tasks, goals, _ = wire.encode_push([a_dispatch(payload=HOSTILE)])
-    assert tasks.isascii()
-    assert goals.isascii()
+    [parcel] = parcels([a_dispatch(payload=HOSTILE)])
+    assert parcel.tasks.isascii()
+    assert parcel.goals.isascii()
 
 
 def test_trimming_up_to_an_entry_keeps_the_next_one() -> None:
