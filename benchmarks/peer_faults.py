@@ -17,31 +17,35 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from chimera_cli.local.postgres_server import PostgresServer
 from chimera_cli.local.process import free_port
 from chimera_cli.local.redis_server import RedisServer
+from chimera_cli.local.server import LocalServer
 
 JOBS = Path(__file__).parent / "peers"
-PEERS = ("rq", "arq", "celery", "celery+acks_late", "dramatiq", "saq", "taskiq")
-"""Names of folders below VENVS, with what else is in the environment after the plus sign."""
+PEERS = ("chimera", "rq", "arq", "celery", "celery+acks_late", "dramatiq", "saq", "taskiq")
+"""Names of folders below VENVS, with what else is in the environment after the plus sign; chimera is this checkout."""
 
 
 class Peer:
     """One queue, on one Redis, with one file of effects."""
 
-    def __init__(self, name: str, venvs: Path, folder: Path, redis_url: str) -> None:
+    def __init__(self, name: str, venvs: Path, folder: Path, urls: Mapping[str, str]) -> None:
         self.name, _, extra = name.partition("+")
-        self.bin = venvs.resolve() / self.name / "bin"
+        self.bin = Path(sys.executable).parent if self.name == "chimera" else venvs.resolve() / self.name / "bin"
         self.effects = folder / "effects"
         self.folder = folder
         self.environment = {
             "PATH": f"{self.bin}:{os.environ['PATH']}",
-            "REDIS_URL": redis_url,
+            **urls,
             "EFFECTS": str(self.effects),
-            "PYTHONPATH": str(JOBS),
+            "OPENAI_API_KEY": "unused",
+            "PYTHONPATH": f"{JOBS}:{JOBS.parent.parent}",
             **({extra.upper(): "1"} if extra else {}),
         }
 
@@ -146,19 +150,28 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("peers", nargs="*", default=PEERS)
     chosen = parser.parse_args(arguments)
     for name in chosen.peers:
-        if not (chosen.venvs / name.partition("+")[0]).is_dir():
+        if name != "chimera" and not (chosen.venvs / name.partition("+")[0]).is_dir():
             print(json.dumps({"peer": name, "skipped": "no virtual environment"}), flush=True)
             continue
         for fault in (killed, poison):
-            with TemporaryDirectory() as folder:
-                server = RedisServer(Path(folder) / "redis", free_port(), "unguarded")
-                server.start()
-                try:
-                    found = fault(Peer(name, chosen.venvs, Path(folder), server.url), chosen.seconds)
-                finally:
-                    server.stop()
+            with TemporaryDirectory() as folder, _servers(Path(folder), record=name == "chimera") as urls:
+                found = fault(Peer(name, chosen.venvs, Path(folder), urls), chosen.seconds)
             print(json.dumps({"peer": name, "fault": fault.__name__, **found}), flush=True)
     return 0
+
+
+@contextmanager
+def _servers(folder: Path, *, record: bool) -> Iterator[dict[str, str]]:
+    """Start a Redis and, for a queue with a record, a Postgres; yields the variables that lead there."""
+    folder.chmod(0o711)
+    servers: dict[str, LocalServer] = {"REDIS_URL": RedisServer(folder / "redis", free_port(), "unguarded")}
+    if record:
+        servers["DATABASE_URL"] = PostgresServer(folder / "postgres", free_port(), "unguarded")
+    with ExitStack() as ends:
+        for server in servers.values():
+            ends.callback(server.stop)
+            server.start()
+        yield {name: server.url for name, server in servers.items()}
 
 
 if __name__ == "__main__":
