@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Row, text, tuple_
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -14,7 +14,6 @@ from chimera_cli.adapters import postgres_dispatching as dispatching
 from chimera_cli.adapters import postgres_recording as recording
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters import postgres_turns as turns
-from chimera_cli.adapters.event_rows import StateRow
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_past import pasts
 from chimera_cli.adapters.postgres_sizes import first_page
@@ -24,15 +23,12 @@ from chimera_cli.adapters.rows import GoalRow, TaskRow
 from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import GoalStatus
-from chimera_cli.models.recovery import End, Mark, Pause, Recovery, Value
+from chimera_cli.models.recovery import Mark, Pause, Recovery
 from chimera_cli.models.task import TaskStatus
 
 PAGE = 500
 """Rows of one page."""
-FEW = 50
-"""Rows of a page whose values may be a megabyte each."""
 TERMINAL_GOALS = [status.value for status in GoalStatus if status.terminal]
-TERMINAL = [status.value for status in TaskStatus if status.terminal]
 
 
 class PostgresRecovery:
@@ -95,31 +91,6 @@ class PostgresComparison:
             self._session.expunge_all()
             left -= set(page.ids)
 
-    async def ended(self, task_ids: Sequence[str]) -> list[End]:
-        """Return those of the tasks that have ended."""
-        columns = TaskRow.metadata.tables["tasks"].c
-        asked = select(columns.id, columns.status, columns.version, columns.output)
-        asked = asked.where(columns.id == sql.any_of(list(task_ids)), columns.status.in_(TERMINAL))
-        rows = await self._connection.execute(asked)
-        return [_end(row) for row in rows]
-
-    async def ended_goals(self, goal_ids: Sequence[str]) -> list[str]:
-        """Return those of the goals that have ended."""
-        columns = GoalRow.metadata.tables["goals"].c
-        asked = select(columns.id).where(columns.id == sql.any_of(list(goal_ids)), columns.status.in_(TERMINAL_GOALS))
-        return list((await self._connection.execute(asked)).scalars())
-
-    async def values(self) -> AsyncIterator[Sequence[Value]]:
-        """Go through the state of all goals that have not ended, page by page."""
-        state, goals = (StateRow.metadata.tables[name].c for name in ("state", "goals"))
-        asked = select(state.goal_id, state.key, state.version, state.value)
-        asked = asked.join_from(StateRow, GoalRow, goals.id == state.goal_id)
-        asked = asked.where(goals.status.not_in(TERMINAL_GOALS)).order_by(state.goal_id, state.key).limit(FEW)
-        after = ("", "")
-        while rows := (await self._connection.execute(asked.where(tuple_(state.goal_id, state.key) > after))).all():
-            yield [Value(goal_id=row.goal_id, key=row.key, version=row.version, value=row.value) for row in rows]
-            after = rows[-1].goal_id, rows[-1].key
-
     async def repeat_decisions(self) -> int:
         """Have decisions and orders carried out once more of which the record has not heard that they were; returns how many."""
         await self._connection.execute(order_sql.REPEAT_GOALS)
@@ -140,7 +111,3 @@ class PostgresComparison:
 
 def _mark(row: Row[Any]) -> Mark:
     return Mark(task_id=row.id, goal_id=row.goal_id, version=row.version, dispatched=row.dispatched_at is not None)
-
-
-def _end(row: Row[tuple[str, str, int, object]]) -> End:
-    return End(task_id=row.id, status=TaskStatus(row.status), version=row.version, output=row.output)

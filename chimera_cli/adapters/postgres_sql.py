@@ -172,8 +172,8 @@ END_GOALS = _statement("""
 # The audit and the outbox
 
 INSERT_RECOVERY = _statement("""
-    INSERT INTO recoveries (shard, cause, dispatched, restored, dropped, state_keys, decisions)
-    VALUES (:shard, :cause, :dispatched, :restored, :dropped, :state_keys, :decisions)
+    INSERT INTO recoveries (shard, cause, dispatched, restored, decisions)
+    VALUES (:shard, :cause, :dispatched, :restored, :decisions)
 """)
 """Keep what was done after Redis had lost data."""
 

@@ -36,10 +36,6 @@ class RecoveryRow(Row, table=True):
     """Tasks that had not arrived in Redis or were lost there, and are dispatched again."""
     restored: int = number_column()
     """Tasks that were put back where the record had them."""
-    dropped: int = number_column()
-    """Tasks that Redis held as live or unrecorded although the record knows their end."""
-    state_keys: int = number_column()
-    """Values of goals that were put back to their recorded versions."""
     decisions: int = number_column()
     """Decisions and orders of people that were carried out once more."""
 

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import JsonValue
-
 from chimera_cli.models.noun import Noun
-from chimera_cli.models.task import TaskStatus
 
 AT_ONCE = timedelta(minutes=1)
 """What is found in several shards within this time comes from one interruption."""
-COUNTS = ("dispatched", "restored", "dropped", "state_keys", "decisions")
+COUNTS = ("dispatched", "restored", "decisions")
 """The fields of a Recovery that count."""
 
 
@@ -71,32 +68,6 @@ class Mark(Noun):
         return version < self.version and (self.dispatched or version >= 0)
 
 
-class End(Noun):
-    """How a task ended."""
-
-    task_id: str
-    """The task."""
-    status: TaskStatus
-    """Its last status."""
-    version: int
-    """Number of status changes."""
-    output: JsonValue
-    """Its result."""
-
-
-class Value(Noun):
-    """One recorded value of a goal's state."""
-
-    goal_id: str
-    """The goal."""
-    key: str
-    """Its name."""
-    version: int
-    """Committed effects on it."""
-    value: JsonValue
-    """The value."""
-
-
 class Loss(StrEnum):
     """What had happened to Redis."""
 
@@ -121,10 +92,6 @@ class Recovery(Noun):
     """Tasks that had not arrived or were lost before anything was heard of them, and were dispatched again."""
     restored: int = 0
     """Tasks that were put back where the record has them."""
-    dropped: int = 0
-    """Tasks that Redis held as live although they have ended."""
-    state_keys: int = 0
-    """Values of goals that were put back to their recorded versions."""
     decisions: int = 0
     """Decisions and orders of people that are carried out once more."""
 
@@ -143,8 +110,6 @@ class Recovery(Noun):
         }[self.cause]
         again = f"{self.dispatched + self.restored} tasks were dispatched again"
         others = {
-            f"{self.dropped} that had ended were dropped": self.dropped,
-            f"{self.state_keys} values were put back": self.state_keys,
             f"{self.decisions} decisions or orders are carried out once more": self.decisions,
         }
         return f"{happened}: {', '.join([again, *(text for text, count in others.items() if count)])}"

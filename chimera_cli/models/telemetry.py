@@ -21,7 +21,7 @@
 | backend.lost, backend.back | WARN, INFO | backend, error |
 | model.retried | WARN | reason, attempt, wait_s |
 | housekeeping.done | INFO | step, count |
-| recovery.done | WARN, INFO | shard, cause, dispatched, restored, dropped, state_keys, decisions |
+| recovery.done | WARN, INFO | shard, cause, dispatched, restored, decisions |
 | library.log | WARN, ERROR | trace |
 """
 

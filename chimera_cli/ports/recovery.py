@@ -7,7 +7,7 @@ from typing import Protocol
 
 from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.event import TaskEvent
-from chimera_cli.models.recovery import End, Mandate, Mark, Pause, Recovery, Survey, Value
+from chimera_cli.models.recovery import Mandate, Mark, Pause, Recovery, Survey
 
 
 class RecoveryPort(Protocol):
@@ -23,10 +23,6 @@ class RecoveryPort(Protocol):
         """Return the number of status changes of each task; -1 for one that is unknown."""
         ...
 
-    def known(self, shard: int) -> AsyncIterator[tuple[list[str], list[str]]]:
-        """Go through the ids of all tasks, and of all goals, that the shard knows, page by page; some may come twice."""
-        ...
-
     async def rebuild(self, mandate: Mandate, *, recorded: str) -> None:
         """Note that the shard lacks some of its past, so that whoever comes after an interruption begins again.
 
@@ -34,20 +30,15 @@ class RecoveryPort(Protocol):
         """
         ...
 
+    async def wipe(self, mandate: Mandate) -> None:
+        """Forget everything that the shard still holds, unrecorded events too; the ids of its events go on."""
+        ...
+
     async def restore(self, mandate: Mandate, dispatches: Sequence[Dispatch]) -> int:
         """Put tasks where the record has them, in place of what is behind; returns how many were missing or behind.
 
         What was RUNNING waits again, for another claim: an answer under the old one changes nothing.
         """
-        ...
-
-    async def restate(self, mandate: Mandate, values: Sequence[Value]) -> int:
-        """Put values back to their recorded versions where they are behind; returns how many were."""
-        ...
-
-    async def drop(self, mandate: Mandate, ended: Sequence[End], goals: Sequence[str]) -> int:
-        """End tasks that have ended by the record, and tell those that wait for them; forget goals. Returns how many tasks
-        were still live."""
         ...
 
     async def vouch(self, mandate: Mandate, *, grace: timedelta, paused: Sequence[Pause] = ()) -> bool:
@@ -81,18 +72,6 @@ class Comparison(Protocol):
 
     def dispatches(self, task_ids: Sequence[str]) -> AsyncIterator[list[Dispatch]]:
         """Go through these tasks with all that the queue needs to go on with them, as many at a time as fit into memory."""
-        ...
-
-    async def ended(self, task_ids: Sequence[str]) -> list[End]:
-        """Return those of the tasks that have ended."""
-        ...
-
-    async def ended_goals(self, goal_ids: Sequence[str]) -> list[str]:
-        """Return those of the goals that have ended."""
-        ...
-
-    def values(self) -> AsyncIterator[Sequence[Value]]:
-        """Go through the state of all goals that have not ended, page by page."""
         ...
 
     async def repeat_decisions(self) -> int:

@@ -2,7 +2,7 @@
 
 Any process does it, one at a time by the record's lock. What Redis has not told the record yet is recorded first. If the newest
 recorded event is one that Redis knows, it can lack only its last moments, and of those nobody has heard: tasks that were put in,
-and decisions that were carried out. Otherwise every live task is compared.
+and decisions that were carried out. Otherwise the shard is emptied and put together from the record alone.
 """
 
 from collections import Counter
@@ -87,8 +87,7 @@ class Reconciler:
         await self._drain(mandate.shard, comparison, reached)
         counts["decisions"] = await comparison.repeat_decisions()
         if behind:
-            await self._drop(mandate, comparison, counts)
-            await self._restate(mandate, comparison, counts)
+            await self._recovery.wipe(mandate)
         await self._restore(mandate, comparison, counts, unheard=not behind)
         if not reached and not counts.total():
             return None
@@ -117,17 +116,6 @@ class Reconciler:
                     await self._recovery.restore(mandate, some)
                 counts["restored"] += heard_of
                 counts["dispatched"] += len(lost) - heard_of
-
-    async def _restate(self, mandate: Mandate, comparison: Comparison, counts: Counts) -> None:
-        async for page in comparison.values():
-            ours = [value for value in page if shard_of(value.goal_id, self._events.shards) == mandate.shard]
-            counts["state_keys"] += await self._recovery.restate(mandate, ours)
-
-    async def _drop(self, mandate: Mandate, comparison: Comparison, counts: Counts) -> None:
-        """End what has ended since; what the record does not know at all is left alone, for it may be the one restored."""
-        async for tasks, goals in self._recovery.known(mandate.shard):
-            ended = await comparison.ended(tasks)
-            counts["dropped"] += await self._recovery.drop(mandate, ended, await comparison.ended_goals(goals))
 
     def _shard(self, mark: Mark) -> int:
         return shard_of(mark.goal_id, self._events.shards)

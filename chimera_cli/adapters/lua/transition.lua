@@ -214,18 +214,6 @@ local function waiting_status(task)
   return task.phase == 'propose' and 'QUEUED' or 'APPROVED'
 end
 
--- A task is already over by the record: bring it to that end, of which everybody but its children has heard.
-local function conclude(task, to, version, output)
-  leave(task)
-  redis.call('ZREM', T .. ':deadline', task.id)
-  set(task, 'status', to, 'version', version, 'output', output, 'recorded', 1)
-  if redis.call('EXISTS', T .. ':c:' .. task.id) == 1 then
-    redis.call('RPUSH', T .. ':settle', task.id)
-  else
-    redis.call('DEL', task_key(task.id))
-  end
-end
-
 local end_task -- settle and end_task call each other
 
 -- Give a task the output of one that it depends on; false when all that it depends on is too much for one task.

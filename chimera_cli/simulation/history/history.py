@@ -11,7 +11,7 @@ from chimera_cli.simulation.history.rows import AuditLine, Card, Event, Goal, Or
 ENDS = frozenset({"COMPLETED", "REJECTED", "FAILED", "CANCELLED"})
 """Statuses that nothing but an operator's order leaves."""
 
-MADE_UP = ("dispatched", "restored", "dropped", "state_keys", "decisions")
+MADE_UP = ("dispatched", "restored", "decisions")
 """Columns of a recovery that count what Redis did not know, or knew otherwise."""
 Effect = tuple[str, str, str]
 """Task id, phase and idempotency key of an effect that a handler noted outside of both stores."""

@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("shard"),
     )
     op.execute("INSERT INTO shards SELECT DISTINCT ON (shard) shard, entry_id FROM events ORDER BY shard, seq DESC")
-    counts = ("dispatched", "restored", "dropped", "state_keys", "decisions")
+    counts = ("dispatched", "restored", "decisions")
     op.create_table(
         "recoveries",
         sa.Column("seq", sa.BigInteger(), sa.Identity(), nullable=False),

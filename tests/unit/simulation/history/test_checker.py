@@ -41,7 +41,7 @@ RELAXED = {
 
 @pytest.mark.parametrize("bad", BAD, ids=[bad.what for bad in BAD])
 def test_a_redis_that_lost_events_excuses_only_what_nobody_can_remember(bad: Bad) -> None:
-    restarted = {"at": NOON, "shard": 0, "cause": "restarted", "dispatched": 0, "restored": 0, "dropped": 0}
+    restarted = {"at": NOON, "shard": 0, "cause": "restarted", "dispatched": 0, "restored": 0, "decisions": 0}
     emptied = restarted | {"cause": "emptied"}
     for recovery, excused in ((restarted, set()), (restarted | {"restored": 3}, RELAXED), (emptied, RELAXED)):
         history = replace(bad.history, recoveries=(*bad.history.recoveries, recovery))
