@@ -12,7 +12,7 @@ from chimera_cli.adapters.redis_recovery import RedisRecovery
 from chimera_cli.exceptions import BackendUnavailable, StaleLease
 from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Stage
 from chimera_cli.models.policy import LeasePolicy
-from chimera_cli.models.recovery import Mandate, Survey, Value
+from chimera_cli.models.recovery import Mandate, Survey
 from chimera_cli.models.task import TaskStatus
 from tests.builders import GOAL, a_card, a_dispatch, a_judgement, a_result, a_task
 from tests.contract.conftest import MakeQueue
@@ -43,8 +43,7 @@ CHANGES = {
 MADE_UP = {
     "rebuild": lambda recovery, given: recovery.rebuild(given, recorded=""),
     "restore": lambda recovery, given: recovery.restore(given, [of_turn(5, a_dispatch())]),
-    "restate": lambda recovery, given: recovery.restate(given, [Value(goal_id=GOAL, key="k", version=1, value=1)]),
-    "drop": lambda recovery, given: recovery.drop(given, [], [GOAL]),
+    "wipe": lambda recovery, given: recovery.wipe(given),
 }
 
 
@@ -107,7 +106,7 @@ async def test_a_comparison_with_a_server_that_was_started_anew_since_is_void(re
     assert not await recovery.vouch(mandate(before, 5), grace=NOW)
 
 
-@pytest.mark.parametrize("change", ["rebuild", "restore", "restate", "drop", "vouch"])
+@pytest.mark.parametrize("change", ["rebuild", "restore", "wipe", "vouch"])
 async def test_a_comparison_is_void_when_the_shard_loses_its_data_in_the_middle(
     recovery: RedisRecovery, client: RedisClient, keys: Keys, change: str
 ) -> None:
