@@ -37,6 +37,12 @@ class PostgresRecovery:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
+    async def reached(self, shard: int) -> str:
+        """Return the id of the shard's newest recorded event, without waiting for anybody."""
+        with postgres_errors():
+            async with self._engine.connect() as connection:
+                return await _reached(connection, shard)
+
     @asynccontextmanager
     async def comparing(self, *, wait: bool) -> AsyncIterator["PostgresComparison | None"]:
         """Keep others from dispatching and recording; None when somebody else is at it and `wait` is off."""
@@ -59,9 +65,7 @@ class PostgresComparison:
 
     async def reached(self, shard: int) -> str:
         """Return the id of the shard's newest recorded event, or an empty text."""
-        columns = ShardRow.metadata.tables["shards"].c
-        asked = select(columns.last_entry).where(columns.shard == shard)
-        return str((await self._connection.execute(asked)).scalar_one_or_none() or "")
+        return await _reached(self._connection, shard)
 
     async def record(self, events: Sequence[TaskEvent]) -> int:
         """Store events of one shard; returns how many were new."""
@@ -107,6 +111,12 @@ class PostgresComparison:
     async def note(self, recovery: Recovery) -> None:
         """Keep what was found and done."""
         await self._connection.execute(sql.INSERT_RECOVERY, recovery.model_dump(exclude={"at"}, mode="json"))
+
+
+async def _reached(connection: AsyncConnection, shard: int) -> str:
+    columns = ShardRow.metadata.tables["shards"].c
+    asked = select(columns.last_entry).where(columns.shard == shard)
+    return str((await connection.execute(asked)).scalar_one_or_none() or "")
 
 
 def _mark(row: Row[Any]) -> Mark:

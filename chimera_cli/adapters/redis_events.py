@@ -48,6 +48,9 @@ class RedisEventStream:
     async def trim(self, shard: int, last: str) -> None:
         """Drop all events up to and including the entry id `last`."""
         with redis_errors():
+            await self._client.set(
+                f"{self._keys.shard(shard)}:recorded", last
+            )  # By it a record that was put back shows.
             await self._client.xtrim(self._name(shard), minid=wire.after(last), approximate=False)
 
     def _name(self, shard: int) -> str:

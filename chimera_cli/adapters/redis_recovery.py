@@ -26,10 +26,17 @@ class RedisRecovery:
         self._keys = keys
         self._scripts = Scripts(client)
 
-    async def survey(self, shard: int, *, turn: int = 0) -> Survey:
+    async def survey(self, shard: int, *, turn: int = 0, reached: str = "") -> Survey:
         """Look at a shard; with a turn, make void what began under an older one."""
-        vouched, run, newest, vouched_run, rebuilding = await self._on_shard("survey", shard, turn)
-        return Survey(vouched=vouched == 1, run=run, newest=newest, vouched_run=vouched_run, rebuilding=rebuilding == 1)
+        vouched, run, newest, vouched_run, rebuilding, recorded = await self._on_shard("survey", shard, turn, reached)
+        return Survey(
+            vouched=vouched == 1,
+            run=run,
+            newest=newest,
+            vouched_run=vouched_run,
+            rebuilding=rebuilding == 1,
+            recorded=recorded,
+        )
 
     async def versions(self, shard: int, task_ids: Sequence[str]) -> list[int]:
         """Return the number of status changes of each task; -1 for one that is unknown."""

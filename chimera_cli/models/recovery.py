@@ -26,6 +26,13 @@ class Survey(Noun):
     rebuilding: bool = False
     """Whether somebody has begun to put back what it lost, and did not come to the end."""
 
+    recorded: str = ""
+    """Id up to which events were recorded and dropped since somebody vouched; empty when none were."""
+
+    def ahead(self, recorded: str) -> bool:
+        """Whether the shard told the record more than it knows, given the id of its newest recorded event."""
+        return _place(self.recorded) > _place(recorded)
+
     def behind(self, recorded: str) -> bool:
         """Whether the shard lacks some of its past, given the id of its newest recorded event."""
         return self.rebuilding or _place(self.newest) < _place(recorded)
@@ -77,6 +84,8 @@ class Loss(StrEnum):
     """It came back from an older copy, or without its last moments."""
     EMPTIED = "emptied"
     """It came back without anything."""
+    RECORD_BEHIND = "record behind"
+    """It is the record that came back from an older copy, or without its last moments."""
 
 
 class Recovery(Noun):
@@ -106,6 +115,7 @@ class Recovery(Noun):
         happened = {
             Loss.RESTARTED: "Redis was started anew",
             Loss.EMPTIED: "Redis had lost everything",
+            Loss.RECORD_BEHIND: "Postgres came back without its latest changes, what was done since is done again",
             Loss.BEHIND: "Redis came back without its latest changes",
         }[self.cause]
         again = f"{self.dispatched + self.restored} tasks were dispatched again"

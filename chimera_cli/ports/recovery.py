@@ -15,8 +15,11 @@ class RecoveryPort(Protocol):
     most some hundred things, may be repeated, and raises BackendUnavailable, having changed nothing, when Redis is away or the
     mandate is void."""
 
-    async def survey(self, shard: int, *, turn: int = 0) -> Survey:
-        """Look at a shard; with a turn, make void what began under an older one."""
+    async def survey(self, shard: int, *, turn: int = 0, reached: str = "") -> Survey:
+        """Look at a shard; with a turn, make void what began under an older one.
+
+        With the id of the newest recorded event besides, nobody vouches any longer for a shard that had told the record more.
+        """
         ...
 
     async def versions(self, shard: int, task_ids: Sequence[str]) -> list[int]:
@@ -92,6 +95,10 @@ class Comparison(Protocol):
 
 class ComparisonPort(Protocol):
     """The record's half."""
+
+    async def reached(self, shard: int) -> str:
+        """Return the id of the shard's newest recorded event, or an empty text, without waiting for anybody."""
+        ...
 
     def comparing(self, *, wait: bool) -> AbstractAsyncContextManager[Comparison | None]:
         """Keep others from dispatching and recording while the context is open; what is written is there after a clean exit.

@@ -76,12 +76,15 @@ class Orchestrator:
             "record": self.record,
             "sweep": lambda: self._registry.sweep(KEEP_SILENT),
         }
-        done, failed = 0, None
+        done, failed, doubtful = 0, None, False
         for name, step in steps.items():
+            if name == "record" and doubtful:
+                continue  # What is recorded now would hide that the record was put back to an older copy.
             try:
                 count = await step()
             except SwarmError as exc:
                 failed = failed or exc
+                doubtful = doubtful or name == "reconcile"
             else:
                 done += count
                 self._say_done(name, count)

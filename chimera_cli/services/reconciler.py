@@ -57,7 +57,8 @@ class Reconciler:
         """
         done = 0
         for shard in range(self._events.shards):
-            if not (await self._recovery.survey(shard)).vouched:
+            survey = await self._recovery.survey(shard)
+            if not survey.vouched or (survey.recorded and survey.ahead(await self._comparison.reached(shard))):
                 done += await self._compare(shard, wait=wait)
         return done
 
@@ -65,7 +66,8 @@ class Reconciler:
         async with self._comparison.comparing(wait=wait) as comparison:
             if comparison is None:
                 return False
-            survey = await self._recovery.survey(shard, turn=comparison.turn)
+            reached = await comparison.reached(shard)
+            survey = await self._recovery.survey(shard, turn=comparison.turn, reached=reached)
             if survey.vouched:
                 return False
             mandate = Mandate(shard=shard, run=survey.run, turn=comparison.turn)
@@ -91,7 +93,7 @@ class Reconciler:
         await self._restore(mandate, comparison, counts, unheard=not behind)
         if not reached and not counts.total():
             return None
-        recovery = Recovery(shard=mandate.shard, cause=_cause(survey, behind=behind, counts=counts), **counts)
+        recovery = Recovery(shard=mandate.shard, cause=_cause(survey, reached, behind=behind, counts=counts), **counts)
         await comparison.note(recovery)
         return recovery
 
@@ -129,7 +131,9 @@ class Reconciler:
         self._telemetry.emit(event)
 
 
-def _cause(survey: Survey, *, behind: bool, counts: Counts) -> Loss:
+def _cause(survey: Survey, reached: str, *, behind: bool, counts: Counts) -> Loss:
+    if survey.ahead(reached):
+        return Loss.RECORD_BEHIND
     if not survey.newest and (behind or counts["dispatched"]):
         return Loss.EMPTIED
     return Loss.BEHIND if behind else Loss.RESTARTED

@@ -70,6 +70,24 @@ class Pair:
         """Return a task as it is recorded."""
         return await self.record.task(task_id(goal, key))
 
+    def copied(self) -> str:
+        """Copy what Postgres holds now; nobody may be connected."""
+        name = self._database()
+        self._elsewhere(f"CREATE DATABASE {name}_old TEMPLATE {name}")
+        return f"{name}_old"
+
+    def put_record_back(self, copy: str) -> None:
+        """Put what Postgres holds back to a copy."""
+        self._elsewhere(f"DROP DATABASE {self._database()} WITH (FORCE)")
+        self._elsewhere(f"CREATE DATABASE {self._database()} TEMPLATE {copy}")
+
+    def _database(self) -> str:
+        return str(psycopg.conninfo.conninfo_to_dict(self.database_url)["dbname"])
+
+    def _elsewhere(self, statement: str) -> None:
+        with psycopg.connect(self.database_url, dbname="postgres", autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[arg-type]
+
     def comparing(self) -> AbstractAsyncContextManager[Any]:
         """Hold the record still, as a reconciler does."""
         return PostgresRecovery(self.engine).comparing(wait=True)

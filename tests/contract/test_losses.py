@@ -134,7 +134,7 @@ async def test_a_task_goes_on_from_where_the_record_has_it(pair: Pair, what: str
     assert told == [(len(goals), len(goals))]
     assert (await pair.record.ledger()).balanced
     left = {name.rpartition("}:")[2] for name in await pair.snapshot()}
-    assert left <= {"out", "run", "turn", "grace", "work:bell", "judge:bell"}
+    assert left <= {"out", "run", "turn", "grace", "recorded", "work:bell", "judge:bell"}
 
 
 async def test_who_worked_when_redis_was_emptied_is_refused_and_told_so(pair: Pair) -> None:
@@ -442,3 +442,24 @@ async def test_a_comparison_that_another_interruption_overtakes_is_told_and_kept
     assert told == [2, 2]
     assert pair.rows("SELECT restored FROM recoveries ORDER BY at") == [(2,), (2,)]
     assert {(await pair.claim()).key, (await pair.claim()).key} == {"one", "two"}
+
+
+@pytest.mark.parametrize("redis", ["runs on", "restarts too"])
+async def test_what_a_record_that_was_put_back_forgot_is_done_again_and_told(pair: Pair, redis: str) -> None:
+    await pair.submit(GOAL, a_spec("one"), a_spec("two"))
+    await pair.orchestrator.record()
+    await pair.engine.dispose()
+    old = pair.copied()
+    await pair.queue.complete((await pair.claim()).lease, a_result())
+    await pair.orchestrator.tick()
+    await pair.engine.dispose()
+    pair.put_record_back(old)
+    if redis == "restarts too":
+        await pair.restarted()
+    await pair.orchestrator.tick()
+    [told] = [event for event in pair.said if event.name == "recovery.done"]
+    assert (told.level, told.fields["cause"], told.fields["restored"]) == (Level.WARN, Loss.RECORD_BEHIND, 2)
+    assert {(await pair.claim()).key, (await pair.claim()).key} == {"one", "two"}
+    await pair.orchestrator.tick()
+    await pair.orchestrator.tick()
+    assert pair.rows("SELECT count(*) FROM recoveries") == [(1,)], "it is found out once"

@@ -33,9 +33,9 @@ class Emptied(RedisRecovery):
             self._when = ""
             await self._pair.empty()
 
-    async def survey(self, shard: int, *, turn: int = 0) -> Survey:
+    async def survey(self, shard: int, *, turn: int = 0, reached: str = "") -> Survey:
         """Lose the data after a reconciler's first look."""
-        found = await super().survey(shard, turn=turn)
+        found = await super().survey(shard, turn=turn, reached=reached)
         if turn:
             await self._pass("after the survey")
         return found

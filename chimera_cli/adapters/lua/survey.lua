@@ -1,8 +1,15 @@
 --[[ Tell how a shard stands, whether or not it is vouched for.
   ARGV[1]  turn of a reconciler that begins, so that an older one can do nothing any more; 0 for one that only looks
+  ARGV[2]  id of the newest recorded event, or ''; one who begins finds out by it that the record was put back to an older copy:
+           nobody vouches for the shard any longer then, and all of it is compared
   Returns  {1 when it is vouched for, the server's run id, the id of the newest event it ever had or '',
-            the run id that was vouched for or '', 1 when somebody began to put back what it lost}. ]]
+            the run id that was vouched for or '', 1 when somebody began to put back what it lost,
+            the id up to which events were recorded and dropped since somebody vouched, or ''}. ]]
 
-if ARGV[1] ~= '0' then take_turn(ARGV[1]) end
+local recorded = redis.call('GET', T .. ':recorded') or ''
+if ARGV[1] ~= '0' and take_turn(ARGV[1]) and before(ARGV[2], recorded) then
+  redis.call('DEL', T .. ':run')
+  redis.call('SET', T .. ':rebuilding', 1)
+end
 return {vouched() and 1 or 0, server_run(), newest_event(), redis.call('GET', T .. ':run') or '',
-  redis.call('EXISTS', T .. ':rebuilding')}
+  redis.call('EXISTS', T .. ':rebuilding'), recorded}

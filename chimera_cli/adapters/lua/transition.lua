@@ -22,6 +22,7 @@
   T:run                          string   run id of the server that somebody vouched for, see demand_vouched
   T:turn                         string   the highest turn that came with an order from the record
   T:grace                        string   there while no lease is taken back after an interruption
+  T:recorded                     string   id up to which events were recorded and dropped since somebody vouched
   T:rebuilding                   string   there while what Redis lost is put back from the record
 
   stage is work or judge. Times are Redis' own, in ms since 1970.

@@ -12,6 +12,6 @@ if tonumber(grace) > 0 then redis.call('SET', T .. ':grace', 1, 'PX', grace) end
 for _, goal in ipairs(cjson.decode(paused)) do
   if newest_order(goal[1], goal[2]) then redis.call('HSET', T .. ':g:' .. goal[1], 'paused', 1) end
 end
-redis.call('DEL', T .. ':rebuilding')
+redis.call('DEL', T .. ':rebuilding', T .. ':recorded')
 redis.call('SET', T .. ':run', run)
 return 1
