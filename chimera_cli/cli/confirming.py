@@ -26,8 +26,20 @@ def confirm(terminal: Terminal, intent: str, *, yes: bool) -> None:
         ConfirmationNeeded: The answer was no, or there is nobody to ask.
     """
     if yes:
-        terminal.note(intent)
+        if not terminal.options.json:
+            terminal.note(intent)
         return
     asked = not terminal.options.no_input and sys.stdin.isatty() and sys.stderr.isatty()
-    if not (asked and typer.confirm(f"{terminal.redact(intent)}?", err=True)):
+    if not (asked and _agreed(terminal, f"{terminal.redact(intent)}?")):
         raise ConfirmationNeeded(intent)
+
+
+def _agreed(terminal: Terminal, question: str) -> bool:
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort as left:
+        # Whatever follows must not stand on the line of the question.
+        terminal.complain("")
+        if isinstance(left.__context__, EOFError):
+            return False
+        raise

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from chimera_cli.cli.failing import say_errors
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import operator
-from chimera_cli.exceptions import EXIT_CONFLICT, Conflict, NotFound, SwarmError
+from chimera_cli.exceptions import Conflict, NotFound, SwarmError
 
 if TYPE_CHECKING:
     from chimera_cli.models.review import ReviewCard
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def decide_all(
     terminal: Terminal, cards: Sequence[str], word: str, name: str | None, reason: str, digest: str = ""
 ) -> int:
-    """Decide cards in the order given; returns the exit code of the first that failed, 0 when none did.
+    """Decide cards in the order given; returns the lowest exit code of those that failed, 0 when none did.
 
     A decision that came too late, for its task had ended otherwise, is a conflict too. That a result is made again after its
     approval is none: the decision stands in the audit, and so does the new run.
@@ -24,7 +25,6 @@ def decide_all(
         SwarmError: The only card given could not be decided, or a server is away.
     """
     from chimera_cli.models.review import Decision
-    from chimera_cli.services.plain_text import one_line
     from chimera_cli.views.documents import cards_document
     from chimera_cli.views.shown import Column, Grid
 
@@ -43,14 +43,10 @@ def decide_all(
     terminal.run(work())
     if failed and len(cards) == 1:
         raise failed[0]
-    for error in failed:
-        terminal.complain(one_line(f"error: {error.message}"))
-        terminal.complain(one_line(f"hint: {error.hint}"))
     rows = [(card.id, str(card.status), card.decided_by or "-", card.title) for card in decided]
     columns = (Column("card", whole=True), Column("status", whole=True), Column("by"), Column("title"))
     terminal.show(cards_document(decided), Grid("", columns, rows, empty="nothing was decided"))
-    late = _tell_notes(terminal, decided)
-    return failed[0].exit_code if failed else EXIT_CONFLICT if late else 0
+    return say_errors(terminal, [*failed, *_late(terminal, decided)])
 
 
 async def _decide(swarm: "Swarm", card: str, decision: Any, who: str, reason: str, digest: str) -> "ReviewCard":
@@ -58,11 +54,12 @@ async def _decide(swarm: "Swarm", card: str, decision: Any, who: str, reason: st
     return await swarm.decide(card_id, decision, who, reason, digest=digest)
 
 
-def _tell_notes(terminal: Terminal, decided: Sequence["ReviewCard"]) -> bool:
-    """Say what did not simply take effect, and return whether any decision came too late for that."""
+def _late(terminal: Terminal, decided: Sequence["ReviewCard"]) -> list[Conflict]:
+    """Return the decisions that came too late to take effect, and say which results are made again."""
     from chimera_cli.services.review_service import MADE_AGAIN
 
-    noted = [card for card in decided if card.note]
-    for card in noted:
-        terminal.note(f"card {card.id}: {card.note}")
-    return any(card.note != MADE_AGAIN for card in noted)
+    noted = [(card.note, f"card {card.id}: {card.note}") for card in decided if card.note]
+    for note, text in noted:
+        if note == MADE_AGAIN:
+            terminal.note(text)
+    return [Conflict(text) for note, text in noted if note != MADE_AGAIN]

@@ -2,7 +2,6 @@
 
 import errno
 import io
-import json
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 
 import typer
 
+from chimera_cli.cli.failing import Failure, say_errors, say_failure
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.exceptions import EXIT_FAILED, EXIT_USAGE, SwarmError
 
@@ -36,7 +36,7 @@ def guarded(call: Callable[[], Any], terminal: Terminal, arguments: Sequence[str
         return EXIT_INTERRUPTED
     except SwarmError as error:
         _debug(terminal)
-        return _say(terminal, error.code, error.message, error.hint, error.exit_code, error.retryable)
+        return say_errors(terminal, [error])
     except typer.Exit as leave:
         return leave.exit_code
     except SystemExit as leave:
@@ -47,7 +47,7 @@ def guarded(call: Callable[[], Any], terminal: Terminal, arguments: Sequence[str
     except Exception as error:
         if usage := _usage(error):
             terminal.options.json = terminal.options.json or "--json" in _before_dashes(arguments)
-            return _say(terminal, "usage", *usage, EXIT_USAGE, False)
+            return say_failure(terminal, Failure("usage", *usage, EXIT_USAGE, False))
         return _surprise(terminal, error)
 
 
@@ -66,23 +66,12 @@ def _surprise(terminal: Terminal, error: Exception) -> int:
     if isinstance(error, OSError) and error.errno in UNWRITABLE:
         _mute(sys.stdout)
         message = f"the output cannot be written: {error.strerror}"
-        return _say(terminal, "output", message, "make room, or write it elsewhere", EXIT_FAILED, False)
+        hint = "make room, or write it elsewhere"
+        return say_failure(terminal, Failure("output", message, hint, EXIT_FAILED, False))
     _debug(terminal)
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     hint = "" if terminal.options.debug else "run the same command with --debug and report what it shows"
-    return _say(terminal, "internal", message, hint, EXIT_FAILED, False)
-
-
-def _say(terminal: Terminal, code: str, message: str, hint: str, exit_code: int, retryable: bool) -> int:
-    from chimera_cli.services.plain_text import one_line
-
-    said, help = one_line(terminal.redact(message)), one_line(terminal.redact(hint))
-    if terminal.options.json:
-        failure = {"code": code, "message": said, "hint": help, "exit_code": exit_code, "retryable": retryable}
-        terminal.complain(json.dumps({"error": failure}))
-    else:
-        terminal.complain(f"error: {said}" + (f"\n\nhint: {help}" if help else ""))
-    return exit_code
+    return say_failure(terminal, Failure("internal", message, hint, EXIT_FAILED, False))
 
 
 def _debug(terminal: Terminal) -> None:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chimera_cli.cli.confirming import confirm
+from chimera_cli.cli.failing import say_errors
+from chimera_cli.cli.refusing import goals_apart, tasks_apart
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import operator
-from chimera_cli.exceptions import EXIT_CONFLICT, InvalidInput, NotFound, SwarmError
+from chimera_cli.exceptions import Conflict, InvalidInput, NotFound, SwarmError
 
 if TYPE_CHECKING:
     from chimera_cli.models.order import OrderAction
@@ -84,14 +86,18 @@ def order_tasks(
     async def work() -> int:
         async with terminal.swarm() as swarm:
             missing: list[SwarmError] = []
-            tasks = await _tasks(swarm, choice, wanted, missing)
+            found = await _tasks(swarm, choice, wanted, missing)
+            tasks, refused = await tasks_apart(swarm.record, found, asked.order)
             if asked.dry_run:
                 terminal.show(tasks_document(tasks), tasks_grid(tasks))
-                return _told(terminal, missing)
+                return say_errors(terminal, [*missing, *refused])
             intent = f"{asked.action} {_count(len(tasks), 'task')} of {_count(len({t.goal_id for t in tasks}), 'goal')}"
             if tasks and (destroys or len(tasks) > 1):
                 confirm(terminal, intent, yes=asked.yes)
-            ids = [task.id for task in tasks]
+            elif not found:
+                terminal.note(f"nothing to {asked.action}: 0 tasks fit")
+            # All of them: the record says of those that it refuses who was first.
+            ids = [task.id for task in found]
             waiting = len(await swarm.orders.dependents(ids)) if asked.action == "retry" else 0
             ordered = await swarm.order_tasks(asked.order, ids, who, asked.reason)
             if ordered.given and waiting:
@@ -114,10 +120,10 @@ def order_goals(terminal: Terminal, ids: Sequence[str], asked: Asked, *, destroy
         async with terminal.swarm() as swarm:
             missing: list[SwarmError] = []
             found = await _each(ids, lambda id: swarm.record.resolve("goal", id), missing)
-            goals = [await swarm.record.goal(id) for id in found]
+            goals, refused = goals_apart([await swarm.record.goal(id) for id in found], asked.order)
             if asked.dry_run:
                 terminal.show(goals_document(goals), goals_grid(goals))
-                return _told(terminal, missing)
+                return say_errors(terminal, [*missing, *refused])
             live = sum(count for goal in goals for status, count in goal.counts.items() if not status.terminal)
             if goals and (destroys or len(goals) > 1):
                 intent = f"{asked.action} {_count(len(goals), 'goal')} with {_count(live, 'live task')}"
@@ -168,17 +174,8 @@ def _report(terminal: Terminal, ordered: "Ordered", missing: Sequence[SwarmError
     if len(failed) == 1 and not ordered.given:
         raise failed[0]
     terminal.show(orders_document(ordered.given), orders_grid(ordered.given))
-    for order in ordered.given:
-        if order.note:
-            terminal.note(f"{order.task_id or order.goal_id}: {order.note}")
-    late = EXIT_CONFLICT if any(order.note for order in ordered.given) else 0
-    return _told(terminal, failed) or late
-
-
-def _told(terminal: Terminal, failed: Sequence[SwarmError]) -> int:
-    for error in failed:
-        terminal.complain(terminal.redact(f"error: {error.message}"))
-    return failed[0].exit_code if failed else 0
+    late = [Conflict(f"{order.task_id or order.goal_id}: {order.note}") for order in ordered.given if order.note]
+    return say_errors(terminal, [*failed, *late])
 
 
 def _count(number: int, noun: str) -> str:

@@ -41,3 +41,10 @@ def test_nobody_is_asked_where_nobody_wants_to_be(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ConfirmationNeeded, match="cancel 3 tasks"):
         confirm(terminal, "cancel 3 tasks", yes=False)
     assert seen.getvalue() == ""
+
+
+def test_an_end_of_input_is_a_no_and_what_follows_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = person(monkeypatch, "")
+    with pytest.raises(ConfirmationNeeded):
+        confirm(Terminal(), "cancel 3 tasks", yes=False)
+    assert seen.getvalue().endswith("\n")

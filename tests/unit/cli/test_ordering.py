@@ -30,6 +30,11 @@ def id_of(key: str, goal: str = HERE) -> str:
     return a_task(key, goal=goal).id
 
 
+def pause(swarm: FakeSwarm, *goals: str) -> None:
+    for goal in goals:
+        swarm.goals_by_id[goal] = a_goal(goal, counts={TaskStatus.RUNNING: 2}, paused_at=NOON, paused_by="ana")
+
+
 def ordered(swarm: FakeSwarm) -> list[tuple[OrderAction, str]]:
     return [(order.action, order.task_id or order.goal_id) for order in swarm.ordered]
 
@@ -60,6 +65,8 @@ def test_a_task_is_cancelled_by_the_beginning_of_its_id_and_it_is_kept_who_and_w
 def test_what_destroys_or_touches_many_says_how_many_and_wants_a_yes(
     swarm: FakeSwarm, words: list[str], intent: str
 ) -> None:
+    if "resume" in words:
+        pause(swarm, HERE, THERE)
     result = run(*words, backend=FakeBackend(swarm))
     assert result.exit_code == 8
     assert f"error: not confirmed: {intent}" in result.stderr
@@ -75,6 +82,8 @@ def test_what_destroys_or_touches_many_says_how_many_and_wants_a_yes(
     "words", [["tasks", "retry", id_of("bad")], ["goals", "pause", HERE], ["goals", "resume", HERE]]
 )
 def test_what_touches_one_and_can_be_undone_needs_no_yes(swarm: FakeSwarm, words: list[str]) -> None:
+    if "resume" in words:
+        pause(swarm, HERE)
     assert run(*words, backend=FakeBackend(swarm)).exit_code == 0
     assert len(swarm.ordered) == 1
 
@@ -93,6 +102,55 @@ def test_a_dry_run_shows_what_would_be_touched_and_touches_nothing(swarm: FakeSw
     (listed,) = json.loads(result.stdout).values()
     assert len(listed) == 2
     assert swarm.ordered == []
+
+
+@pytest.mark.parametrize(
+    ("words", "kept", "refused"),
+    [
+        (["goals", "pause", HERE, THERE], [THERE], f"goal {HERE} is ACTIVE and paused by ana and cannot be paused"),
+        (["goals", "resume", HERE, THERE], [HERE], f"goal {THERE} is ACTIVE and not paused, and cannot be resumed"),
+        (["tasks", "cancel", id_of("run"), id_of("done")], [id_of("run")], f"task {id_of('done')} is COMPLETED and"),
+        (["tasks", "retry", id_of("bad"), id_of("wait")], [id_of("bad")], "is QUEUED and has not ended, and cannot"),
+    ],
+)
+def test_a_dry_run_shows_only_what_would_change_and_names_the_rest(
+    swarm: FakeSwarm, words: list[str], kept: list[str], refused: str
+) -> None:
+    pause(swarm, HERE)
+    result = run(*words, "--dry-run", "--json", backend=FakeBackend(swarm))
+    (listed,) = json.loads(result.stdout).values()
+    assert [each["id"] for each in listed] == kept
+    assert (result.exit_code, refused in json.loads(result.stderr)["error"]["message"]) == (4, True)
+
+
+def test_a_goal_that_was_cancelled_or_a_task_of_one_is_not_counted(swarm: FakeSwarm) -> None:
+    said = {"cancelled_at": NOON, "cancelled_by": "bob"}
+    swarm.goals_by_id[HERE] = swarm.goals_by_id[HERE].model_copy(update=said)
+    goals = run("goals", "cancel", HERE, THERE, backend=FakeBackend(swarm))
+    assert "not confirmed: cancel 1 goal with 2 live tasks" in goals.stderr
+    tasks = run("tasks", "retry", "--status", "FAILED", "--dry-run", backend=FakeBackend(swarm))
+    assert (id_of("bad") in tasks.stdout, id_of("bad", THERE) in tasks.stdout) == (False, True)
+    assert "CANCELLED by bob and cannot be worked on again" in tasks.stderr
+
+
+def test_nobody_is_asked_when_nothing_would_change(swarm: FakeSwarm) -> None:
+    for goal in (HERE, THERE):
+        swarm.goals_by_id[goal] = a_goal(goal, status=GoalStatus.FAILED)
+    refused = run("goals", "cancel", HERE, THERE, backend=FakeBackend(swarm))
+    assert refused.exit_code == 4
+    assert "not confirmed" not in refused.stderr
+    empty = run("tasks", "cancel", "--goal", HERE, "--status", "COMPLETED", backend=FakeBackend(swarm))
+    assert (empty.exit_code, empty.stderr) == (0, "nothing to cancel: 0 tasks fit\n")
+
+
+def test_several_failures_are_one_json_object_and_the_lowest_exit_code_wins(swarm: FakeSwarm) -> None:
+    words = ["tasks", "cancel", id_of("done"), "ffff", id_of("run"), "--yes"]
+    result = run(*words, "--json", backend=FakeBackend(swarm))
+    error = json.loads(result.stderr)["error"]
+    assert (result.exit_code, error["exit_code"], error["code"]) == (3, 3, "not_found")
+    assert [each["exit_code"] for each in error["errors"]] == [3, 4]
+    lines = run(*words, backend=FakeBackend(swarm)).stderr.splitlines()
+    assert [line.partition(":")[0] for line in lines[-4:]] == ["error", "error", "", "hint"]
 
 
 @pytest.mark.parametrize(
