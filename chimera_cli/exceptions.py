@@ -72,14 +72,14 @@ class SchemaOutdated(ConfigError):
 
 
 class BackendUnavailable(SwarmError):
-    """A server that the swarm stands on cannot be reached."""
+    """A server that the swarm stands on cannot be reached, or cannot be used yet."""
 
     code = "unavailable"
     exit_code = EXIT_UNAVAILABLE
     retryable = True
 
-    def __init__(self, backend: str, reason: str, *, hint: str = "chimera doctor") -> None:
-        super().__init__(f"{backend} is unreachable: {reason}", hint=hint)
+    def __init__(self, backend: str, reason: str, *, hint: str = "chimera doctor", state: str = "is unreachable"):
+        super().__init__(f"{backend} {state}: {reason}", hint=hint)
         self.backend, self.reason = backend, reason
 
 
@@ -238,13 +238,13 @@ class WaitTimeout(SwarmError):
 
 
 class QueueFull(SwarmError):
-    """More tasks would wait than the limit allows; nothing was stored."""
+    """More tasks would wait than the limit allows; nothing was stored. Waiting helps unless the new ones alone are too many."""
 
     code = "queue_full"
-    exit_code = EXIT_POLICY
-    retryable = True
+    exit_code, retryable = EXIT_POLICY, True
 
-    def __init__(self, waiting: int, limit: int) -> None:
-        said = f"with these {waiting} tasks or more would wait for their first run, CHIMERA_MAX_QUEUED allows {limit}"
-        super().__init__(said, hint="add --wait-for-room, start more workers, or raise CHIMERA_MAX_QUEUED")
-        self.waiting, self.limit = waiting, limit
+    def __init__(self, waiting: int, limit: int, *, alone: bool = False) -> None:
+        said = f"of the new ones alone {waiting}" if alone else f"with the new ones {waiting}"
+        hint = f"{'add them in parts' if alone else 'add --wait-for-room, start more workers'}, or raise CHIMERA_MAX_QUEUED"
+        super().__init__(f"{said} tasks or more would wait, CHIMERA_MAX_QUEUED allows {limit}", hint=hint)
+        self.waiting, self.limit, self.alone, self.retryable = waiting, limit, alone, not alone

@@ -122,6 +122,6 @@ async def _insert(
         given += len(batch)
         added += (await connection.execute(sql.INSERT_TASKS, rows_of(batch))).rowcount
         if 0 < max_queued < added:
-            raise QueueFull(added, max_queued)
+            raise QueueFull(added, max_queued, alone=True)
     await connection.execute(sql.COUNT_SUBMITTED, {"id": goal_id, "added": added})
     return given, added

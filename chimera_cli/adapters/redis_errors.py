@@ -49,7 +49,7 @@ def translate(exc: Exception) -> SwarmError:
     if illegal:
         return IllegalTransition(illegal[1], illegal[2], illegal[3])
     if "UNVOUCHED" in text:
-        return BackendUnavailable("Redis", _UNVOUCHED)
+        return BackendUnavailable("Redis", _UNVOUCHED, state="stands still")
     if isinstance(exc, redis_exceptions.NoPermissionError) or _FORBIDDEN.search(text):
         return ConfigError(
             f"Redis forbids its user what chimera needs: {first_line(text)}",

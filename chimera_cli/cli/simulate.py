@@ -7,9 +7,12 @@ import typer
 from chimera_cli.cli.command import command, single
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.watching import onlooker
-from chimera_cli.exceptions import SwarmError
+from chimera_cli.exceptions import InvalidInput, SwarmError
 
 app = single()
+
+ROUNDS = 10
+"""Rounds of a drill unless more or fewer are asked for."""
 
 
 @command(app, example="chimera simulate --chaos --rounds 20 --faults worker,redis --json")
@@ -22,7 +25,9 @@ def simulate(
     workers: Annotated[int, typer.Option("--workers", min=4, max=500, help="Workers, over two processes.")] = 12,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack's data and the logs, and say where.")] = False,
     chaos: Annotated[bool, typer.Option("--chaos", help="Drill: rounds of work while faults strike.")] = False,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, max=100_000, help="Rounds of a drill.")] = 10,
+    rounds: Annotated[
+        int | None, typer.Option("--rounds", min=1, max=100_000, help="Rounds of a drill.", show_default="10")
+    ] = None,
     faults: Annotated[
         str | None, typer.Option("--faults", help="Of a drill: worker,redis,postgres,network,clock,flush,model.")
     ] = None,
@@ -39,7 +44,9 @@ def simulate(
     if chaos:
         from chimera_cli.cli.drilling import drill
 
-        return drill(terminal, rounds=rounds, seed=seed, faults=faults, keep=keep)
+        return drill(terminal, rounds=rounds or ROUNDS, seed=seed, faults=faults, keep=keep)
+    if rounds is not None or faults is not None:
+        raise InvalidInput("--rounds and --faults are of a drill", hint="chimera simulate --chaos")
     from chimera_cli.simulation.options import SimulationOptions
     from chimera_cli.simulation.scenario import run_simulation
     from chimera_cli.views.report import report_view

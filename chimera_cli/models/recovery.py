@@ -118,16 +118,20 @@ class Recovery(Noun):
             Loss.RECORD_BEHIND: "Postgres came back without its latest changes, what was done since is done again",
             Loss.BEHIND: "Redis came back without its latest changes",
         }[self.cause]
-        again = f"{self.dispatched + self.restored} tasks were dispatched again"
+        back = f"{self.dispatched + self.restored} tasks were put back"
         others = {
             f"{self.decisions} decisions or orders are carried out once more": self.decisions,
         }
-        return f"{happened}: {', '.join([again, *(text for text, count in others.items() if count)])}"
+        return f"{happened}: {', '.join([back, *(text for text, count in others.items() if count)])}"
 
 
 def together(recoveries: Sequence[Recovery]) -> Recovery | None:
-    """Sum up what one interruption did to all shards, given recoveries from the latest on; None when there are none."""
-    near = [one for one in recoveries if one.at and recoveries[0].at and recoveries[0].at - one.at < AT_ONCE]
+    """Sum up what one interruption did to all shards, given recoveries from the latest on; None when there are none.
+
+    It is the latest with a loss, for a harmless restart after it must not hide it; without any loss it is the latest.
+    """
+    worst = next((one for one in recoveries if not one.lossless), next(iter(recoveries), None))
+    near = [one for one in recoveries if worst and one.at and worst.at and abs(worst.at - one.at) < AT_ONCE]
     if not near:
         return None
     counts = {name: sum(getattr(one, name) for one in near) for name in COUNTS}

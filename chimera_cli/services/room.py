@@ -10,6 +10,8 @@ from chimera_cli.ports.clock import Chance, ClockPort
 PAUSE = timedelta(seconds=1)
 """Time between two tries, give or take a quarter."""
 
+LONGER = "give a longer --timeout, start more workers, or raise CHIMERA_MAX_QUEUED"
+
 T = TypeVar("T")
 
 
@@ -26,16 +28,20 @@ async def when_there_is_room(
 
     Raises:
         WaitTimeout: There was no room in time.
+        QueueFull: There never will be: the tasks are too many by themselves.
     """
     waited = timedelta(0)
     while True:
         try:
             return await call()
         except QueueFull as full:
+            if full.alone:
+                raise
             if not waited:
                 notice(f"waiting for room: {full.message}")
             if timeout is not None and waited >= timeout:
-                raise WaitTimeout(f"there was no room after {timeout.total_seconds():g} s", hint=full.hint) from full
+                late = f"there was no room after {timeout.total_seconds():g} s"
+                raise WaitTimeout(late, hint=LONGER) from full
             pause = PAUSE * (0.75 + chance() / 2)
             await clock.sleep(pause)
             waited += pause

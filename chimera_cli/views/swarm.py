@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from chimera_cli.models.agent import AgentStatus, FleetMember, Liveness
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.views.documents import queue_counts
-from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, age
+from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, age, moment
 from chimera_cli.views.theme import BAD, GOOD, STATUS, WAITING
 
 SHOWN_AGENTS = 15
@@ -58,7 +58,7 @@ class _Board:
         for name, count in shot.ledger.model_dump().items():
             yield f"ledger\t{name}\t{count}"
         if shot.recovery:
-            yield f"recovery\t{shot.recovery.cause}\t{shot.recovery.sentence}"
+            yield f"recovery\t{shot.recovery.cause}\t{moment(shot.recovery.at)}\t{shot.recovery.sentence}"
         yield from paused_grid(shot).lines()
 
 

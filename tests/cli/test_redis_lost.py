@@ -54,7 +54,7 @@ def test_a_fleet_lives_through_the_loss_of_all_that_redis_held_and_through_its_d
         assert len(causes) == 2, "the first start is none"
         assert line.run("status", "--json").json["recovery"]["cause"] in {"restarted", "emptied", "behind"}
         shown = {check["name"]: check for check in json.loads(line.run("doctor", "--json").out)["checks"]}
-        assert "dispatched again" in shown["redis recovery"]["detail"]
+        assert "were put back" in shown["redis recovery"]["detail"]
         assert shown["redis compared"]["ok"]
         assert not shown["redis compared"]["warn"]
         assert all(worker.alive for worker in workers)

@@ -308,7 +308,7 @@ async def test_the_operator_hears_what_happened_and_how_much_was_dispatched_agai
     await pair.orchestrator.tick()
     [told] = [event for event in pair.said if event.name == "recovery.done"]
     assert told.level is Level.WARN
-    assert told.message == "Redis had lost everything: 3 tasks were dispatched again"
+    assert told.message == "Redis had lost everything: 3 tasks were put back"
     assert (told.fields["cause"], told.fields["restored"], told.fields["dispatched"]) == (Loss.EMPTIED, 2, 1)
     kept = await pair.record.recovery()
     assert kept

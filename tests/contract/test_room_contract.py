@@ -40,8 +40,9 @@ async def test_a_plan_that_fits_exactly_is_taken_and_one_task_more_is_refused(re
 async def test_a_refused_plan_leaves_nothing_behind(record: PostgresRecord) -> None:
     await record.check_room()
     goal = a_goal(uuid4)
-    with pytest.raises(QueueFull):
+    with pytest.raises(QueueFull) as refused:
         await record.submit(goal, specs(*keys(LIMIT + 1)))
+    assert refused.value.alone
     with pytest.raises(NotFound):
         await record.goal(goal.id)
     assert (await record.ledger()).submitted == 0

@@ -11,7 +11,7 @@ from chimera_cli.adapters.schema import upgrade
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.models.drill import DrillReport, FaultKind, RoundReport, Tally
 from chimera_cli.simulation.chaos.clock import HINT, clock_library
-from chimera_cli.simulation.chaos.installation import drill_variables
+from chimera_cli.simulation.chaos.installation import check_settings, drill_variables
 from chimera_cli.simulation.chaos.options import DrillOptions, Listener
 from chimera_cli.simulation.chaos.round import Round, Stage
 from chimera_cli.simulation.chaos.schedule import COMMANDS, ROLES, schedule
@@ -33,10 +33,12 @@ def run_drill(options: DrillOptions, listener: Listener) -> DrillReport:
         ConfigError: There is no Redis or Postgres to start, or the installation's settings are not valid.
         BackendUnavailable: A server did not come up.
     """
+    check_settings(drill_variables(options.settings))
+    faults = playable(options.faults, clock_library() is not None)
     folder = Path(mkdtemp(prefix="chimera-drill-"))
     try:
         with orderly_end():
-            report = _Drill(folder, options, listener).run()
+            report = _Drill(folder, options, listener, faults).run()
     finally:
         if options.keep:
             listener.say(f"data and logs are kept in {folder}")
@@ -66,9 +68,9 @@ def sum_of(reports: Sequence[RoundReport]) -> Tally:
 
 
 class _Drill:
-    def __init__(self, folder: Path, options: DrillOptions, listener: Listener) -> None:
+    def __init__(self, folder: Path, options: DrillOptions, listener: Listener, faults: tuple[FaultKind, ...]) -> None:
         self._folder, self._options, self._listener = folder, options, listener
-        self._faults = playable(options.faults, clock_library() is not None)
+        self._faults = faults
         self._variables = drill_variables(options.settings)
         self._servers = DrillServers(folder, options.seed)
         self._begun = time.monotonic()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from dotenv import dotenv_values
 from pydantic import ValidationError
@@ -18,6 +19,8 @@ FILES = {"CHIMERA_GATE__POLICY_FILE", "CHIMERA_JUDGE__RUBRIC_FILE"}
 """Settings that name a file, as seen from the present folder."""
 PACE = {"CHIMERA_LEASE_S": "3", "CHIMERA_BEAT_S": "0.75"}
 """Lease and beat, unless the installation sets one of them: a drill would wait most of its time for leases to end."""
+ADDRESSES = {"DATABASE_URL": "postgresql://drill@localhost/drill", "REDIS_URL": "redis://localhost/0"}
+"""Addresses that settings are checked with before there are servers."""
 QUICK = {
     "CHIMERA_RETRY__BASE_S": "0.3",
     "CHIMERA_MODEL__TIMEOUT_S": "5",
@@ -79,6 +82,16 @@ def drill_settings(file: Path, variables: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         hint = "a drill tries the settings of this installation: mend them, then: chimera doctor"
         raise ConfigError(f"the settings are not valid: {'; '.join(problems_of(error))}", hint=hint) from None
+
+
+def check_settings(variables: Mapping[str, str]) -> None:
+    """Make sure, before anything is started, that the private swarm can be given these variables.
+
+    Raises:
+        ConfigError: They are not valid.
+    """
+    with TemporaryDirectory(prefix="chimera-settings-") as folder:
+        drill_settings(Path(folder) / "drill.env", {**ADDRESSES, **variables})
 
 
 def _placed(name: str, value: str) -> str:

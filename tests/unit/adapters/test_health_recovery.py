@@ -17,6 +17,6 @@ def test_shards_that_stand_still_are_a_warning_and_no_failure() -> None:
 def test_what_was_lost_is_told_with_its_count() -> None:
     check = loss_check(Recovery(at=AT, shard=0, cause=Loss.EMPTIED, dispatched=2, restored=3))
     assert (check.ok, check.warn) == (True, True)
-    assert check.detail == "2026-01-01T00:00:00Z: Redis had lost everything: 5 tasks were dispatched again"
+    assert check.detail == "2026-01-01T00:00:00Z: Redis had lost everything: 5 tasks were put back"
     assert not loss_check(None).warn
     assert not loss_check(Recovery(at=AT, shard=0, cause=Loss.RESTARTED)).warn

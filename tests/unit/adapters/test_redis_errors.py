@@ -43,6 +43,11 @@ def test_a_status_change_that_a_script_refused_is_named() -> None:
     assert (told.task_id, told.source, told.target) == ("t1", "QUEUED", "COMPLETED")
 
 
+def test_a_redis_that_nobody_vouches_for_stands_still_and_is_not_called_unreachable() -> None:
+    told = translate(redis_exceptions.ResponseError("user_script:3: UNVOUCHED script: abc"))
+    assert (told.exit_code, str(told).startswith("Redis stands still: ")) == (5, True)
+
+
 def test_every_error_of_the_driver_becomes_ours() -> None:
     classes = [
         item

@@ -50,6 +50,13 @@ def test_what_one_interruption_did_to_several_shards_is_one_recovery() -> None:
     assert found
     assert (found.at, found.cause, found.restored, found.decisions) == (AT, Loss.EMPTIED, 4, 1)
     assert found.sentence == (
-        "Redis had lost everything: 4 tasks were dispatched again, 1 decisions or orders are carried out once more"
+        "Redis had lost everything: 4 tasks were put back, 1 decisions or orders are carried out once more"
     )
     assert together([]) is None
+
+
+def test_a_harmless_restart_does_not_hide_a_loss_before_it() -> None:
+    harmless = Recovery(at=AT, shard=0, cause=Loss.RESTARTED)
+    lost = Recovery(at=AT - timedelta(hours=2), shard=0, cause=Loss.EMPTIED, restored=4)
+    assert together([harmless, lost]) == lost
+    assert together([harmless]) == harmless

@@ -36,6 +36,18 @@ async def test_a_refused_call_is_made_again_until_there_is_room() -> None:
 
 async def test_waiting_ends_when_time_is_up() -> None:
     store, clock = Store(1000), HastyClock()
-    with pytest.raises(WaitTimeout, match="no room after 60 s"):
+    with pytest.raises(WaitTimeout, match="no room after 60 s") as ended:
         await when_there_is_room(store.submit, clock, chance=lambda: 0.5, notice=store.notices.append, timeout=MINUTE)
     assert sum(clock.slept, timedelta(0)) == MINUTE
+    assert "longer --timeout" in ended.value.hint
+
+
+async def test_tasks_that_are_too_many_by_themselves_are_refused_at_once() -> None:
+    async def submit() -> str:
+        raise QueueFull(11, 10, alone=True)
+
+    clock = HastyClock()
+    with pytest.raises(QueueFull, match="the new ones alone 11 tasks") as refused:
+        await when_there_is_room(submit, clock, chance=lambda: 0.5, notice=lambda _: None)
+    assert clock.slept == []
+    assert (refused.value.retryable, "--wait-for-room" in refused.value.hint) == (False, False)

@@ -3,7 +3,12 @@ from pathlib import Path
 import pytest
 
 from chimera_cli.exceptions import ConfigError
-from chimera_cli.simulation.chaos.installation import drill_settings, drill_variables, installation_settings
+from chimera_cli.simulation.chaos.installation import (
+    check_settings,
+    drill_settings,
+    drill_variables,
+    installation_settings,
+)
 
 ADDRESSES = {"DATABASE_URL": "postgresql://u:p'w\\d@h/n", "REDIS_URL": "redis://:word@h:1/0"}
 
@@ -49,3 +54,10 @@ def test_the_drills_own_look_uses_the_same_settings_and_no_others(
 def test_settings_of_the_installation_that_are_wrong_are_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="shards"):
         drill_settings(tmp_path / "drill.env", {**ADDRESSES, "CHIMERA_SHARDS": "wrong"})
+
+
+def test_settings_are_checked_before_there_are_servers() -> None:
+    check_settings(drill_variables({}))
+    with pytest.raises(ConfigError, match="shards") as refused:
+        check_settings(drill_variables({"CHIMERA_SHARDS": "wrong"}))
+    assert "chimera doctor" in refused.value.hint
