@@ -19,18 +19,21 @@ async def recovery_checks(redis_url: str, database_url: str, keys: Keys) -> Asyn
         async with open_redis(redis_url) as client:
             recovery = RedisRecovery(client, keys)
             standing = [shard for shard in range(keys.shards) if not (await recovery.survey(shard)).vouched]
-        last = await PostgresRecord(engine).recovery()
+        record = PostgresRecord(engine)
+        last, fresh = await record.recovery(), (await record.ledger()).submitted == 0
     except SwarmError:
         return  # The checks of the servers tell why.
     finally:
         await engine.dispose()
-    yield vouched_check(standing, keys.shards)
+    yield vouched_check(standing, keys.shards, fresh=fresh)
     yield loss_check(last)
 
 
-def vouched_check(standing: list[int], shards: int) -> Check:
-    """Tell whether work may move."""
+def vouched_check(standing: list[int], shards: int, *, fresh: bool = False) -> Check:
+    """Tell whether work may move; with `fresh` there never was any."""
     name = "redis compared"
+    if standing and fresh:
+        return Check(name=name, ok=True, detail="nothing was ever put in")
     if not standing:
         return Check(name=name, ok=True, detail="what it holds was compared with the record")
     detail = f"{len(standing)} of {shards} shards stand still until they are compared with the record"

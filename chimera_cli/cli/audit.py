@@ -1,4 +1,4 @@
-"""`chimera audit`: who decided what, when."""
+"""`chimera audit`: who decided or ordered what, when."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import span, utc_now
 from chimera_cli.exceptions import EXIT_FAILED, InvalidInput
 
-app = group("See who decided what, and check that nobody has changed it since.")
+app = group("See who decided or ordered what, and verify it.")
 
 
 @command(app, "list", example="chimera audit list --since 1d --json")
@@ -21,7 +21,10 @@ def list_events(
     since: Annotated[str | None, typer.Option("--since", help="Only the last 90s, 15m, 2h or 1d.")] = None,
     limit: Limit = 50,
 ) -> None:
-    """List decisions and orders, oldest first."""
+    """List decisions and orders, oldest first.
+
+    What no person did, such as a card that expired, is there in the name of chimera.
+    """
     from chimera_cli.views.audit import audit_grid
     from chimera_cli.views.documents import audit_document
 

@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from chimera_cli.cli.terminal import Terminal
-from chimera_cli.exceptions import SwarmError
+from chimera_cli.exceptions import InvalidInput, SwarmError
 
 if TYPE_CHECKING:
     from chimera_cli.models.drill import FaultKind, RoundReport
@@ -36,6 +36,16 @@ def drill(terminal: Terminal, *, rounds: int, seed: int, faults: str | None, kee
         hint = f"chimera simulate --chaos --seed {seed} --rounds {report.broken[0]} --keep"
         hint += f" --faults {','.join(report.faults)}"
         raise SwarmError(f"{len(report.broken)} of {report.rounds} rounds broke (seed {seed})", hint=hint)
+
+
+def refuse_options(rounds: int | None, faults: str | None) -> None:
+    """Make sure that no option of a drill is given where there is none.
+
+    Raises:
+        InvalidInput: One is.
+    """
+    if rounds is not None or faults is not None:
+        raise InvalidInput("--rounds and --faults are of a drill", hint="chimera simulate --chaos")
 
 
 def faults_named(words: str) -> "tuple[FaultKind, ...]":

@@ -6,7 +6,7 @@ import typer
 
 from chimera_cli.cli.arguments import As, DryRun, Limit, Reason, Yes
 from chimera_cli.cli.command import command, group
-from chimera_cli.cli.ordering import Asked, order_goals
+from chimera_cli.cli.ordering import Asked, open_orders, order_goals
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import choice
 
@@ -22,6 +22,7 @@ SHOWN = 200
 def list_goals(
     terminal: Terminal,
     status: Annotated[str | None, typer.Option("--status", help="Only goals of this status.")] = None,
+    paused: Annotated[bool, typer.Option("--paused", help="Only goals that somebody paused.")] = False,
     limit: Limit = 50,
 ) -> None:
     """List goals, newest first."""
@@ -33,6 +34,9 @@ def list_goals(
 
     async def read() -> Any:
         async with terminal.swarm() as swarm:
+            if paused:
+                found = [goal for goal in await swarm.record.paused() if wanted in (None, goal.status)]
+                return found[: limit or None]
             return await swarm.record.goals(status=wanted, limit=limit)
 
     goals = terminal.run(read())
@@ -54,7 +58,8 @@ def show_goal(
         async with terminal.swarm() as swarm:
             id = await swarm.record.resolve("goal", goal)
             tasks = await swarm.record.tasks(goal_id=id, limit=SHOWN)
-            return await swarm.record.goal(id), tasks, await swarm.orders.orders(goal_id=id)
+            orders = [*await swarm.orders.orders(goal_id=id), *await open_orders(swarm.orders, id)]
+            return await swarm.record.goal(id), tasks, orders
 
     found, tasks, orders = terminal.run(read())
     document = {**goal_document(found), **tasks_document(tasks), **orders_document(orders)}
@@ -74,10 +79,11 @@ def pause(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> int:
-    """Stop goals until they are resumed; what is under way changes nothing.
+    """Stop goals until they are resumed.
 
-    Nothing of them starts. What runs is taken back at once and costs no attempt; its workers hear of it within a beat. Cards may
-    be decided meanwhile; what was approved is carried out after `goals resume`. Deadlines go on passing.
+    Nothing of them starts, and what is under way is taken back at once and costs no attempt; its workers hear of it
+    within a beat. Cards may be decided meanwhile; what was approved is carried out after `goals resume`. Deadlines go on
+    passing.
     """
     asked = Asked(action="pause", name=name, reason=reason, yes=yes, dry_run=dry_run)
     return order_goals(terminal, goals, asked, destroys=False)
@@ -106,9 +112,9 @@ def cancel(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> int:
-    """End goals for good: their live tasks are cancelled, and nothing is replanned.
+    """End goals for good.
 
-    Waiting cards expire, and late answers change nothing.
+    Their live tasks are cancelled, and nothing is replanned. Waiting cards expire, and late answers change nothing.
     """
     asked = Asked(action="cancel", name=name, reason=reason, yes=yes, dry_run=dry_run)
     return order_goals(terminal, goals, asked, destroys=True)

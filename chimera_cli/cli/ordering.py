@@ -12,9 +12,9 @@ from chimera_cli.cli.words import operator
 from chimera_cli.exceptions import Conflict, InvalidInput, NotFound, SwarmError
 
 if TYPE_CHECKING:
-    from chimera_cli.models.order import OrderAction
+    from chimera_cli.models.order import Order, OrderAction
     from chimera_cli.models.task import Task
-    from chimera_cli.ports.orders import Ordered
+    from chimera_cli.ports.orders import Ordered, OrdersPort
     from chimera_cli.services.swarm import Swarm
 
 
@@ -61,8 +61,10 @@ class Choice:
             InvalidInput: It is both or neither.
         """
         filtered = self.goal is not None or self.status is not None
-        if filtered == bool(self.ids):
-            raise InvalidInput("name tasks, or choose them by --goal and --status, one of the two")
+        if filtered and self.ids:
+            raise InvalidInput("tasks are chosen by their ids or by --goal and --status, not by both")
+        if not filtered and not self.ids:
+            raise InvalidInput("no tasks are chosen", hint="give their ids, or --goal, or --status")
 
 
 def order_tasks(
@@ -124,7 +126,7 @@ def order_goals(terminal: Terminal, ids: Sequence[str], asked: Asked, *, destroy
             if asked.dry_run:
                 terminal.show(goals_document(goals), goals_grid(goals))
                 return say_errors(terminal, [*missing, *refused])
-            live = sum(count for goal in goals for status, count in goal.counts.items() if not status.terminal)
+            live = sum(goal.live for goal in goals)
             if goals and (destroys or len(goals) > 1):
                 intent = f"{asked.action} {_count(len(goals), 'goal')} with {_count(live, 'live task')}"
                 confirm(terminal, intent, yes=asked.yes)
@@ -132,6 +134,16 @@ def order_goals(terminal: Terminal, ids: Sequence[str], asked: Asked, *, destroy
             return _report(terminal, ordered, missing)
 
     return terminal.run(work())
+
+
+async def open_orders(orders: "OrdersPort", goal_id: str) -> "list[Order]":
+    """Return the orders about single tasks of a goal that are kept and not carried out yet."""
+    found: list[Order] = []
+    after = 0
+    while page := await orders.open(after):
+        found += [order for order in page if order.goal_id == goal_id and order.task_id]
+        after = page[-1].seq
+    return found
 
 
 async def _tasks(

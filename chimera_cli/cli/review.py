@@ -49,7 +49,10 @@ def show_card(
     terminal: Terminal,
     card: Annotated[str, typer.Argument(help="Its id, or the first 4 or more characters.")],
 ) -> None:
-    """Show a card: content, confidence, reasons, findings, cost and age."""
+    """Show a card with all that is known of it.
+
+    Content, confidence, reasons, findings, cost and age.
+    """
     from chimera_cli.views.documents import card_document
     from chimera_cli.views.review import card_page
 

@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 from chimera_cli.cli.command import command, single
+from chimera_cli.cli.drilling import drill, refuse_options
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.watching import onlooker
-from chimera_cli.exceptions import InvalidInput, SwarmError
+from chimera_cli.exceptions import SwarmError
 
 app = single()
 
@@ -42,11 +43,8 @@ def simulate(
     never your servers. A line a round; 1 when anything was lost, doubled or stuck, and with --keep it ends right there.
     """
     if chaos:
-        from chimera_cli.cli.drilling import drill
-
         return drill(terminal, rounds=rounds or ROUNDS, seed=seed, faults=faults, keep=keep)
-    if rounds is not None or faults is not None:
-        raise InvalidInput("--rounds and --faults are of a drill", hint="chimera simulate --chaos")
+    refuse_options(rounds, faults)
     from chimera_cli.simulation.options import SimulationOptions
     from chimera_cli.simulation.scenario import run_simulation
     from chimera_cli.views.report import report_view

@@ -20,7 +20,7 @@ Tasks = Annotated[
 BAD_ENDS = ("FAILED", "REJECTED", "CANCELLED")
 """What may be retried."""
 
-app = group("See tasks, add some to a live goal, cancel them, and have failed ones run again.")
+app = group("See, add, cancel and retry tasks.")
 
 
 @command(app, "list", example="chimera tasks list --status FAILED --json")
@@ -30,7 +30,10 @@ def list_tasks(
     status: Annotated[str | None, typer.Option("--status", help="Only tasks of this status.")] = None,
     limit: Limit = 50,
 ) -> None:
-    """List tasks in the order they were submitted; the failed are the dead letters."""
+    """List tasks in the order they were submitted.
+
+    With --status FAILED these are the dead letters.
+    """
     from chimera_cli.models.task import TaskStatus
     from chimera_cli.views.documents import tasks_document
     from chimera_cli.views.plan import tasks_grid
@@ -76,7 +79,10 @@ def add_tasks(
     room: WaitForRoom = False,
     timeout: Annotated[str | None, typer.Option("--timeout", help="Wait no longer than this, such as 10m.")] = None,
 ) -> None:
-    """Add tasks to a live goal; a key that is there already is left as it is."""
+    """Add tasks to a live goal.
+
+    A key that is there already is left as it is.
+    """
     from chimera_cli.cli.plan_source import FileSource
 
     source = FileSource(file)
@@ -106,9 +112,10 @@ def cancel(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> int:
-    """Cancel live tasks wherever they stand; what runs is stopped within a beat.
+    """Cancel live tasks wherever they stand.
 
-    What depends on a cancelled task is cancelled too. While Redis is away the order is kept, and carried out when it is back.
+    What runs is stopped within a beat. What depends on a cancelled task is cancelled too. While Redis is away the order
+    is kept, and carried out when it is back.
     """
     asked = Asked(action="cancel", name=name, reason=reason, yes=yes, dry_run=dry_run)
     chosen = Choice(ids=tasks or (), goal=goal, status=status)
@@ -129,13 +136,14 @@ def retry(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> int:
-    """Have failed, rejected or cancelled tasks run again from their beginning.
+    """Have tasks that ended badly run again.
 
-    Attempts are counted afresh, and their goals are ACTIVE again. What was cancelled because of them stays so without
-    --with-dependents.
+    They were FAILED, REJECTED or CANCELLED, and begin anew. Attempts are counted afresh, and their goals are ACTIVE
+    again. What was cancelled because of them stays so without --with-dependents.
     """
     if (goal is not None or status is not None) and (status or "").upper() not in BAD_ENDS:
-        raise InvalidInput("say which ended tasks to retry", hint=f"add --status with one of: {', '.join(BAD_ENDS)}")
+        told = f"{status} tasks did not end badly" if status is not None else "say which ended tasks to retry"
+        raise InvalidInput(told, hint=f"give --status one of: {', '.join(BAD_ENDS)}")
     asked = Asked(action="retry", name=name, reason=reason, yes=yes, dry_run=dry_run)
     chosen = Choice(ids=tasks or (), goal=goal, status=status, dependents=with_dependents)
     return order_tasks(terminal, chosen, asked, lambda task: True, destroys=False)

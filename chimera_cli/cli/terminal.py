@@ -81,7 +81,8 @@ class Terminal:
         from rich.console import Console
 
         always, never = (self.options.colour is choice for choice in (Colour.ALWAYS, Colour.NEVER))
-        return Console(force_terminal=True if always else None, no_color=True if never else None, highlight=False)
+        # Without a colour system nothing is bold or dim either.
+        return Console(force_terminal=True if always else None, color_system=None if never else "auto", highlight=False)
 
     def write(self, lines: Iterable[str]) -> None:
         """Write lines to stdout at once."""

@@ -83,3 +83,8 @@ class Goal(Noun):
     """That operator."""
     ordered: int = 0
     """Number of the last order to pause, resume or cancel it; the queue obeys no older one."""
+
+    @property
+    def live(self) -> int:
+        """Tasks that have not ended."""
+        return sum(count for status, count in self.counts.items() if not status.terminal)

@@ -75,15 +75,17 @@ def check_tasks(tasks: Iterator[Placed], kinds: Kinds, now: datetime, known: Ite
         InvalidInput: It cannot be read.
     """
     checker = PlanChecker(kinds, now, list(known))
-    count = 0
+    count, hint = 0, "mend the plan and try again"
     for place, spec in tasks:
         count += 1
         checker.add(spec, place)
+        if spec.kind not in kinds:
+            hint = "name the module or file with your own kinds by --handlers, or mend the plan"
         if len(checker.problems) >= ENOUGH_PROBLEMS:
-            raise InvalidPlan(checker.problems)
+            raise InvalidPlan(checker.problems, hint=f"{hint}; what follows {place} was not looked at")
     problems = checker.finish()
     if problems:
-        raise InvalidPlan(problems)
+        raise InvalidPlan(problems, hint=hint)
     return count
 
 

@@ -1,29 +1,52 @@
 """The audit: its rows, and what a walk along its chain found."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+from rich.console import RenderableType
 
 from chimera_cli.models.audit import AuditEvent, AuditReport
-from chimera_cli.views.shown import Cell, Column, Facts, Grid, moment
+from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, moment
 from chimera_cli.views.theme import BAD, GOOD
 
-_AUDIT = (
+_DRAWN = (
     Column("at", whole=True),
     Column("operator"),
     Column("action", whole=True),
-    Column("card", whole=True),
-    Column("task", whole=True, spare=2),
+    Column("subject", whole=True),
     Column("reason", spare=1),
-    Column("goal", whole=True, spare=3),
 )
+_PLAIN = tuple(map(Column, ("at", "operator", "action", "card", "task", "reason", "goal")))
+_EMPTY = "nobody has decided or ordered anything yet"
 
 
-def audit_grid(events: Sequence[AuditEvent]) -> Grid:
+def audit_grid(events: Sequence[AuditEvent]) -> Shown:
     """List decisions and orders."""
-    rows = [
-        (moment(e.at), e.operator, e.action, e.card_id or "-", e.task_id or "-", e.reason or "-", e.goal_id or "-")
-        for e in events
-    ]
-    return Grid("", _AUDIT, rows, empty="nobody has decided or ordered anything yet")
+    return _Rows(events)
+
+
+class _Rows:
+    """Both faces of rows; the drawn one has one column for what a row is about, since three ids fill a screen."""
+
+    def __init__(self, events: Sequence[AuditEvent]) -> None:
+        self._events = events
+
+    def drawn(self) -> RenderableType:
+        """Draw them."""
+        rows = [(moment(e.at), e.operator, e.action, _subject(e), e.reason or "-") for e in self._events]
+        return Grid("", _DRAWN, rows, empty=_EMPTY).drawn()
+
+    def lines(self) -> Iterator[str]:
+        """Write time, operator, action, card, task, reason and goal."""
+        rows = [
+            (moment(e.at), e.operator, e.action, e.card_id or "-", e.task_id or "-", e.reason or "-", e.goal_id or "-")
+            for e in self._events
+        ]
+        return Grid("", _PLAIN, rows).lines()
+
+
+def _subject(event: AuditEvent) -> str:
+    named = (("card", event.card_id), ("task", event.task_id), ("goal", event.goal_id))
+    return next((f"{noun} {id}" for noun, id in named if id), "-")
 
 
 def report_facts(report: AuditReport) -> Facts:

@@ -114,7 +114,7 @@ def status_document(snapshot: Snapshot) -> Document:
         "oldest_waiting_s": round(oldest.total_seconds(), 3) if oldest is not None else None,
         "oldest_card_at": snapshot.oldest_card_at.isoformat() if snapshot.oldest_card_at else None,
         "paused": [
-            {"goal_id": goal.id, "by": goal.paused_by, "since": goal.paused_at.isoformat()}
+            {"goal_id": goal.id, "by": goal.paused_by, "since": goal.paused_at.isoformat(), "live": goal.live}
             for goal in snapshot.paused
             if goal.paused_at
         ],

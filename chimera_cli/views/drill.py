@@ -12,7 +12,8 @@ def round_view(report: RoundReport) -> Shown:
     struck = ", ".join(strike_words(strike) for strike in report.schedule)
     tally = report.tally
     account = f"{tally.delivered} of {tally.accepted} tasks ended, {tally.runs} runs, {tally.repeated} repeated"
-    text = f"round {report.round}: {'ok' if report.ok else 'BROKEN'} in {report.took_s:.1f} s: {account}; {struck}"
+    which = f"round {report.round} of seed {report.seed}"
+    text = f"{which}: {'ok' if report.ok else 'BROKEN'} in {report.took_s:.1f} s: {account}; {struck}"
     broken = [Words(f"  {b.invariant}: {b.subject} {b.text}", BAD) for b in report.breaches]
     return Stack([Words(text, "" if report.ok else BAD), *broken], gap=False)
 

@@ -15,11 +15,11 @@ SHOWN_AGENTS = 15
 """Agents on the board; more are counted, and the plain face lists them all."""
 
 _FLEET = (
-    Column("agent", whole=True),
+    Column("agent", whole=True, spare=4),
     Column("role", whole=True, spare=2),
     Column("state", whole=True),
     Column("life", whole=True, spare=1),
-    Column("task", whole=True, spare=3),
+    Column("task", whole=True),
     Column("beat", whole=True, number=True),
 )
 
@@ -130,15 +130,16 @@ def ledger_facts(snapshot: Snapshot) -> Facts:
 def paused_grid(snapshot: Snapshot) -> Grid:
     """List goals that somebody paused, with who it was and for how long."""
     rows = [
-        (goal.id, Cell(f"by {goal.paused_by}", WAITING), age(snapshot.at - goal.paused_at), goal.text)
+        (goal.id, Cell(goal.paused_by, WAITING), age(snapshot.at - goal.paused_at), goal.text, str(goal.live))
         for goal in snapshot.paused
         if goal.paused_at
     ]
     columns = (
-        Column("paused", whole=True),
+        Column("goal", whole=True),
         Column("by"),
         Column("for", whole=True, number=True),
         Column("text", spare=1),
+        Column("live tasks", whole=True, number=True),
     )
     return Grid("Paused goals", columns, rows, mark="paused")
 

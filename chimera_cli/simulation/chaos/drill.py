@@ -36,9 +36,13 @@ def run_drill(options: DrillOptions, listener: Listener) -> DrillReport:
     check_settings(drill_variables(options.settings))
     faults = playable(options.faults, clock_library() is not None)
     folder = Path(mkdtemp(prefix="chimera-drill-"))
+    drill = _Drill(folder, options, listener, faults)
     try:
         with orderly_end():
-            report = _Drill(folder, options, listener, faults).run()
+            report = drill.run()
+    except KeyboardInterrupt:
+        listener.say(drill.so_far)
+        raise
     finally:
         if options.keep:
             listener.say(f"data and logs are kept in {folder}")
@@ -95,6 +99,13 @@ class _Drill:
             tally=sum_of(self._reports),
             broken=broken,
         )
+
+    @property
+    def so_far(self) -> str:
+        """Say in a line how far the drill has come."""
+        broken = sum(not report.ok for report in self._reports)
+        rounds = f"{len(self._reports)} of {self._options.rounds} rounds"
+        return f"ended after {rounds}, {broken} of them broken (seed {self._options.seed})"
 
     def _introduce(self) -> None:
         self._listener.say(STAND_IN)

@@ -14,6 +14,11 @@ def test_shards_that_stand_still_are_a_warning_and_no_failure() -> None:
     assert not vouched_check([], 4).warn
 
 
+def test_a_swarm_that_never_had_work_is_not_warned_of_shards_that_stand_still() -> None:
+    check = vouched_check([0, 1], 2, fresh=True)
+    assert (check.ok, check.warn, check.mend) == (True, False, "")
+
+
 def test_what_was_lost_is_told_with_its_count() -> None:
     check = loss_check(Recovery(at=AT, shard=0, cause=Loss.EMPTIED, dispatched=2, restored=3))
     assert (check.ok, check.warn) == (True, True)

@@ -143,6 +143,9 @@ class FakeSwarm:
         found = [goal for goal in self.goals_by_id.values() if status in (None, goal.status)]
         return found[: limit or None]
 
+    async def paused(self) -> list[Goal]:
+        return [goal for goal in self.goals_by_id.values() if goal.paused_at]
+
     async def task(self, task_id: str) -> Task:
         return self.tasks_by_id[task_id]
 
@@ -228,6 +231,9 @@ class FakeOrders:
 
     async def dependents(self, task_ids: Sequence[str]) -> list[str]:
         return self.swarm.dependents
+
+    async def open(self, after: int = 0) -> list[Order]:
+        return [order for order in self.swarm.ordered if order.seq > after and order.done_at is None]
 
     async def orders(self, *, goal_id: str, task_id: str = "") -> list[Order]:
         return [order for order in self.swarm.ordered if (order.goal_id, order.task_id) == (goal_id, task_id)]

@@ -133,6 +133,19 @@ def test_a_goal_that_was_cancelled_or_a_task_of_one_is_not_counted(swarm: FakeSw
     assert "CANCELLED by bob and cannot be worked on again" in tasks.stderr
 
 
+def test_paused_goals_are_listed_by_themselves(swarm: FakeSwarm) -> None:
+    pause(swarm, THERE)
+    listed = json.loads(run("goals", "list", "--paused", "--json", backend=FakeBackend(swarm)).stdout)["goals"]
+    assert [goal["id"] for goal in listed] == [THERE]
+    assert run("goals", "list", "--paused", "--status", "FAILED", backend=FakeBackend(swarm)).stdout == ""
+
+
+def test_a_choice_that_is_none_is_told_as_what_it_is(swarm: FakeSwarm) -> None:
+    assert "error: no tasks are chosen" in run("tasks", "cancel", backend=FakeBackend(swarm)).stderr
+    live = run("tasks", "retry", "--status", "QUEUED", backend=FakeBackend(swarm))
+    assert "error: QUEUED tasks did not end badly" in live.stderr
+
+
 def test_nobody_is_asked_when_nothing_would_change(swarm: FakeSwarm) -> None:
     for goal in (HERE, THERE):
         swarm.goals_by_id[goal] = a_goal(goal, status=GoalStatus.FAILED)
@@ -201,6 +214,15 @@ def test_an_order_that_is_only_kept_so_far_is_no_failure_and_says_not_yet(swarm:
     result = run("goals", "pause", HERE, backend=FakeBackend(swarm))
     assert result.exit_code == 0
     assert "not yet" in result.stdout
+
+
+def test_an_order_about_a_task_that_is_only_kept_so_far_is_shown_with_its_goal(swarm: FakeSwarm) -> None:
+    swarm.late = "away"
+    run("tasks", "cancel", id_of("run"), id_of("run", THERE), "--yes", backend=FakeBackend(swarm))
+    page = run("goals", "show", HERE, backend=FakeBackend(swarm)).stdout
+    assert f"order\t{id_of('run')}\tcancel\t" in page
+    assert f"order\t{id_of('run', THERE)}" not in page
+    assert "not yet" in page
 
 
 def test_a_task_named_twice_is_ordered_once(swarm: FakeSwarm) -> None:

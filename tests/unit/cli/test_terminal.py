@@ -54,9 +54,15 @@ def test_a_pipe_gets_plain_lines_unless_colour_is_forced(terminal: Terminal, col
     assert terminal.drawing is drawing
 
 
-def test_never_means_no_colour_on_a_terminal_either(terminal: Terminal) -> None:
+def test_never_means_no_colour_and_nothing_bold_on_a_terminal_either(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
     terminal.options.colour = Colour.NEVER
-    assert terminal.console().no_color
+    console = terminal.console()
+    with console.capture() as said:
+        console.print("[bold red]loud[/] [dim]low[/]")
+    assert said.get() == "loud low\n"
 
 
 def test_in_a_pipe_an_onlooker_says_a_line_every_few_looks(

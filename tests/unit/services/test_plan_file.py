@@ -128,9 +128,11 @@ def test_a_file_full_of_mistakes_is_not_read_to_its_end() -> None:
             read += 1
             yield from lines({"key": f"k{number}", "kind": "unknown"})
 
-    with pytest.raises(InvalidPlan):
+    with pytest.raises(InvalidPlan) as caught:
         check_tasks(tasks_in_lines(source()), KINDS, NOW)
     assert read == 100
+    assert "what follows line" in caught.value.hint
+    assert "--handlers" in caught.value.hint
 
 
 def test_a_good_plan_is_counted_and_may_lean_on_keys_that_are_there() -> None:

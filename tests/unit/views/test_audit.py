@@ -4,6 +4,7 @@ from chimera_cli.models.audit import GENESIS, AuditEntry, AuditReport, chain
 from chimera_cli.views.audit import audit_grid, report_facts
 from chimera_cli.views.documents import audit_document
 from tests.builders import NOON
+from tests.unit.views.drawing import drawn
 
 
 def test_an_audit_line_tells_operator_and_time() -> None:
@@ -11,6 +12,14 @@ def test_an_audit_line_tells_operator_and_time() -> None:
     event = chain(entry, 1, GENESIS)
     assert list(audit_grid([event]).lines()) == ["2026-01-01T12:00:00Z\tada\tapprove\tc1\tt1\t-\t-"]
     assert audit_document([event])["events"][0].keys() >= {"at", "operator", "action", "card_id", "task_id"}
+
+
+def test_on_a_narrow_screen_every_row_says_what_it_is_about() -> None:
+    entry = AuditEntry(at=NOON, operator="ana", action="pause", card_id="", task_id="", digest="", reason="r" * 40)
+    rows = [chain(entry.model_copy(update=what), 1, GENESIS) for what in ({"goal_id": "a" * 20}, {"card_id": "b" * 20})]
+    shown = drawn(audit_grid(rows), 80)
+    assert all(words in shown for words in ("goal " + "a" * 20, "card " + "b" * 20, "rrr"))
+    assert all(len(line) <= 80 for line in shown.splitlines())
 
 
 @pytest.mark.parametrize(

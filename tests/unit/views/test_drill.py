@@ -31,7 +31,7 @@ def report(*breaches: Breach) -> RoundReport:
 
 def test_a_round_is_a_line() -> None:
     assert list(round_view(report()).lines()) == [
-        "round 3: ok in 4.2 s: 5 of 5 tasks ended, 7 runs, 2 repeated;"
+        "round 3 of seed 7: ok in 4.2 s: 5 of 5 tasks ended, 7 runs, 2 repeated;"
         " worker stall worker-1 1.5 leases, network slow judge-1 redis 0.4 s (90)"
     ]
 
@@ -39,7 +39,7 @@ def test_a_round_is_a_line() -> None:
 def test_what_broke_stands_below_its_round() -> None:
     lost = Breach(invariant="every accepted task ends", subject="count-0 4711", text="is RUNNING")
     first, second = round_view(report(lost)).lines()
-    assert first.startswith("round 3: BROKEN in 4.2 s")
+    assert first.startswith("round 3 of seed 7: BROKEN in 4.2 s")
     assert second.strip() == "every accepted task ends: count-0 4711 is RUNNING"
 
 

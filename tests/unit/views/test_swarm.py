@@ -7,6 +7,7 @@ from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.goal import Ledger
 from chimera_cli.models.recovery import Loss, Recovery
 from chimera_cli.models.snapshot import Snapshot
+from chimera_cli.models.task import TaskStatus
 from chimera_cli.views.documents import status_document
 from chimera_cli.views.swarm import board
 from tests.builders import NOON, a_goal
@@ -31,7 +32,8 @@ def a_snapshot(*fleet: FleetMember, **fields: object) -> Snapshot:
 def test_the_board_shows_fleet_queues_and_ledger_within_the_screen(width: int) -> None:
     shown = drawn(board(a_snapshot(a_member(1, state=AgentStatus.BUSY, task_id="a" * 20))), width)
     assert all(len(line) <= width for line in shown.splitlines())
-    assert UUID.format(1) in shown
+    assert "a" * 20 in shown
+    assert (UUID.format(1) in shown) == (width == 200)
     for words in ("1 (0 free, 0 late, 0 dead)", "to_review", "1m15s", "2h"):
         assert words in shown
     assert "10 submitted = 5 finished + 2 failed + 1 cancelled + 2 live" in " ".join(shown.split())
@@ -96,12 +98,13 @@ def test_the_board_tells_what_redis_had_lost() -> None:
 
 @pytest.mark.parametrize("width", [60, 200])
 def test_paused_goals_are_shown_with_who_paused_them_and_for_how_long(width: int) -> None:
-    goal = a_goal(paused_at=NOON - timedelta(minutes=5), paused_by="ana")
+    counts = {TaskStatus.QUEUED: 3, TaskStatus.COMPLETED: 4}
+    goal = a_goal(paused_at=NOON - timedelta(minutes=5), paused_by="ana", counts=counts)
     shot = a_snapshot(paused=(goal,))
     shown = drawn(board(shot), width)
-    assert all(words in shown for words in (goal.id, "by ana", "5m"))
+    assert all(words in shown for words in (goal.id, "ana", "5m", "live tasks"))
     assert "Paused goals" not in drawn(board(a_snapshot()), width)
-    assert f"paused\t{goal.id}\tby ana\t5m\t{goal.text}" in list(board(shot).lines())
+    assert f"paused\t{goal.id}\tana\t5m\t{goal.text}\t3" in list(board(shot).lines())
     assert status_document(shot)["paused"] == [
-        {"goal_id": goal.id, "by": "ana", "since": (NOON - timedelta(minutes=5)).isoformat()}
+        {"goal_id": goal.id, "by": "ana", "since": (NOON - timedelta(minutes=5)).isoformat(), "live": 3}
     ]
