@@ -462,7 +462,7 @@ async def test_an_illegal_change_is_refused_by_the_script_itself(
     await client.hset(f"{keys.shard(0)}:t:{a_task().id}", mapping={"status": "APPROVED", "phase": "execute"})
     await client.hset(f"{keys.shard(0)}:t:{a_task().id}", mapping={"digest": "d", "approved": "d", "status": "NOWHERE"})
     with pytest.raises(IllegalTransition):
-        await RedisControl(client, keys).cancel(GOAL, [a_task().id], operator="ana", reason="x")
+        await RedisControl(client, keys).cancel(GOAL, {a_task().id: None}, operator="ana", reason="x")
 
 
 async def test_a_bell_rings_for_new_work(queue: RedisTaskQueue) -> None:
