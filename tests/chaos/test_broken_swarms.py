@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.command import LONGEST_S, ROOT, drill, lines
 
-pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.long]
 
 NO_FENCE = {
     "adapters/lua/transition.lua": {

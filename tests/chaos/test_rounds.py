@@ -57,6 +57,7 @@ async def all_played(servers: Servers, plans: list[Callable[[Place], Round]]) ->
 
 
 @pytest.mark.chaos
+@pytest.mark.long
 async def test_a_fault_at_every_exchange_of_every_role_loses_nothing_and_doubles_nothing(
     servers: Servers, place: Place
 ) -> None:
@@ -82,6 +83,7 @@ async def test_a_fault_at_every_exchange_of_every_role_loses_nothing_and_doubles
 
 
 @pytest.mark.chaos
+@pytest.mark.long
 async def test_random_rounds_with_several_faults_lose_nothing_and_double_nothing(servers: Servers) -> None:
     plans = [lambda place, n=n: random_round(20, n, place) for n in range(20)]
     assert [one.violations for one in await all_played(servers, plans) if one.violations] == []

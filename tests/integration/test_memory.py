@@ -13,7 +13,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from coverage import Coverage
 from rich.console import Console
 
 from chimera_cli.adapters.keys import Keys
@@ -78,10 +77,6 @@ async def noop(ctx: TaskContext) -> TaskOutcome:
 
 async def growth_of(batch: Callable[[], Awaitable[None]]) -> int:
     """Return by how many bytes the memory grows over batches, the first two of which warm things up."""
-    # Coverage keeps notes of each thread, which would count as a leak of ours.
-    measuring = Coverage.current()
-    if measuring:
-        measuring.stop()
     tracemalloc.start()
     try:
         for _ in range(2):
@@ -95,8 +90,6 @@ async def growth_of(batch: Callable[[], Awaitable[None]]) -> int:
         return after - before
     finally:
         tracemalloc.stop()
-        if measuring:
-            measuring.start()
 
 
 class Line:
