@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Tests run on this many processes; each has servers of its own.
-WORKERS ?= 2
+WORKERS ?= 3
 # What coverage notes of each thread would count as memory that a role keeps.
 MEMORY := tests/integration/test_memory.py
 COMPILE := $(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --unsafe-package pip --resolver=backtracking \
@@ -40,7 +40,7 @@ test: $(STAMP) ## Run every test but the long ones, with branch coverage of at l
 	@$(BIN)/python -m coverage report --fail-under=90
 	@$(BIN)/python -m pytest -q $(MEMORY)
 
-chaos: $(STAMP) ## Run the long tests: a crash at every exchange with a server, and drills that must fail
+chaos: $(STAMP) ## Run the long tests: crashes at every exchange with a server, orders, restarts, drills that must fail
 	@$(BIN)/python -m pytest -q -m long
 
 lint: $(STAMP) ## Check style, types, the floors and what bandit knows of danger

@@ -12,6 +12,8 @@ from chimera_cli.local.stand_in import API_KEY, MODEL_NAME
 from tests.cli.conftest import NewLine, kill
 from tests.cli.driver import KINDS, Line, Running, assert_one_clear_error
 
+pytestmark = pytest.mark.long
+
 OWN = {
     "OPENAI_API_KEY": API_KEY,
     "CHIMERA_MODEL__NAME": MODEL_NAME,

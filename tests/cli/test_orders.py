@@ -10,6 +10,8 @@ from chimera_cli.local.stand_in import API_KEY, MODEL_NAME
 from tests.cli.conftest import NewLine
 from tests.cli.driver import KINDS, Line
 
+pytestmark = pytest.mark.long
+
 SETTINGS = {"CHIMERA_BEAT_S": "1", "CHIMERA_LEASE_S": "8"}
 """Quick beats: workers hear of an order with the next one."""
 

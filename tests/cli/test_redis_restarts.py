@@ -13,6 +13,8 @@ from tests.cli.conftest import kill
 from tests.cli.driver import KINDS, Line, assert_one_clear_error
 from tests.servers import Servers
 
+pytestmark = pytest.mark.long
+
 RETRIES = 200
 RESTARTS = 3
 AGENTS = 8

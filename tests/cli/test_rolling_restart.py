@@ -7,6 +7,8 @@ import pytest
 from tests.cli.conftest import NewLine
 from tests.cli.driver import KINDS
 
+pytestmark = pytest.mark.long
+
 TASKS = 160
 STEP = 30
 """Runs between two restarts."""

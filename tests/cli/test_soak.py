@@ -19,6 +19,8 @@ from chimera_cli.local.stand_in import API_KEY, MODEL_NAME
 from tests.cli.driver import KINDS, Line, Running
 from tests.servers import or_skip
 
+pytestmark = pytest.mark.long
+
 AT_ONCE = 3
 WARM_UP, ROUNDS = 2, 5
 PATIENCE = timedelta(seconds=60)

@@ -304,7 +304,7 @@ async def test_a_task_is_cancelled_wherever_it_stands_and_leaves_nothing(
     assert {key.removeprefix(f"{keys.shard(0)}:") for key in left} <= {"out", "work:bell", "judge:bell"} | STAYS
 
 
-STAYS = {"run", "turn", "trimmed", "grace"}
+STAYS = {"run", "turn", "recorded", "grace"}
 """Keys that do not come from work."""
 
 
