@@ -74,11 +74,11 @@ class PostgresComparison:
     async def live(self, *, unheard: bool) -> AsyncIterator[Sequence[Mark]]:
         """Go through the tasks that are in the queue by the record, in the order of submission, page by page."""
         columns = TaskRow.metadata.tables["tasks"].c
-        asked = select(*(columns[name] for name in ("id", "goal_id", "version", "dispatched_at", "position")))
-        asked = asked.where(text(LIVE)).order_by(columns.position).limit(PAGE)
+        asked = select(*(columns[name] for name in ("id", "goal_id", "version", "position")))
+        asked = asked.where(text(LIVE), columns.dispatched_at.is_not(None)).order_by(columns.position).limit(PAGE)
         if unheard:
             # PENDING and not of version 0: one that was put back by an operator has a past.
-            asked = asked.where(columns.status == TaskStatus.PENDING.value, columns.dispatched_at.is_not(None))
+            asked = asked.where(columns.status == TaskStatus.PENDING.value)
         after = -1
         while rows := (await self._connection.execute(asked.where(columns.position > after))).all():
             yield [_mark(row) for row in rows]
@@ -120,4 +120,4 @@ async def _reached(connection: AsyncConnection, shard: int) -> str:
 
 
 def _mark(row: Row[Any]) -> Mark:
-    return Mark(task_id=row.id, goal_id=row.goal_id, version=row.version, dispatched=row.dispatched_at is not None)
+    return Mark(task_id=row.id, goal_id=row.goal_id, version=row.version)

@@ -59,10 +59,8 @@ class Pause(Noun):
 
 
 class Mark(Noun):
-    """How far the record knows a live task."""
+    """How far the record knows a live task that was put into the queue."""
 
-    dispatched: bool
-    """Whether it was put into the queue."""
     task_id: str
     """The task."""
     goal_id: str
@@ -72,7 +70,7 @@ class Mark(Noun):
 
     def lost(self, version: int) -> bool:
         """Whether the queue has lost some of its past, given the version that it has there, -1 for none."""
-        return version < self.version and (self.dispatched or version >= 0)
+        return version < self.version
 
 
 class Loss(StrEnum):

@@ -38,7 +38,7 @@ class RecoveryPort(Protocol):
         ...
 
     async def restore(self, mandate: Mandate, dispatches: Sequence[Dispatch]) -> int:
-        """Put tasks where the record has them, in place of what is behind; returns how many were missing or behind.
+        """Put tasks where the record has them; returns how many were missing.
 
         What was RUNNING waits again, for another claim: an answer under the old one changes nothing.
         """

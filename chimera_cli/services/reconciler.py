@@ -71,7 +71,7 @@ class Reconciler:
             if survey.vouched:
                 return False
             mandate = Mandate(shard=shard, run=survey.run, turn=comparison.turn)
-            recovery = await self._make_up(mandate, survey, comparison)
+            recovery = await self._make_up(mandate, survey, reached, comparison)
             paused = await comparison.paused()
         # Only now, when all that was found out is stored: a shard that goes on is not looked at again.
         vouched = await self._recovery.vouch(mandate, grace=self._grace, paused=paused)
@@ -80,9 +80,8 @@ class Reconciler:
             self._tell(recovery)
         return vouched
 
-    async def _make_up(self, mandate: Mandate, survey: Survey, comparison: Comparison) -> Recovery | None:
+    async def _make_up(self, mandate: Mandate, survey: Survey, reached: str, comparison: Comparison) -> Recovery | None:
         """Put right what the shard lost; None when there was nothing yet that it could lose."""
-        reached = await comparison.reached(mandate.shard)
         counts: Counts = Counter()
         if behind := survey.behind(reached):
             await self._recovery.rebuild(mandate, recorded=reached)
@@ -107,7 +106,7 @@ class Reconciler:
             reached = last
 
     async def _restore(self, mandate: Mandate, comparison: Comparison, counts: Counts, *, unheard: bool) -> None:
-        """Put tasks back that the shard lacks, or has in an earlier status than the record."""
+        """Put tasks back that the shard lacks."""
         async for page in comparison.live(unheard=unheard):
             marks = [mark for mark in page if self._shard(mark) == mandate.shard]
             versions = await self._recovery.versions(mandate.shard, [mark.task_id for mark in marks])

@@ -6,7 +6,7 @@
            state: list of [key, version, JSON text] as far as it may be forgotten here}
   ARGV[3]  JSON object: id of a COMPLETED dependency -> output (JSON text); what is too much for one task is left out
   ARGV[4]  turn
-  ARGV[5]  '', or the run id that a reconciler saw: then the shard is one that nobody vouches for, and what is behind is replaced
+  ARGV[5]  '', or the run id that a reconciler saw: then the shard is one that nobody vouches for
   Returns  how many tasks were new; -1 when somebody has come with a later turn or has vouched, and nothing was done.
   Fields of T:t:<id> beside the ones above: status, phase, gen (claims so far), life (number of the order by which
   it was put back last, 0 in its first life), version (status changes so far), attempts (begun),
@@ -81,13 +81,10 @@ local function push(spec)
 end
 
 -- What has ended and was recorded as live again since makes room; its version tells which of the two is the newer.
--- In a shard that lost data whatever is behind the record does.
 local function wanted(spec)
   local known = load(spec.id)
   if not known then return true end
-  local room = TERMINAL[known.status] and tonumber(known.version) <= spec.version
-  if not room and (run == '' or tonumber(known.version) >= spec.version) then return false end
-  leave(known)
+  if not TERMINAL[known.status] or tonumber(known.version) > spec.version then return false end
   redis.call('DEL', task_key(spec.id))
   return true
 end

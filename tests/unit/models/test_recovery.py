@@ -25,21 +25,9 @@ def test_a_shard_is_behind_when_it_never_had_the_newest_recorded_event(
     assert Survey(vouched=False, run="r", newest=newest, rebuilding=True).behind(recorded)
 
 
-@pytest.mark.parametrize(
-    ("dispatched", "recorded", "there", "lost"),
-    [
-        (True, 0, -1, True),
-        (True, 3, 2, True),
-        (True, 3, 3, False),
-        (True, 3, 4, False),
-        (False, 0, -1, False),
-        (False, 3, 2, True),
-    ],
-)
-def test_a_task_is_lost_when_the_queue_knows_less_of_it(
-    dispatched: bool, recorded: int, there: int, lost: bool
-) -> None:
-    assert Mark(task_id="t", goal_id="g", version=recorded, dispatched=dispatched).lost(there) is lost
+@pytest.mark.parametrize(("recorded", "there", "lost"), [(0, -1, True), (3, 2, True), (3, 3, False), (3, 4, False)])
+def test_a_task_is_lost_when_the_queue_knows_less_of_it(recorded: int, there: int, lost: bool) -> None:
+    assert Mark(task_id="t", goal_id="g", version=recorded).lost(there) is lost
 
 
 def test_what_one_interruption_did_to_several_shards_is_one_recovery() -> None:
