@@ -9,7 +9,7 @@ from chimera_cli.simulation.options import BEAT_S, LEASE_S
 
 
 class SealedSettings(Settings):
-    """Settings that know only what they were made with."""
+    """Settings that know only what they were made with, arguments or a file."""
 
     @classmethod
     def settings_customise_sources(
@@ -20,8 +20,8 @@ class SealedSettings(Settings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Leave out every source but the arguments."""
-        return (init_settings,)
+        """Leave out the environment."""
+        return (init_settings, dotenv_settings)
 
 
 def role_variables(stack: Mapping[str, str], key: str) -> dict[str, str]:

@@ -6,12 +6,12 @@ from tempfile import TemporaryDirectory
 
 from dotenv import dotenv_values
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from chimera_cli.config import PREFIX, Settings, variable_names
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.local.private_file import write_private
 from chimera_cli.models.problems import problems_of
+from chimera_cli.simulation.sealed import SealedSettings
 
 NOT_TRIED = {"CHIMERA_NAMESPACE", "CHIMERA_OPERATOR", "CHIMERA_HANDLERS", "CHIMERA_MODEL__NAME"}
 """Settings that name something of the installation that a drill must not touch, or has its own of."""
@@ -28,22 +28,6 @@ QUICK = {
     "CHIMERA_WORKER__DRAIN_S": "20",
 }
 """Other waits that are shortened unless the installation sets them."""
-
-
-class FileSettings(Settings):
-    """Settings that know only the file they were made with."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Leave out every source but the file."""
-        return (dotenv_settings,)
 
 
 def installation_settings(env_file: Path | None, environment: Mapping[str, str]) -> dict[str, str]:
@@ -78,7 +62,7 @@ def drill_settings(file: Path, variables: Mapping[str, str]) -> Settings:
     quoted = {name: value.replace("\\", "\\\\").replace("'", "\\'") for name, value in variables.items()}
     write_private(file, "".join(f"{name}='{value}'\n" for name, value in quoted.items()))
     try:
-        return FileSettings(_env_file=file)
+        return SealedSettings(_env_file=file)
     except ValidationError as error:
         hint = "a drill tries the settings of this installation: mend them, then: chimera doctor"
         raise ConfigError(f"the settings are not valid: {'; '.join(problems_of(error))}", hint=hint) from None
