@@ -10,19 +10,33 @@ from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters.event_rows import event_values
 from chimera_cli.adapters.postgres_batches import batches, rows_of
 from chimera_cli.adapters.postgres_projection import Projection, TaskMark, project
+from chimera_cli.adapters.recovery_rows import ShardRow
 from chimera_cli.adapters.row import json_text
 from chimera_cli.adapters.rows import TaskRow
 from chimera_cli.models.event import TaskEvent
+from chimera_cli.models.recovery import place
 from chimera_cli.models.task import TaskStatus
 
 
 async def record(connection: AsyncConnection, events: Sequence[TaskEvent]) -> int:
-    """Record events of one shard, and return how many were new. The connection's transaction holds the record's lock."""
-    new = await _store(connection, events)
+    """Record events of one shard, and return how many were new. The connection's transaction holds the record's lock.
+
+    One at or before the newest that is recorded is recorded itself, or void: it was read of an old copy of Redis, whose story
+    did not go on.
+    """
+    known = place(await reached(connection, events[0].shard)) if events else ()
+    new = await _store(connection, [event for event in events if place(event.entry_id) > known])
     if new:
         await connection.execute(sql.REACH, {"shard": new[-1].shard, "entry_id": new[-1].entry_id})
         await _write(connection, project(await _marks(connection, new), new))
     return len(new)
+
+
+async def reached(connection: AsyncConnection, shard: int) -> str:
+    """Return the id of the shard's newest recorded event, or an empty text."""
+    columns = ShardRow.metadata.tables["shards"].c
+    asked = select(columns.last_entry).where(columns.shard == shard)
+    return str((await connection.execute(asked)).scalar_one_or_none() or "")
 
 
 async def _store(connection: AsyncConnection, events: Sequence[TaskEvent]) -> list[TaskEvent]:

@@ -17,7 +17,6 @@ from chimera_cli.adapters import postgres_turns as turns
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_past import pasts
 from chimera_cli.adapters.postgres_sizes import first_page
-from chimera_cli.adapters.recovery_rows import ShardRow
 from chimera_cli.adapters.row import LIVE
 from chimera_cli.adapters.rows import GoalRow, TaskRow
 from chimera_cli.models.delivery import Dispatch
@@ -41,7 +40,7 @@ class PostgresRecovery:
         """Return the id of the shard's newest recorded event, without waiting for anybody."""
         with postgres_errors():
             async with self._engine.connect() as connection:
-                return await _reached(connection, shard)
+                return await recording.reached(connection, shard)
 
     @asynccontextmanager
     async def comparing(self, *, wait: bool) -> AsyncIterator["PostgresComparison | None"]:
@@ -65,7 +64,7 @@ class PostgresComparison:
 
     async def reached(self, shard: int) -> str:
         """Return the id of the shard's newest recorded event, or an empty text."""
-        return await _reached(self._connection, shard)
+        return await recording.reached(self._connection, shard)
 
     async def record(self, events: Sequence[TaskEvent]) -> int:
         """Store events of one shard; returns how many were new."""
@@ -111,12 +110,6 @@ class PostgresComparison:
     async def note(self, recovery: Recovery) -> None:
         """Keep what was found and done."""
         await self._connection.execute(sql.INSERT_RECOVERY, recovery.model_dump(exclude={"at"}, mode="json"))
-
-
-async def _reached(connection: AsyncConnection, shard: int) -> str:
-    columns = ShardRow.metadata.tables["shards"].c
-    asked = select(columns.last_entry).where(columns.shard == shard)
-    return str((await connection.execute(asked)).scalar_one_or_none() or "")
 
 
 def _mark(row: Row[Any]) -> Mark:

@@ -31,11 +31,11 @@ class Survey(Noun):
 
     def ahead(self, recorded: str) -> bool:
         """Whether the shard told the record more than it knows, given the id of its newest recorded event."""
-        return _place(self.recorded) > _place(recorded)
+        return place(self.recorded) > place(recorded)
 
     def behind(self, recorded: str) -> bool:
         """Whether the shard lacks some of its past, given the id of its newest recorded event."""
-        return self.rebuilding or _place(self.newest) < _place(recorded)
+        return self.rebuilding or place(self.newest) < place(recorded)
 
 
 class Mandate(Noun):
@@ -136,6 +136,7 @@ def together(recoveries: Sequence[Recovery]) -> Recovery | None:
     return near[0].model_copy(update={"cause": max((one.cause for one in near), key=list(Loss).index), **counts})
 
 
-def _place(entry_id: str) -> tuple[int, int]:
+def place(entry_id: str) -> tuple[int, int]:
+    """Return where an event stands in its stream, so that places compare; (0, 0) for what is no id of a stream's entry."""
     ms, _, seq = entry_id.partition("-")
-    return int(ms or 0), int(seq or 0)
+    return (int(ms), int(seq)) if ms.isdecimal() and seq.isdecimal() else (0, 0)

@@ -380,6 +380,22 @@ async def test_an_old_copy_with_another_story_under_the_same_versions_is_not_bel
     assert sorted(count for _, count in ends) == [1, 1]
 
 
+async def test_what_was_read_of_an_old_copy_before_it_was_found_out_is_not_recorded_afterwards(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec())
+    lease = (await pair.claim()).lease
+    await pair.orchestrator.record()
+    await pair.queue.complete(lease, a_result("forgotten", k=(0, "forgotten")))
+    copy = await pair.snapshot()
+    await pair.put_back({})
+    await pair.orchestrator.tick()
+    await pair.put_back(copy)
+    void, _ = await pair.events.read(0)
+    reached = pair.rows("SELECT last_entry FROM shards")
+    await pair.orchestrator.reconcile()
+    assert (await pair.record.record(void)).new == 0
+    assert (await pair.record.state(GOAL), pair.rows("SELECT last_entry FROM shards") >= reached) == ({}, True)
+
+
 async def test_a_retried_task_that_redis_forgot_is_dispatched_again(pair: Pair) -> None:
     await pair.submit(GOAL, a_spec())
     await pair.queue.fail((await pair.claim()).lease, "no luck")

@@ -378,12 +378,13 @@ async def test_events_that_make_no_sense_do_not_stop_the_others(record: RecordPo
     good = story.tell("a", *DONE)
     strange = Story(a_goal(uuid4))
     junk = [
-        *strange.tell("nobody", "task.completed", entry_id="j-1", changes=(StateChange(key="k", expected=0, value=1),)),
-        *strange.tell("huge", "task.completed", entry_id="j-2", version=2**70),
-        *strange.tell("nan", "task.completed", entry_id="j-3", output=float("nan")),
-        *strange.tell("nul", "task.held", entry_id="j-4\x00", task_id="\x00", name="\x00", goal_id=goal.id),
-        *strange.tell("stolen", "task.completed", entry_id="j-5", task_id=good[0].task_id),
-        *strange.tell("naive", "task.failed", entry_id="j-6", at=datetime(2026, 1, 1)),
+        *strange.tell("nobody", "task.completed", entry_id="1-1", changes=(StateChange(key="k", expected=0, value=1),)),
+        *strange.tell("huge", "task.completed", entry_id="1-2", version=2**70),
+        *strange.tell("nan", "task.completed", entry_id="1-3", output=float("nan")),
+        *strange.tell("nul", "task.held", entry_id="1-4\x00", task_id="\x00", name="\x00", goal_id=goal.id),
+        *strange.tell("stolen", "task.completed", entry_id="1-5", task_id=good[0].task_id),
+        *strange.tell("naive", "task.failed", entry_id="1-6", at=datetime(2026, 1, 1)),
+        *strange.tell("nowhere", "task.failed", entry_id="j-7\x00"),
     ]
     recorded = await record.record(junk + good)
     assert (await record.goal(goal.id)).status is GoalStatus.COMPLETED
