@@ -8,8 +8,6 @@ from chimera_cli.models.event import TaskEvent
 
 Entries = list[tuple[str, dict[str, str]]]
 """What XRANGE replies when replies are decoded, which redis-py's types do not know."""
-
-
 PART = 50
 """Entries in one reply: results may be a megabyte each, and a thousand of them in one reply would be a gigabyte in memory."""
 ENOUGH_CHARACTERS = 8_000_000
@@ -48,9 +46,8 @@ class RedisEventStream:
     async def trim(self, shard: int, last: str) -> None:
         """Drop all events up to and including the entry id `last`."""
         with redis_errors():
-            await self._client.set(
-                f"{self._keys.shard(shard)}:recorded", last
-            )  # By it a record that was put back shows.
+            # By this note a record that was put back shows.
+            await self._client.set(f"{self._keys.shard(shard)}:recorded", last)
             await self._client.xtrim(self._name(shard), minid=wire.after(last), approximate=False)
 
     def _name(self, shard: int) -> str:

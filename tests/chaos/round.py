@@ -1,6 +1,7 @@
 """One round: some goals, some processes, some faults; then everything must have ended, once, and nothing may be left."""
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -54,6 +55,8 @@ class Round:
     processes: list[Process] = field(default_factory=list)
     patience_s: float = PATIENCE_S
     """Longest wait for its end."""
+    stalled_for: int | None = None
+    """Status changes by others during which a stalled process stands still, where it is not a time."""
     progress: Progress = field(default_factory=Progress)
     wakes: dict[Process, float] = field(default_factory=dict)
     """Stalled processes, and when they go on at the latest."""
@@ -109,7 +112,8 @@ class Round:
         if kind is Kind.CRASH:
             self.buried.append(self._home.run(asyncio.create_task, process.gate.bury()))
         if kind is Kind.STALL:
-            self.wakes[process] = time.monotonic() + STALL_S
+            longest = STALL_S if self.stalled_for is None else self.patience_s
+            self.wakes[process] = time.monotonic() + longest
         if kind is not Kind.CUT:
             self._start(process.role)
 
@@ -121,9 +125,13 @@ class Round:
 
     def _wake(self, now: float) -> None:
         for process, at in list(self.wakes.items()):
-            if now >= at:
+            if now >= at or self._seen_enough(process):
                 del self.wakes[process]
                 process.gate.moving.set()
+
+    def _seen_enough(self, process: Process) -> bool:
+        hit = process.gate.fault and process.gate.fault.hit
+        return self.stalled_for is not None and bool(hit) and self.progress.stage >= hit.stage + self.stalled_for
 
     async def _over(self, record: psycopg.AsyncConnection, redis: Redis) -> bool:
         asked = "SELECT count(*) FILTER (WHERE status IN ('COMPLETED', 'FAILED', 'CANCELLED')) FROM goals"
@@ -137,7 +145,7 @@ class Round:
 
     async def _wind_up(self) -> None:
         """Let the zombies go on, then ask all to end in good order; also those that take the place of one that dies now."""
-        self._wake(time.monotonic() + STALL_S)
+        self._wake(math.inf)
         async with asyncio.timeout(self.patience_s):
             while running := [process.main for process in self.processes if process.main and not process.main.done()]:
                 for process in self.processes:

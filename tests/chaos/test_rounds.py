@@ -89,18 +89,20 @@ async def test_random_rounds_with_several_faults_lose_nothing_and_double_nothing
     assert [one.violations for one in await all_played(servers, plans) if one.violations] == []
 
 
-def stalled_before_it_completes() -> dict[str, list[Fault]]:
-    return {"work": [Fault(Kind.STALL, at_place("complete", Side.BEFORE))]}
+def robbed_before_it_completes(place: Place) -> Round:
+    """A worker is stalled until its task was taken back and claimed by another, who takes a while."""
+    stalled = {"work": [Fault(Kind.STALL, at_place("complete", Side.BEFORE))]}
+    return Round(place, SLOW, stalled, stalled_for=2)
 
 
 async def test_a_zombie_that_completes_what_another_holds_is_refused(place: Place) -> None:
-    ended = await played(Round(place, SLOW, stalled_before_it_completes()))
+    ended = await played(robbed_before_it_completes(place))
     assert (len(ended.hits), ended.violations) == (1, ())
 
 
 async def test_the_rounds_see_a_zombies_answer_when_the_fence_is_out(place: Place, lonely_redis: RedisServer) -> None:
     fenceless = replace(place, redis_url=lonely_redis.url, open_redis=broken.without_fence)
-    ended = await played(Round(fenceless, SLOW, stalled_before_it_completes()))
+    ended = await played(robbed_before_it_completes(fenceless))
     assert any("not from the live claim" in said for said in ended.violations), ended
 
 
