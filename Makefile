@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Tests run on this many processes; each has servers of its own.
 WORKERS ?= 3
-# What coverage notes of each thread would count as memory that a role keeps.
-MEMORY := tests/integration/test_memory.py
+# What starts a fleet of its own and has leases to keep runs alone, and so does what measures memory: coverage's notes would count.
+ALONE := tests/integration/test_memory.py tests/integration/test_simulate.py tests/chaos/test_chaos.py
 COMPILE := $(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --unsafe-package pip --resolver=backtracking \
 	--no-header --no-annotate --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 # pip-compile drops the marker of a requirement that stands in an extra; without it nothing installs on 3.13 or a Mac.
@@ -36,9 +36,9 @@ simulate: $(STAMP) ## Run the whole swarm against a private local stack and chec
 
 test: $(STAMP) ## Run every test but the long ones, with branch coverage of at least 90 %
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not long" --ignore $(MEMORY) --cov --cov-report=
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not long" $(ALONE:%=--ignore %) --cov --cov-report=
 	@$(BIN)/python -m coverage report --fail-under=90
-	@$(BIN)/python -m pytest -q $(MEMORY)
+	@$(BIN)/python -m pytest -q $(ALONE)
 
 chaos: $(STAMP) ## Run the long tests: crashes at every exchange with a server, orders, restarts, drills that must fail
 	@$(BIN)/python -m pytest -q -m long

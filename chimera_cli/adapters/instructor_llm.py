@@ -123,8 +123,10 @@ class InstructorLLM:
 
 
 def _import_clients() -> None:
-    import instructor  # noqa: F401
-    import openai  # noqa: F401
+    """Load what the first question would load on the event loop: both libraries import most of themselves when it is used."""
+    import instructor.core.exceptions
+    import openai.resources.chat
+    import tenacity  # noqa: F401
 
 
 def _connect(endpoint: ModelEndpoint, policy: WirePolicy) -> "AsyncOpenAI":

@@ -24,7 +24,7 @@ ROLES = ("submit", "work", "judge", "decide")
 LOOK_S = 0.01
 STALL_S = 3 * LEASE.total_seconds()
 """Longest stall: three leases. It ends earlier when all the work has ended without the stalled process."""
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 LEFT_ALONE = tuple(":bell :out :beats :fleet :shards :run :turn :recorded :grace :parked :warden".split())
 """Ends of the names of keys that outlive work; each is one key of bounded size, an empty one in the case of `out`."""
 

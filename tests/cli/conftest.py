@@ -34,9 +34,9 @@ def model_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def new_line(servers: Servers, model_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewLine]:
-    """Makes swarms that differ in their settings; all end with the run."""
+    """Makes swarms that differ in their settings; all end with the module, so that nobody works beside its tests."""
     with ExitStack() as ends:
 
         def make(**settings: str) -> Line:
@@ -83,9 +83,9 @@ def assert_clean(line: Line) -> None:
     assert line.violations(ended=False) == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def line(new_line: NewLine) -> Line:
-    """A swarm with a worker, a judge and the watching planner at work, shared by the whole run: use goals of your own."""
+    """A swarm with a worker, a judge and the watching planner at work, shared by a module: use goals of your own."""
     made = new_line()
     roles = [
         made.start("worker", "--count", "20", "--handlers", str(KINDS)),
