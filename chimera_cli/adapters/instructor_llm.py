@@ -124,8 +124,8 @@ class InstructorLLM:
 
 def _import_clients() -> None:
     """Load what the first question would load on the event loop: both libraries import most of themselves when it is used."""
-    import instructor.core.exceptions
-    import openai.resources.chat
+    import instructor.core.exceptions  # noqa: F401
+    import openai.resources.chat  # noqa: F401
     import tenacity  # noqa: F401
 
 
