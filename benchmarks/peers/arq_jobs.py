@@ -2,13 +2,12 @@
 
 import asyncio
 import os
-import sys
 
 import noted
 from arq import create_pool
 from arq.connections import RedisSettings
 
-WORKER = ["arq", "arq_jobs.Worker"]
+WORKER = "arq arq_jobs.Worker"
 REDIS = RedisSettings.from_dsn(os.environ["REDIS_URL"])
 
 
@@ -24,19 +23,30 @@ async def poison(_: object, job: str) -> None:
     noted.poison(job)
 
 
+async def noop(_: object, job: str) -> None:
+    """Leave a mark."""
+    noted.mark(job)
+
+
+async def nap(_: object, job: str) -> None:
+    """Take a second."""
+    await asyncio.sleep(1)
+    noted.mark(job)
+
+
 class Worker:
-    """The defaults."""
+    """The defaults, but for the number of slots when it is given."""
 
-    functions = (slow, poison)
+    functions = (slow, poison, noop, nap)
     redis_settings = REDIS
+    max_jobs = int(os.environ.get("SLOTS", 10))
 
 
-async def submit(kind: str, jobs: list[str]) -> None:
+async def submit() -> None:
     """Enqueue jobs."""
     pool = await create_pool(REDIS)
-    for job in jobs:
-        await pool.enqueue_job(kind, job)
+    await noted.order_async(pool.enqueue_job)
 
 
 if __name__ == "__main__":
-    asyncio.run(submit(sys.argv[1], sys.argv[2:]))
+    asyncio.run(submit())

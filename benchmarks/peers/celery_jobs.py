@@ -1,12 +1,12 @@
 """celery: with ACKS_LATE=1 in the environment as its documentation advises for jobs that must not be lost, else as it comes."""
 
 import os
-import sys
 
 import noted
 from celery import Celery
 
-WORKER = ["celery", "-A", "celery_jobs", "worker", "--concurrency", "4", "--loglevel", "ERROR"]
+WORKER = "celery -A celery_jobs worker --concurrency 4 --loglevel ERROR"
+FLEET = "celery -A celery_jobs worker --pool threads --concurrency {SLOTS} --hostname w{NUMBER}@%h --loglevel ERROR"
 app = Celery(broker=os.environ["REDIS_URL"])
 if os.environ.get("ACKS_LATE"):
     app.conf.task_acks_late = True
@@ -25,6 +25,17 @@ def poison(job: str) -> None:
     noted.poison(job)
 
 
+@app.task(name="noop", ignore_result=True)
+def noop(job: str) -> None:
+    """Leave a mark."""
+    noted.mark(job)
+
+
+@app.task(name="nap", ignore_result=True)
+def nap(job: str) -> None:
+    """Take a second."""
+    noted.nap(job)
+
+
 if __name__ == "__main__":
-    for name in sys.argv[2:]:
-        {"slow": slow, "poison": poison}[sys.argv[1]].delay(name)
+    noted.order(lambda kind, job: {"slow": slow, "poison": poison, "noop": noop, "nap": nap}[kind].delay(job))

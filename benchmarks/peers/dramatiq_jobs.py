@@ -1,13 +1,13 @@
 """dramatiq: processes of threads."""
 
 import os
-import sys
 
 import dramatiq
 import noted
 from dramatiq.brokers.redis import RedisBroker
 
-WORKER = ["dramatiq", "dramatiq_jobs", "--processes", "1", "--threads", "4"]
+WORKER = "dramatiq dramatiq_jobs --processes 1 --threads 4"
+FLEET = "dramatiq dramatiq_jobs --processes 1 --threads {SLOTS}"
 dramatiq.set_broker(RedisBroker(url=os.environ["REDIS_URL"]))
 
 
@@ -23,6 +23,17 @@ def poison(job: str) -> None:
     noted.poison(job)
 
 
+@dramatiq.actor
+def noop(job: str) -> None:
+    """Leave a mark."""
+    noted.mark(job)
+
+
+@dramatiq.actor
+def nap(job: str) -> None:
+    """Take a second."""
+    noted.nap(job)
+
+
 if __name__ == "__main__":
-    for name in sys.argv[2:]:
-        {"slow": slow, "poison": poison}[sys.argv[1]].send(name)
+    noted.order(lambda kind, job: {"slow": slow, "poison": poison, "noop": noop, "nap": nap}[kind].send(job))

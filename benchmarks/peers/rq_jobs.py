@@ -1,16 +1,20 @@
 """rq: one job a process at a time."""
 
 import os
-import sys
 
-from noted import poison, slow
+import noted
+from noted import mark as noop
+from noted import nap, poison, slow
 from redis import Redis
 from rq import Queue
 
-WORKER = ["rq", "worker", "--url", os.environ["REDIS_URL"], "--quiet"]
-JOBS = {"slow": slow, "poison": poison}
+WORKER = "rq worker --url {REDIS_URL} --quiet"
+FLEET = "rq worker --url {REDIS_URL} --quiet --worker-class rq.SimpleWorker"
+JOBS = {"slow": slow, "poison": poison, "noop": noop, "nap": nap}
 
 if __name__ == "__main__":
     queue = Queue(connection=Redis.from_url(os.environ["REDIS_URL"]))
-    for job in sys.argv[2:]:
-        queue.enqueue(JOBS[sys.argv[1]], job)
+    noted.order(
+        lambda kind, job: queue.enqueue(JOBS[kind], job),
+        lambda kind, jobs: queue.enqueue_many([Queue.prepare_data(JOBS[kind], (job,)) for job in jobs]),
+    )

@@ -2,12 +2,11 @@
 
 import asyncio
 import os
-import sys
 
 import noted
 from saq import Queue
 
-WORKER = ["saq", "saq_jobs.settings", "--quiet"]
+WORKER = "saq saq_jobs.settings --quiet"
 queue = Queue.from_url(os.environ["REDIS_URL"])
 
 
@@ -23,15 +22,25 @@ async def poison(_: object, *, job: str) -> None:
     noted.poison(job)
 
 
-settings = {"queue": queue, "functions": [slow, poison], "concurrency": 4}
+async def noop(_: object, *, job: str) -> None:
+    """Leave a mark."""
+    noted.mark(job)
 
 
-async def submit(kind: str, jobs: list[str]) -> None:
+async def nap(_: object, *, job: str) -> None:
+    """Take a second."""
+    await asyncio.sleep(1)
+    noted.mark(job)
+
+
+settings = {"queue": queue, "functions": [slow, poison, noop, nap], "concurrency": int(os.environ.get("SLOTS", 4))}
+
+
+async def submit() -> None:
     """Enqueue jobs."""
-    for job in jobs:
-        await queue.enqueue(kind, job=job)
+    await noted.order_async(lambda kind, job: queue.enqueue(kind, job=job))
     await queue.disconnect()
 
 
 if __name__ == "__main__":
-    asyncio.run(submit(sys.argv[1], sys.argv[2:]))
+    asyncio.run(submit())

@@ -2,12 +2,12 @@
 
 import asyncio
 import os
-import sys
 
 import noted
 from taskiq_redis import RedisStreamBroker
 
-WORKER = ["taskiq", "worker", "taskiq_jobs:broker", "--workers", "1", "--log-level", "ERROR"]
+WORKER = "taskiq worker taskiq_jobs:broker --workers 1 --log-level ERROR"
+FLEET = "taskiq worker taskiq_jobs:broker --workers 1 --log-level ERROR --max-async-tasks {SLOTS}"
 broker = RedisStreamBroker(os.environ["REDIS_URL"])
 
 
@@ -25,13 +25,28 @@ async def poison(job: str) -> None:
     noted.poison(job)
 
 
-async def submit(kind: str, jobs: list[str]) -> None:
+@broker.task(task_name="noop")
+async def noop(job: str) -> None:
+    """Leave a mark."""
+    noted.mark(job)
+
+
+@broker.task(task_name="nap")
+async def nap(job: str) -> None:
+    """Take a second."""
+    await asyncio.sleep(1)
+    noted.mark(job)
+
+
+JOBS = {"slow": slow, "poison": poison, "noop": noop, "nap": nap}
+
+
+async def submit() -> None:
     """Enqueue jobs."""
     await broker.startup()
-    for job in jobs:
-        await {"slow": slow, "poison": poison}[kind].kiq(job)
+    await noted.order_async(lambda kind, job: JOBS[kind].kiq(job))
     await broker.shutdown()
 
 
 if __name__ == "__main__":
-    asyncio.run(submit(sys.argv[1], sys.argv[2:]))
+    asyncio.run(submit())

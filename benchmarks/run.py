@@ -1,0 +1,77 @@
+"""One run of a queue's workers over jobs: watched from outside, by the marks that the jobs leave."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from benchmarks import effects
+from benchmarks.cpu import cpu_s
+from benchmarks.installation import Installation, end, until
+from benchmarks.peer import Peer
+
+STALLED_S = 60.0
+"""A run without a new mark for so long is over; what is not marked then is lost."""
+LOOK_S = 0.005
+"""Time between two looks at the size of the file of marks."""
+
+
+class Run:
+    """Workers at work on jobs, from their start to their end."""
+
+    def __init__(self, peer: Peer, jobs: Sequence[str], processes: int) -> None:
+        self._peer, self._jobs = peer, jobs
+        self._workers = peer.fleet(processes)
+
+    def trees(self) -> Mapping[str, Sequence[int]]:
+        """Return the roots of the process trees, by who they are."""
+        servers = {name: [pid] for name, pid in self._peer.place.servers.items() if pid is not None}
+        return {"workers": [worker.pid for worker in self._workers], **servers}
+
+    def marked(self, share: float) -> int:
+        """Wait until this share of the jobs has left a mark, and return how many have; fewer when the run has stalled."""
+        wanted, seen, since = len(self._jobs) * share, 0, time.monotonic()
+        while (count := effects.count(self._peer.marks)) < wanted:
+            if count > seen:
+                seen, since = count, time.monotonic()
+            if time.monotonic() - since > STALLED_S:
+                break
+            time.sleep(LOOK_S)
+        return count
+
+    def costs(self) -> dict[str, float | None]:
+        """See the run to its end: what a task cost each tree between the first and the last tenth of the marks, what it cost all
+        of them until it was on record, and how long after the last mark that was."""
+        begin, before = self.marked(0.1), self._cpu()
+        finish, after = self.marked(0.9), self._cpu()
+        done = self.marked(1)
+        behind = self._record_behind_s()
+        whole = sum(self._cpu().values()) - sum(before.values())
+        return {
+            **{f"{name}_cpu_us": (after[name] - before[name]) * 1e6 / (finish - begin) for name in before},
+            "whole_cpu_us": whole * 1e6 / (done - begin),
+            "behind_s": behind,
+        }
+
+    def _record_behind_s(self) -> float | None:
+        """Wait until every goal is completed in the record, and return how long after the last mark; None without a record."""
+        place = self._peer.place
+        if not isinstance(place, Installation):
+            return None
+        live = "SELECT count(*) FROM goals WHERE status <> 'COMPLETED'"
+        # One connection for all looks: a new one costs the server more than the look.
+        with place.database() as database:
+            until(lambda: database.execute(live).fetchone() == (0,), "every goal is completed", STALLED_S)
+        return time.monotonic() - max(at for _, at in effects.read(self._peer.marks)) / 1e9
+
+    def end(self) -> effects.Tally:
+        """End the workers and count what they did."""
+        for worker in self._workers:
+            end(worker)
+        return effects.tally(effects.read(self._peer.marks), self._jobs)
+
+    def _cpu(self) -> dict[str, float]:
+        return {name: cpu_s(roots) for name, roots in self.trees().items()}
+
+
+def names(count: int) -> list[str]:
+    """Name jobs."""
+    return [f"job-{number:07d}" for number in range(count)]

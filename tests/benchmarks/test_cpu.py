@@ -1,0 +1,31 @@
+import os
+from pathlib import Path
+
+from benchmarks.cpu import TICK_S, cpu_s
+
+
+def process(proc: Path, pid: int, parent: int, *ticks: int, name: str = "python") -> None:
+    folder = proc / str(pid)
+    folder.mkdir()
+    times = " ".join(map(str, ticks))
+    (folder / "stat").write_text(f"{pid} ({name}) S {parent} 1 1 0 -1 4194560 100 200 0 0 {times} 20 0 1 0 5000\n")
+
+
+def test_a_tree_costs_what_its_living_and_its_buried_have_used(tmp_path: Path) -> None:
+    process(tmp_path, 10, 1, 1, 2, 3, 4)
+    process(tmp_path, 11, 10, 10, 20, 0, 0, name="a (b) c")
+    process(tmp_path, 12, 11, 100, 200, 0, 0)
+    process(tmp_path, 99, 1, 5000, 5000, 0, 0)
+    (tmp_path / "self").mkdir()
+    assert round(cpu_s([10], tmp_path) / TICK_S) == 340
+    assert round(cpu_s([11, 99], tmp_path) / TICK_S) == 10330
+
+
+def test_what_is_gone_costs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    assert cpu_s([7, 8], tmp_path) == 0
+
+
+def test_this_process_is_found_with_what_it_used() -> None:
+    sum(range(3_000_000))
+    assert cpu_s([os.getpid()]) > 0
