@@ -3,12 +3,15 @@
 `make docs` runs it; a test fails when a page is older than the program.
 """
 
+import ast
+import inspect
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -66,24 +69,36 @@ def commands_page() -> str:
 def settings_page() -> str:
     """Write the page of all settings."""
     rows = [
-        f"| `{name}` | {_default(field)} | {_values(field.annotation)} | {_line(field.description)} |"
-        for name, field in zip(variable_names(), _fields(), strict=True)
+        f"| `{name}` | {_default(field)} | {_values(field.annotation)} | {_line(meaning)} |"
+        for name, (field, meaning) in zip(variable_names(), _fields(), strict=True)
     ]
     return SETTINGS_HEAD + "\n".join(rows) + "\n"
 
 
-def _line(text: str | None) -> str:
+def meanings(model: type[BaseModel]) -> dict[str, str]:
+    """Read what stands below each field. Pydantic could, while the class is made: each start of the program would pay for it."""
+    made = ast.parse(inspect.getsource(model)).body[0]
+    below = pairwise(made.body if isinstance(made, ast.ClassDef) else [])
+    return {
+        field.target.id: words.value.value
+        for field, words in below
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(words, ast.Expr) and isinstance(words.value, ast.Constant) and isinstance(words.value.value, str)
+    }
+
+
+def _line(text: str) -> str:
     """A row of a table is one line."""
-    return " ".join((text or "").split())
+    return " ".join(text.split())
 
 
-def _fields() -> Iterator[FieldInfo]:
-    for field in Settings.model_fields.values():
+def _fields() -> Iterator[tuple[FieldInfo, str]]:
+    for name, field in Settings.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, Group):
-            yield from kind.model_fields.values()
+            yield from ((part, meanings(kind)[key]) for key, part in kind.model_fields.items())
         else:
-            yield field
+            yield field, meanings(Settings)[name]
 
 
 def _default(field: FieldInfo) -> str:

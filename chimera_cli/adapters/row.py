@@ -16,6 +16,9 @@ LIVE = "status NOT IN ('COMPLETED', 'REJECTED', 'FAILED', 'CANCELLED')"
 class Row(SQLModel, registry=registry(metadata=MetaData())):
     """A stored record. It has a metadata of its own, so that tables in a user's handlers never mix with ours."""
 
+    # Rows that are read are never checked: no row needs a validator.
+    model_config = {"defer_build": True}
+
 
 def id_column(*constraints: SchemaItem, **kwargs: Any) -> Any:
     """Declare an id. In the C collation its plain index also serves look-ups by prefix."""

@@ -1,6 +1,5 @@
 """The user's side of a command: where data and words go, the settings it runs with, and the swarm it opens."""
 
-import asyncio
 import json
 import sys
 from collections.abc import Coroutine, Iterable
@@ -55,6 +54,8 @@ class Terminal:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run the command's asynchronous part."""
+        import asyncio  # 15 ms that help does not need
+
         return asyncio.run(work)
 
     def show(self, document: object, view: "Shown") -> None:

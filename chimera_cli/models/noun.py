@@ -1,4 +1,4 @@
-"""What every noun of the swarm shares: frozen, strict about its fields, and documented field by field."""
+"""What every noun of the swarm shares: frozen and strict about its fields."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -6,4 +6,5 @@ from pydantic import BaseModel, ConfigDict
 class Noun(BaseModel):
     """A value that never changes; a change returns a new one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    # A command uses few of all nouns: each builds its validator when it is first used.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)

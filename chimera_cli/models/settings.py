@@ -35,7 +35,7 @@ def _readable(given: str) -> str:
 class Group(BaseModel):
     """Settings that belong together; unknown names are refused, so that a misspelt one is not ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class RetrySettings(Group):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import ConfigDict, Field, JsonValue, ValidationError
 
 from chimera_cli.exceptions import InvalidPlan
 from chimera_cli.models.goal import Goal
@@ -23,6 +23,8 @@ CORRECTIONS = 2
 
 class TaskDraft(Noun):
     """One task as the model words it. Loose on purpose: what is wrong with it is told together with all other problems."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     key: str
     """Unique name inside the plan: letters, digits, dots and dashes."""
@@ -42,6 +44,8 @@ class TaskDraft(Noun):
 
 class PlanDraft(Noun):
     """A plan as the model words it."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     tasks: list[TaskDraft]
     """The tasks that together reach the goal."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
 from chimera_cli.exceptions import LLMError
 from chimera_cli.models.delivery import Delivery
@@ -27,6 +27,8 @@ MIN_QUOTE = 3
 class CriterionAnswer(Noun):
     """The answer to one criterion. The quote comes first, so that the score follows from it."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     criterion: str
     """Id of the criterion."""
     quote: str
@@ -39,6 +41,8 @@ class CriterionAnswer(Noun):
 
 class VerdictDraft(Noun):
     """The scores of one result."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     scores: list[CriterionAnswer]
     """One a criterion, in the order of the rubric."""

@@ -7,6 +7,8 @@ import pytest
 from chimera_cli.config import Settings, load_settings, variable_names
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.models.gate import GatePolicy, Route
+from chimera_cli.models.settings import Group
+from docs.reference import meanings
 
 DATABASE = "postgresql://chimera:pw%2Fsecret@db:5432/chimera"
 REDIS = "redis://:hunter2hunter2@cache:6379/0"
@@ -156,8 +158,9 @@ def test_a_setting_that_contradicts_the_policy_file_is_a_matter_of_configuration
 
 
 def test_every_setting_says_what_it_is() -> None:
-    for name, field in Settings.model_fields.items():
-        assert field.description, name
+    kinds = [field.annotation for field in Settings.model_fields.values()]
+    for model in (Settings, *(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Group))):
+        assert set(meanings(model)) >= set(model.model_fields), model
 
 
 def test_the_example_names_every_variable_once_with_a_comment_above() -> None:

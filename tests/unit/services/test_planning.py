@@ -9,6 +9,7 @@ from chimera_cli.exceptions import BackendUnavailable, InvalidPlan, LLMError
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.task import Priority, TaskStatus
 from chimera_cli.services.planning import PlanDraft, PlanningService, check_draft
+from chimera_cli.services.scoring import VerdictDraft
 from tests.builders import NOON, a_goal, a_task
 from tests.fake_llm import scripted
 
@@ -29,6 +30,13 @@ def draft(key: str, kind: str = "noop", **fields) -> dict:
 def planning(*answers):
     llm = scripted(*answers)
     return PlanningService(llm, KINDS, now=lambda: NOON, token=lambda: "f00d"), llm
+
+
+@pytest.mark.parametrize("shape", [PlanDraft, VerdictDraft])
+def test_the_model_is_told_what_each_field_means(shape):
+    asked = shape.model_json_schema()
+    fields = [field for part in (asked, *asked["$defs"].values()) for field in part["properties"].values()]
+    assert all(field.get("description") for field in fields)
 
 
 async def test_a_good_draft_becomes_a_plan_with_persona():
