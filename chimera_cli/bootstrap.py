@@ -1,14 +1,12 @@
 """Settings become a running swarm. The one room that knows users and adapters alike."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.logging import open_log
-from chimera_cli.adapters.postgres_engine import check_schema, open_engine
 from chimera_cli.adapters.postgres_orders import PostgresOrders
 from chimera_cli.adapters.postgres_outbox import PostgresOutbox
 from chimera_cli.adapters.postgres_record import PostgresRecord
@@ -26,6 +24,7 @@ from chimera_cli.config import Settings, load_settings
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.records import in_time, open_database
 from chimera_cli.services.control import ControlService
 from chimera_cli.services.orchestrator import Orchestrator
 from chimera_cli.services.reconciler import Reconciler
@@ -39,9 +38,6 @@ __all__ = [
     "connect",
     "open_swarm",
 ]
-
-READY_WITHIN_S = 3.0
-"""Longest time that start-up checks may take, in s."""
 
 
 @asynccontextmanager
@@ -58,16 +54,14 @@ async def open_swarm(settings: Settings, *, telemetry: TelemetryPort, need_redis
         BackendUnavailable: A server is away.
         SchemaOutdated: The database has another release's schema.
     """
-    engine = open_engine(settings.database_url.get_secret_value())
-    try:
-        await _within(check_schema(engine), "Postgres")
-        async with open_redis(settings.redis_url.get_secret_value(), required=need_redis) as client:
-            # Work put into another shard than the workers look into would never be done.
-            with nullcontext() if need_redis else suppress(BackendUnavailable):
-                await _within(check_shards(client, Keys(settings.namespace, settings.shards)), "Redis")
-            yield assemble(settings, telemetry, client, engine)
-    finally:
-        await engine.dispose()
+    async with (
+        open_database(settings) as engine,
+        open_redis(settings.redis_url.get_secret_value(), required=need_redis) as client,
+    ):
+        # Work put into another shard than the workers look into would never be done.
+        with nullcontext() if need_redis else suppress(BackendUnavailable):
+            await in_time(check_shards(client, Keys(settings.namespace, settings.shards)), "Redis")
+        yield assemble(settings, telemetry, client, engine)
 
 
 def assemble(settings: Settings, telemetry: TelemetryPort, client: RedisClient, engine: AsyncEngine) -> Swarm:
@@ -135,18 +129,5 @@ async def check_ready(settings: Settings, *, need_model: bool) -> None:
     """
     if need_model:
         settings.model_key()
-    engine = open_engine(settings.database_url.get_secret_value())
-    try:
-        await _within(check_schema(engine), "Postgres")
-    finally:
-        await engine.dispose()
-    async with open_redis(settings.redis_url.get_secret_value()) as client:
+    async with open_database(settings), open_redis(settings.redis_url.get_secret_value()) as client:
         await check_shards(client, Keys(settings.namespace, settings.shards))
-
-
-async def _within(check: Coroutine[None, None, None], backend: str) -> None:
-    try:
-        async with asyncio.timeout(READY_WITHIN_S):
-            await check
-    except TimeoutError:
-        raise BackendUnavailable(backend, f"no answer within {READY_WITHIN_S:g} s") from None

@@ -48,7 +48,7 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
 
 
 class PostgresReads:
-    """The reading half of RecordPort."""
+    """Implements ReadsPort. The engine belongs to whoever made it."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

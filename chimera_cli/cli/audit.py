@@ -31,8 +31,8 @@ def list_events(
     back = span(since, "--since")
 
     async def read() -> Any:
-        async with terminal.swarm() as swarm:
-            return await swarm.reviews.audit(since=utc_now() - back if back is not None else None, limit=limit)
+        async with terminal.records() as kept:
+            return await kept.reviews.audit(since=utc_now() - back if back is not None else None, limit=limit)
 
     events = terminal.run(read())
     terminal.show(audit_document(events), audit_grid(events))
@@ -55,8 +55,8 @@ def verify(
         raise InvalidInput("--head is no hash of 64 hexadecimal characters", hint="chimera audit verify")
 
     async def read() -> Any:
-        async with terminal.swarm() as swarm:
-            return await verify_audit(swarm.reviews, head)
+        async with terminal.records() as kept:
+            return await verify_audit(kept.reviews, head)
 
     report = terminal.run(read())
     terminal.show(audit_report_document(report), report_facts(report))
@@ -69,8 +69,8 @@ def export(terminal: Terminal) -> None:
     from chimera_cli.services.audit_trail import audit_rows
 
     async def write() -> None:
-        async with terminal.swarm() as swarm:
-            async for row in audit_rows(swarm.reviews):
+        async with terminal.records() as kept:
+            async for row in audit_rows(kept.reviews):
                 terminal.write([json.dumps(row.model_dump(mode="json"))])
 
     terminal.run(write())

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from chimera_cli.models.plan import Plan
     from chimera_cli.ports.telemetry import TelemetryPort
     from chimera_cli.roles import JudgeOptions, WorkerOptions
+    from chimera_cli.services.records import Records
     from chimera_cli.services.swarm import Swarm
 
 
@@ -30,6 +31,12 @@ class Backend:
         from chimera_cli.bootstrap import open_swarm
 
         return open_swarm(settings, telemetry=telemetry)
+
+    def open_records(self, settings: "Settings") -> AbstractAsyncContextManager["Records"]:
+        """Open the record alone. Raises ConfigError or BackendUnavailable."""
+        from chimera_cli.records import open_records
+
+        return open_records(settings)
 
     def registry(self, settings: "Settings", handlers: Sequence[str]) -> "HandlerRegistry":
         """Load the known kinds: built-in ones, those of the settings, and those of `--handlers`. Raises ConfigError."""

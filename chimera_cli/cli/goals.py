@@ -33,11 +33,11 @@ def list_goals(
     wanted = choice(GoalStatus, status, "--status")
 
     async def read() -> Any:
-        async with terminal.swarm() as swarm:
+        async with terminal.records() as kept:
             if paused:
-                found = [goal for goal in await swarm.record.paused() if wanted in (None, goal.status)]
+                found = [goal for goal in await kept.record.paused() if wanted in (None, goal.status)]
                 return found[: limit or None]
-            return await swarm.record.goals(status=wanted, limit=limit)
+            return await kept.record.goals(status=wanted, limit=limit)
 
     goals = terminal.run(read())
     terminal.show(goals_document(goals), goals_grid(goals))
@@ -55,11 +55,11 @@ def show_goal(
     from chimera_cli.views.plan import goal_page
 
     async def read() -> Any:
-        async with terminal.swarm() as swarm:
-            id = await swarm.record.resolve("goal", goal)
-            tasks = await swarm.record.tasks(goal_id=id, limit=SHOWN)
-            orders = [*await swarm.orders.orders(goal_id=id), *await open_orders(swarm.orders, id)]
-            return await swarm.record.goal(id), tasks, orders
+        async with terminal.records() as kept:
+            id = await kept.record.resolve("goal", goal)
+            tasks = await kept.record.tasks(goal_id=id, limit=SHOWN)
+            orders = [*await kept.orders.orders(goal_id=id), *await open_orders(kept.orders, id)]
+            return await kept.record.goal(id), tasks, orders
 
     found, tasks, orders = terminal.run(read())
     document = {**goal_document(found), **tasks_document(tasks), **orders_document(orders)}

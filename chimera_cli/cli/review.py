@@ -34,9 +34,9 @@ def list_cards(
     wanted = None if status.lower() == "any" else choice(CardStatus, status, "--status")
 
     async def read() -> Any:
-        async with terminal.swarm() as swarm:
-            goal_id = await swarm.record.resolve("goal", goal) if goal is not None else None
-            return await swarm.reviews.cards(status=wanted, goal_id=goal_id, limit=limit)
+        async with terminal.records() as kept:
+            goal_id = await kept.record.resolve("goal", goal) if goal is not None else None
+            return await kept.reviews.cards(status=wanted, goal_id=goal_id, limit=limit)
 
     cards = terminal.run(read())
     limit_of_age = terminal.settings().review.expire_after()
@@ -57,9 +57,9 @@ def show_card(
     from chimera_cli.views.review import card_page
 
     async def read() -> Any:
-        async with terminal.swarm() as swarm:
-            found = await swarm.reviews.card(await swarm.record.resolve("review card", card))
-            return found, await swarm.rivals(found)
+        async with terminal.records() as kept:
+            found = await kept.reviews.card(await kept.record.resolve("review card", card))
+            return found, await kept.rivals(found)
 
     found, rivals = terminal.run(read())
     limit_of_age = terminal.settings().review.expire_after()

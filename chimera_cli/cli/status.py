@@ -1,6 +1,5 @@
 """`chimera status`: the whole swarm on one screen."""
 
-import asyncio
 import signal
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -39,6 +38,8 @@ def status(
 
 async def _watch(terminal: Terminal) -> None:
     """Watch until Ctrl-C, which is how watching ends and no failure."""
+    import asyncio
+
     from chimera_cli.views.live import watch_board, watch_lines
 
     async def sleep(period: timedelta) -> None:

@@ -41,9 +41,9 @@ def list_tasks(
     wanted = choice(TaskStatus, status, "--status")
 
     async def read() -> Any:
-        async with terminal.swarm() as swarm:
-            goal_id = await swarm.record.resolve("goal", goal) if goal is not None else None
-            return await swarm.record.tasks(goal_id=goal_id, status=wanted, limit=limit)
+        async with terminal.records() as kept:
+            goal_id = await kept.record.resolve("goal", goal) if goal is not None else None
+            return await kept.record.tasks(goal_id=goal_id, status=wanted, limit=limit)
 
     tasks = terminal.run(read())
     terminal.show(tasks_document(tasks), tasks_grid(tasks))
@@ -60,10 +60,10 @@ def show_task(
     from chimera_cli.views.task import task_page
 
     async def read() -> Any:
-        async with terminal.swarm() as swarm:
-            found = await swarm.record.task(await swarm.record.resolve("task", task))
-            history = await swarm.record.history(goal_id=found.goal_id, task_id=found.id)
-            return found, history, await swarm.orders.orders(goal_id=found.goal_id, task_id=found.id)
+        async with terminal.records() as kept:
+            found = await kept.record.task(await kept.record.resolve("task", task))
+            history = await kept.record.history(goal_id=found.goal_id, task_id=found.id)
+            return found, history, await kept.orders.orders(goal_id=found.goal_id, task_id=found.id)
 
     found, history, orders = terminal.run(read())
     told = {"history": [event.model_dump(mode="json") for event in history], **orders_document(orders)}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from chimera_cli.config import Settings
     from chimera_cli.ports.telemetry import TelemetryPort
+    from chimera_cli.services.records import Records
     from chimera_cli.services.swarm import Swarm
     from chimera_cli.views.shown import Shown
 
@@ -45,6 +46,11 @@ class Terminal:
     def swarm(self) -> "AbstractAsyncContextManager[Swarm]":
         """Open the swarm that the settings name."""
         return self.backend.open_swarm(self.settings(), telemetry=self.telemetry())
+
+    def records(self) -> "AbstractAsyncContextManager[Records]":
+        """Open the record alone, to look at: without Redis a command starts sooner, and works while Redis is away."""
+        self.telemetry()  # What libraries log takes our form.
+        return self.backend.open_records(self.settings())
 
     def plain(self, lines: Iterable[str]) -> "Shown":
         """Make something to show of a few lines."""

@@ -6,7 +6,6 @@ import typer
 
 from chimera_cli.cli.arguments import Drain, Handlers, Kinds
 from chimera_cli.cli.command import command, single
-from chimera_cli.cli.processes import run_processes
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import span
 
@@ -37,6 +36,8 @@ def worker(
         telemetry = terminal.telemetry(role=True)
         await terminal.backend.check_ready(settings, need_model=True)
         if processes > 1:
+            from chimera_cli.cli.processes import run_processes
+
             return await run_processes(processes, terminal.note)
         options = WorkerOptions(
             count=count,

@@ -21,40 +21,36 @@ from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import TaskSpec
 from chimera_cli.models.telemetry import backend_lost
 from chimera_cli.ports.clock import ClockPort
-from chimera_cli.ports.orders import Ordered, OrdersPort
+from chimera_cli.ports.orders import Ordered
 from chimera_cli.ports.outbox import OutboxPort
 from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.record import RecordPort
 from chimera_cli.ports.registry import AgentRegistryPort
-from chimera_cli.ports.review import ReviewPort
 from chimera_cli.ports.state import GlobalStatePort
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.control import ControlService
 from chimera_cli.services.orchestrator import Orchestrator
+from chimera_cli.services.records import Records
 from chimera_cli.services.review_service import ReviewService
 
 Wish = TaskSpec | Mapping[str, Any]
 """A task as a program may give it."""
 
-MOST_RIVALS = 200
-"""Waiting cards of a goal among which rivals are looked for."""
 POLL = timedelta(seconds=0.25)
 """Time between two looks at a goal that is waited for."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Swarm:
+class Swarm(Records):
     """An open connection to one swarm."""
 
+    record: RecordPort
     queue: TaskQueuePort
     state: GlobalStatePort
     registry: AgentRegistryPort
-    record: RecordPort
-    reviews: ReviewPort
     outbox: OutboxPort
     orchestrator: Orchestrator
     review_service: ReviewService
-    orders: OrdersPort
     control: ControlService
     telemetry: TelemetryPort
     clock: ClockPort
@@ -155,12 +151,6 @@ class Swarm:
     ) -> ReviewCard:
         """Decide a review card; see `ReviewService.submit_decision`."""
         return await self.review_service.submit_decision(card_id, decision, operator, reason, digest=digest)
-
-    async def rivals(self, card: ReviewCard) -> list[ReviewCard]:
-        """List the waiting cards of the same goal that write to a state key that this one writes to."""
-        if not card.judgement.changes:
-            return []
-        return card.rivals(await self.reviews.cards(goal_id=card.goal_id, limit=MOST_RIVALS))
 
     async def order_tasks(
         self, action: OrderAction, task_ids: Sequence[str], operator: str, reason: str = ""

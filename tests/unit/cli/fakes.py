@@ -258,6 +258,11 @@ class FakeBackend(Backend):
         self._fail()
         yield self.swarm
 
+    @asynccontextmanager
+    async def open_records(self, settings: Settings) -> AsyncIterator[Any]:
+        self._fail()
+        yield self.swarm
+
     def registry(self, settings: Settings, handlers: Sequence[str]) -> HandlerRegistry:
         return HandlerRegistry([Handler("noop", lambda ctx: TaskOutcome(), judged=False)])
 

@@ -1,22 +1,10 @@
 from importlib import import_module
 
 import pytest
-import typer
 from typer.main import get_command
 
 from chimera_cli.cli.app import COMMANDS
-from tests.unit.cli.fakes import python, run
-
-HEAVY = ("openai", "instructor", "sqlmodel", "sqlalchemy", "redis", "pydantic", "psycopg", "alembic", "rich")
-LISTING = """
-import sys
-from chimera_cli.__main__ import main
-sys.argv = ["chimera", *sys.argv[1:]]
-try:
-    main()
-finally:
-    print("LOADED", *sorted(sys.modules), file=sys.stderr)
-"""
+from tests.unit.cli.fakes import run
 
 
 def every_command() -> list[tuple[str, ...]]:
@@ -51,16 +39,3 @@ def test_every_option_and_argument_says_what_it_is_for(path: tuple[str, ...]) ->
     if len(path) == 2:
         command = command.commands[path[1]]  # type: ignore[attr-defined]
     assert [parameter.name for parameter in command.params if not getattr(parameter, "help", None)] == []
-
-
-def loaded_by(*arguments: str) -> set[str]:
-    told = python("-c", LISTING, *arguments)
-    return set(told.stderr.rsplit("LOADED", 1)[1].split())
-
-
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), (), ("review", "--help"), ("plan", "--help")])
-def test_help_and_version_load_nothing_heavy(arguments: tuple[str, ...]) -> None:
-    # From 0.29 on Typer itself imports pydantic for every parse; the pins keep it below.
-    own = ("pydantic",) if tuple(map(int, typer.__version__.split(".")[:2])) >= (0, 29) else ()
-    heavy = {module for module in loaded_by(*arguments) if module in HEAVY and module not in own}
-    assert heavy == set()
