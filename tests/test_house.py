@@ -188,7 +188,7 @@ def test_packages_behind_the_package_are_imported_where_they_are_wrapped_only() 
     homes = {
         "redis": {"adapters", "simulation"},
         "sqlmodel": {"adapters"},
-        "sqlalchemy": {"adapters", "bootstrap.py"},
+        "sqlalchemy": {"adapters", "bootstrap.py", "records.py"},
         "psycopg": {"adapters", "local", "simulation"},
         "alembic": {"adapters"},
         "openai": {"adapters"},
