@@ -64,9 +64,15 @@ class LogTelemetry:
         return one_line(self._redactor.text(text)).replace("{", "\\x7b")
 
     def _data(self, event: TelemetryEvent) -> str:
-        fields = self._redactor.value({**event.fields, "event": event.name})
-        # ASCII output escapes every control character but DEL.
-        return json.dumps(fields, ensure_ascii=True, default=str).replace("\x7f", "\\u007f")
+        text = _json({**event.fields, "event": event.name})
+        if self._redactor.suspects(text):
+            text = _json(self._redactor.value({**event.fields, "event": event.name}))
+        return text
+
+
+def _json(fields: object) -> str:
+    # ASCII output escapes every control character but DEL.
+    return json.dumps(fields, ensure_ascii=True, default=str).replace("\x7f", "\\u007f")
 
 
 class StandardLogHandler(logging.Handler):

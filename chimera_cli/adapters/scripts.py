@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -11,11 +11,16 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from chimera_cli.adapters.redis_client import RedisClient
+from chimera_cli.adapters.redis_client import MAX_CONNECTIONS, RedisClient
 from chimera_cli.models.task import TRANSITIONS
 
-#: Calls in one round trip: what the agents of a process want at the same moment. Bounds what a reply may weigh.
+#: Calls in one round trip: what the agents of a process want of a shard at the same moment. Bounds what a reply may weigh.
 MOST_AT_ONCE = 128
+#: Scripts whose calls of one round trip go as one: the answers that the agents of a process give at the same moment. ADR 0016.
+TOGETHER = frozenset({"complete", "hand_over", "judge"})
+#: Calls that go as one, and so are one atom: a millisecond or two of the server's time.
+MOST_TOGETHER = 50
+_PRELUDE = "transition"
 _LEGAL_MARK = "--@LEGAL@"
 #: Scripts that work while nobody vouches for a shard: those that only read, the fleet's, and the reconciler's own. `push` is
 #: also his, and asks by itself.
@@ -28,13 +33,42 @@ def _legal_table() -> str:
     return "local LEGAL = {" + ", ".join(f"['{pair}'] = true" for pair in pairs) + "}"
 
 
+_ONE_AFTER_THE_OTHER = """
+local function one(ARGV)
+{body}
+end
+local replies, width = {{}}, tonumber(ARGV[1])
+for first = 2, #ARGV, width do
+  local done, reply = pcall(one, {{unpack(ARGV, first, first + width - 1)}})
+  if not done and type(reply) ~= 'table' then reply = {{err = tostring(reply)}} end
+  table.insert(replies, reply)
+end
+return replies
+"""
+
+
 @cache
 def load_scripts() -> Mapping[str, str]:
     """Return the text of every script by name, ready to be sent."""
+    return {name: _head(name) + body for name, body in _files().items() if name != _PRELUDE}
+
+
+@cache
+def load_batches() -> Mapping[str, str]:
+    """Return, for the scripts in TOGETHER, the text that does many calls of one: ARGV is the number of arguments a call, then
+    the arguments of one call after the other. A call that fails replies an error in its place; the others are done."""
+    return {name: _head(name) + _ONE_AFTER_THE_OTHER.format(body=_files()[name]) for name in TOGETHER}
+
+
+@cache
+def _files() -> Mapping[str, str]:
     folder = files("chimera_cli.adapters") / "lua"
-    texts = {item.name.removesuffix(".lua"): item.read_text("utf-8") for item in folder.iterdir()}
-    prelude = texts.pop("transition").replace(_LEGAL_MARK, _legal_table())
-    return {name: f"{prelude}{'' if name in UNVOUCHED else 'demand_vouched()'}\n{text}" for name, text in texts.items()}
+    return {item.name.removesuffix(".lua"): item.read_text("utf-8") for item in folder.iterdir()}
+
+
+def _head(name: str) -> str:
+    prelude = _files()[_PRELUDE].replace(_LEGAL_MARK, _legal_table())
+    return f"{prelude}{'' if name in UNVOUCHED else 'demand_vouched()'}\n"
 
 
 @cache
@@ -61,57 +95,106 @@ class _Call:
             self.reply.set_result(reply)
 
 
-class Scripts:
-    """Calls scripts on one Redis; a script's text travels only when the server does not have it yet.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Errand:
+    """What is sent for one call, or for several of one script."""
 
-    Calls made while a round trip is under way go together in the next one. Each is still an atom of its own: a round trip
-    saves waiting and system calls, and promises nothing about its neighbours.
-    """
+    text: str
+    tag: str
+    args: tuple[str | int, ...]
+    calls: tuple[_Call, ...]
+
+    def settle(self, reply: object) -> None:
+        """Hand the reply on, to each call its part."""
+        parts = reply if isinstance(reply, list) and len(self.calls) > 1 else [reply] * len(self.calls)
+        for call, part in zip(self.calls, parts, strict=True):
+            call.settle(part)
+
+
+def _errands(calls: Iterable[_Call]) -> Iterator[_Errand]:
+    """Group calls that may go as one."""
+    groups: dict[object, list[_Call]] = {}
+    for call in calls:
+        together = (call.name, call.tag, len(call.args)) if call.name in TOGETHER else call
+        groups.setdefault(together, []).append(call)
+    for group in groups.values():
+        for at in range(0, len(group), MOST_TOGETHER):
+            yield _errand(tuple(group[at : at + MOST_TOGETHER]))
+
+
+def _errand(calls: tuple[_Call, ...]) -> _Errand:
+    call = calls[0]
+    if len(calls) == 1:
+        return _Errand(load_scripts()[call.name], call.tag, call.args, calls)
+    args = (len(call.args), *(arg for call in calls for arg in call.args))
+    return _Errand(load_batches()[call.name], call.tag, args, calls)
+
+
+class _Lane:
+    """The way to one shard or fleet. What is called while a round trip is under way goes together in the next one."""
 
     def __init__(self, client: RedisClient) -> None:
         self._client = client
-        self._texts = load_scripts()
         self._waiting: list[_Call] = []
         self._courier: asyncio.Task[None] | None = None
 
-    async def call(self, name: str, tag: str, *args: str | int) -> Any:
-        """Run a script on the shard or fleet with the given tag and return its reply."""
-        if not isinstance(self._client, Redis):
-            # A cluster's pipeline would split by node again; its clients send at once.
-            return await self._alone(name, tag, args)
-        call = _Call(name, tag, args, asyncio.get_running_loop().create_future())
+    def take(self, call: _Call) -> None:
+        """Send a call as soon as may be."""
         self._waiting.append(call)
         if self._courier is None:
-            self._courier = asyncio.create_task(self._deliver(self._client), name="redis scripts")
-        return await call.reply
+            self._courier = asyncio.create_task(self._deliver(), name="redis scripts")
 
-    async def _deliver(self, client: Redis) -> None:
+    async def _deliver(self) -> None:
         try:
             while self._waiting:
                 calls, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-                await self._round_trip(client, calls)
+                await self._round_trip(calls)
         finally:
             self._courier = None
 
-    async def _round_trip(self, client: Redis, calls: list[_Call]) -> None:
+    async def _round_trip(self, calls: list[_Call]) -> None:
+        errands = list(_errands(calls))
         try:
-            pipe = client.pipeline(transaction=False)
-            for call in calls:
-                pipe.evalsha(_hash(self._texts[call.name]), 1, call.tag, *call.args)
-            replies: list[Any] = await pipe.execute(raise_on_error=False)
-            unknown = [call for call, reply in zip(calls, replies, strict=True) if isinstance(reply, NoScriptError)]
-            for call, reply in zip(calls, replies, strict=True):
-                if call not in unknown:
-                    call.settle(reply)
-            for call in unknown:
-                call.settle(await client.eval(self._texts[call.name], 1, call.tag, *call.args))
+            for errand, reply in zip(errands, await self._replies(errands), strict=True):
+                if isinstance(reply, NoScriptError):
+                    reply = await self._client.eval(errand.text, 1, errand.tag, *errand.args)
+                errand.settle(reply)
         except Exception as exc:
             # Whatever it is belongs to those who called, or they would wait for ever.
             for call in calls:
                 call.settle(exc)
 
-    async def _alone(self, name: str, tag: str, args: tuple[str | int, ...]) -> Any:
-        try:
-            return await self._client.evalsha(_hash(self._texts[name]), 1, tag, *args)
-        except NoScriptError:
-            return await self._client.eval(self._texts[name], 1, tag, *args)
+    async def _replies(self, errands: list[_Errand]) -> list[Any]:
+        if isinstance(self._client, Redis):
+            pipe = self._client.pipeline(transaction=False)
+            for errand in errands:
+                pipe.evalsha(_hash(errand.text), 1, errand.tag, *errand.args)
+            return await pipe.execute(raise_on_error=False)
+        # A cluster's client has no pipeline for scripts.
+        replies: list[Any] = []
+        for at in range(0, len(errands), MAX_CONNECTIONS):
+            sent = (self._alone(errand) for errand in errands[at : at + MAX_CONNECTIONS])
+            replies += await asyncio.gather(*sent, return_exceptions=True)
+        return replies
+
+    async def _alone(self, errand: _Errand) -> Any:
+        return await self._client.evalsha(_hash(errand.text), 1, errand.tag, *errand.args)
+
+
+class Scripts:
+    """Calls scripts on one Redis or Cluster; a script's text travels only when the server does not have it yet.
+
+    Each shard has a lane of its own, so that a node that is away holds up no other. A round trip saves waiting and system
+    calls, and promises nothing about its neighbours.
+    """
+
+    def __init__(self, client: RedisClient) -> None:
+        self._client = client
+        self._lanes: dict[str, _Lane] = {}
+
+    async def call(self, name: str, tag: str, *args: str | int) -> Any:
+        """Run a script on the shard or fleet with the given tag and return its reply."""
+        call = _Call(name, tag, args, asyncio.get_running_loop().create_future())
+        lane = self._lanes.get(tag) or self._lanes.setdefault(tag, _Lane(self._client))
+        lane.take(call)
+        return await call.reply

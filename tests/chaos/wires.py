@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.adapters.postgres_connection import PatientConnection
 from chimera_cli.adapters.postgres_engine import open_engine
-from chimera_cli.adapters.scripts import load_scripts
+from chimera_cli.adapters.scripts import load_batches, load_scripts
 from tests.chaos.gate import Cut, Gate, Side
 
 
@@ -121,8 +121,8 @@ def listen(engine: AsyncEngine, connect: Callable[..., Awaitable[Any]]) -> None:
 @cache
 def scripts_by_hash() -> dict[bytes, str]:
     """Return the scripts' names by what stands for them on the wire."""
-    hashes = {hashlib.sha1(text.encode()).hexdigest().encode(): name for name, text in load_scripts().items()}
-    return hashes | {text.encode(): name for name, text in load_scripts().items()}
+    texts = {text.encode(): name for name, text in (*load_scripts().items(), *load_batches().items())}
+    return texts | {hashlib.sha1(text).hexdigest().encode(): name for text, name in texts.items()}
 
 
 def told(command: Iterable[bytes] | bytes) -> Iterator[str]:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from chimera_cli.services.redaction import MASK, Redactor, passwords_in
@@ -31,6 +33,20 @@ def test_passwords_in_urls_and_api_keys_are_masked_unasked(text: str, shown: str
 
 def test_a_very_short_secret_does_not_blank_every_line() -> None:
     assert Redactor(["a"]).text("a banana") == "a banana"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['x s3"cr3t', "key:\nsk-abcdefghijklmnop", "Bearer\tabcdefgh12345", "redis://u:p\u00e4ss@host", "a s\u00fc\u00df."],
+)
+def test_whatever_is_masked_is_suspected_also_when_it_is_written_as_json(text: str) -> None:
+    redactor = Redactor(['s3"cr3t', "s\u00fc\u00df."])
+    assert redactor.text(text) != text
+    assert redactor.suspects(json.dumps({"field": text}))
+
+
+def test_ordinary_lines_are_not_looked_at_twice() -> None:
+    assert not Redactor(["s3cr3t"]).suspects('{"task": "1234", "url": "http://host/path", "event": "task.started"}')
 
 
 def test_what_json_cannot_hold_becomes_text_before_it_is_masked() -> None:
