@@ -114,8 +114,8 @@ def event_values(event: TaskEvent) -> dict[str, object] | None:
     if not all(0 <= number < BIGGEST for number in numbers):
         return None
     try:
-        output, changes = json_text(event.output), json_text(CHANGES.dump_python(event.changes, mode="json"))
-        data = json_text(dict(event.data))
+        output, data = json_text(event.output), json_text(dict(event.data)) if event.data else "{}"
+        changes = json_text(CHANGES.dump_python(event.changes, mode="json")) if event.changes else "[]"
     except ValueError:
         return None
     return {

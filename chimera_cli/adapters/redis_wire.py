@@ -41,6 +41,8 @@ def encode_changes(changes: Sequence[StateChange]) -> str:
 
 def decode_changes(text: str) -> tuple[StateChange, ...]:
     """Read what `encode_changes` wrote."""
+    if text == "[]":
+        return ()
     return tuple(
         StateChange(key=key, expected=int(expected), value=json.loads(value))
         for key, expected, value in json.loads(text)
@@ -100,7 +102,7 @@ def decode_event(shard: int, entry_id: str, fields: Mapping[str, str]) -> TaskEv
     """
     if "\0" in fields["task"] + fields["goal"]:
         raise ValueError("an id that Postgres cannot look up")
-    data: dict[str, Any] = {name: json.loads(value) for name, value in fields.items() if name not in EVENT_FIELDS}
+    data: dict[str, Any] = {name: json.loads(fields[name]) for name in fields.keys() - EVENT_FIELDS}
     return TaskEvent(
         shard=shard,
         entry_id=entry_id,

@@ -61,4 +61,6 @@ def json_text(value: JsonValue | object) -> str | None:
 
 def plain(text: str) -> str:
     """Replace what a text column refuses: U+0000 and lone surrogates."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -14,8 +14,8 @@ from chimera_cli.ports.clock import Chance
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.retry import backoff, describe, jitter
 
-KNOCK = RetryPolicy(base=timedelta(seconds=0.25), longest=timedelta(seconds=4), jitter=1.0)
-"""How often a lost server is tried again; the jitter keeps a fleet from coming back at once."""
+KNOCK = RetryPolicy(base=timedelta(seconds=0.25), longest=timedelta(seconds=1), jitter=1.0)
+"""How often a lost server is tried again: a fleet should be back within 5 s of it, and the jitter keeps it from coming at once."""
 
 T = TypeVar("T")
 

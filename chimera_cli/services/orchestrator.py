@@ -21,7 +21,9 @@ from chimera_cli.services.review_service import ReviewService
 ROUNDS = 50
 """Batches that one step may take in one tick, so that a long backlog does not keep the other steps waiting."""
 BATCH = 500
-"""Tasks or events in one batch."""
+"""Tasks in one batch."""
+EVENTS = 1000
+"""Events in one batch: a dozen statements, and some 15 ms of the event loop."""
 KEEP_SILENT = timedelta(minutes=5)
 """How long a silent process stays on the board, as dead, before it is swept."""
 
@@ -125,7 +127,7 @@ class Orchestrator:
     async def _record_shard(self, shard: int) -> int:
         new = 0
         for _ in range(ROUNDS):
-            events, last = await self._events.read(shard, BATCH)
+            events, last = await self._events.read(shard, EVENTS)
             if not last:
                 break
             recorded = await self._record.record(events)
