@@ -91,15 +91,17 @@ class PostgresRecord(PostgresReads):
                 await turns.hold(connection)
                 return await turns.number(connection)
 
-    async def record(self, events: Sequence[TaskEvent]) -> Recorded:
-        """Store events of one shard exactly once, in order, and bring goals, tasks, state and review cards up to them."""
+    async def record(self, events: Sequence[TaskEvent], *, wait: bool = True) -> Recorded | None:
+        """Store events of one shard exactly once, in order, and bring goals, tasks, state and review cards up to them; None when
+        somebody has the lock and `wait` is off."""
         if not events:
             return Recorded(new=0)
         ended = dict.fromkeys((event.goal_id, event.task_id) for event in events if event.status.terminal)
         with postgres_errors():
             async with AsyncSession(self._engine) as session, session.begin():
                 connection = await session.connection()
-                await turns.hold(connection)
+                if not await turns.hold(connection, wait=wait):
+                    return None
                 new = await recording.record(connection, events)
                 turn = await turns.number(connection)
                 goals = await _terminal(session, {goal_id for goal_id, _ in ended})

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -27,8 +28,9 @@ GRACE = timedelta(seconds=2)
 class Housekeeper(Protocol):
     """Does the chores that no single task calls for."""
 
-    async def tick(self) -> object:
-        """Do one bounded round; something true when there may be more to do at once."""
+    async def tick(self, *, wait: bool = True) -> object:
+        """Do one bounded round; something true when there may be more to do at once. With `wait` off, what others are at is
+        left to them."""
         ...
 
 
@@ -94,10 +96,10 @@ class Pulse:
             await agent.teardown()
         self.say("agent.stopped", role=self._agents[0].role, count=len(self._agents))
 
-    async def tick(self) -> object:
+    async def tick(self, *, wait: bool = True) -> object:
         """Do one round of housekeeping now; None when it failed."""
         async with self._broom:
-            return await self.outages.attempt("housekeeping", self._tools.housekeeper.tick, None)
+            return await self.outages.attempt("housekeeping", partial(self._tools.housekeeper.tick, wait=wait), None)
 
     def say(self, name: str, message: str = "", *, level: Level = Level.INFO, **fields: Any) -> None:
         """Tell telemetry something in the process's name."""
@@ -118,7 +120,7 @@ class Pulse:
         while True:
             pace = TICK * (0.75 + self._tools.chance() / 2)
             await self._tools.clock.sleep(max(pace, min(self.outages.pause("housekeeping"), SLOWEST_TICK)))
-            await self.tick()
+            await self.tick(wait=False)
 
     async def _leave(self) -> None:
         await self._tools.registry.leave(self._process)

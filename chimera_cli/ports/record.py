@@ -65,9 +65,9 @@ class RecordPort(ReadsPort, Protocol):
         """
         ...
 
-    async def record(self, events: Sequence[TaskEvent]) -> Recorded:
+    async def record(self, events: Sequence[TaskEvent], *, wait: bool = True) -> Recorded | None:
         """Store events of one shard exactly once, in order, and bring goals, tasks, state and review cards up to them, in one
-        transaction."""
+        transaction. With `wait` off it is left to others, and None is returned, when somebody has the lock."""
         ...
 
     async def turn(self) -> int:

@@ -56,8 +56,9 @@ class Orchestrator:
         self._telemetry = telemetry
         self._policy = policy
 
-    async def tick(self) -> int:
-        """Run every step once and return how much was done; 0 means that there is nothing to do now.
+    async def tick(self, *, wait: bool = True) -> int:
+        """Run every step once and return how much was done; 0 means that there is nothing to do now. With `wait` off, events
+        that another process is recording right now are left to it.
 
         A step that fails does not keep the others from running: retries and takeovers go on without Postgres, and one row
         that cannot be read must not stop the record.
@@ -75,7 +76,7 @@ class Orchestrator:
             "dispatch": self.dispatch,
             "reviews": self._reviews.expire_overdue,
             "resume": self._reviews.resume_decided,
-            "record": self.record,
+            "record": lambda: self.record(wait=wait),
             "sweep": lambda: self._registry.sweep(KEEP_SILENT),
         }
         done, failed, doubtful = 0, None, False
@@ -120,17 +121,19 @@ class Orchestrator:
                 break  # Fewer than a batch may be what fits into memory.
         return new
 
-    async def record(self) -> int:
+    async def record(self, *, wait: bool = True) -> int:
         """Bring the record up to the queue's events, then drop those and what they ended; returns how many were new."""
-        return sum([await self._record_shard(shard) for shard in range(self._events.shards)])
+        return sum([await self._record_shard(shard, wait) for shard in range(self._events.shards)])
 
-    async def _record_shard(self, shard: int) -> int:
+    async def _record_shard(self, shard: int, wait: bool) -> int:
         new = 0
         for _ in range(ROUNDS):
             events, last = await self._events.read(shard, EVENTS)
             if not last:
                 break
-            recorded = await self._record.record(events)
+            recorded = await self._record.record(events, wait=wait)
+            if recorded is None:
+                break  # Two who record at once would read every event twice; the next look is half a second away.
             ended_goals = [goal.id for goal in recorded.ended_goals]
             if not await self._queue.forget(recorded.ended_tasks, ended_goals, turn=recorded.turn):
                 break  # Others recorded meanwhile; the events stay until the next round.

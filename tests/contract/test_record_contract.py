@@ -235,6 +235,16 @@ async def test_recorders_of_one_batch_at_once_store_it_once(record: RecordPort) 
     assert await record.ledger() == Ledger(submitted=50, finished=50)
 
 
+async def test_who_does_not_wait_leaves_events_to_whoever_has_the_lock(record: RecordPort) -> None:
+    _, story = await submitted(record, "a")
+    events = story.tell("a", *DONE)
+    async with record.dispatching():
+        assert await record.record(events, wait=False) is None
+    recorded = await record.record(events, wait=False)
+    assert recorded is not None
+    assert recorded.new == 3
+
+
 async def test_an_older_event_never_overwrites_a_newer_one(record: RecordPort) -> None:
     goal, story = await submitted(record, "a")
     queued, started, completed = story.tell("a", *DONE, output="new")

@@ -104,7 +104,7 @@ class Line:
         self.turn = asyncio.Lock()
         self.ended = 0
 
-    async def tick(self) -> bool:
+    async def tick(self, *, wait: bool = True) -> bool:
         async with self.turn:
             happened, last = await self.events.read(0)
             over = [(event.goal_id, event.task_id) for event in happened if event.status.terminal]
@@ -204,7 +204,7 @@ async def test_a_watching_planner_keeps_nothing_of_its_rounds() -> None:
         async def leave(self, process: str) -> None:
             return None
 
-        async def tick(self) -> bool:
+        async def tick(self, *, wait: bool = True) -> bool:
             return False
 
         async def redraft(self, *_: Any) -> tuple[Any, ...]:

@@ -48,7 +48,7 @@ class Keeper:
         self.more: list[bool] = []
         self.errors: list[Exception] = []
 
-    async def tick(self) -> bool:
+    async def tick(self, *, wait: bool = True) -> bool:
         self.ticks += 1
         if self.errors:
             raise self.errors.pop(0)
@@ -396,7 +396,7 @@ async def test_max_tasks_are_claimed_and_seen_through_and_no_more(shop: Shop) ->
 
 async def test_a_lost_queue_is_survived_and_said_once(shop: Shop) -> None:
     gone = BackendUnavailable("Redis", "connection refused")
-    shop.queue.errors["pop_tasks"] = [gone] * 4
+    shop.queue.errors["pop_tasks"] = [gone] * 5
     shop.registry.errors = [gone] * 2
     await shop.start(1)
     shop.queue.put(*tasks(1))

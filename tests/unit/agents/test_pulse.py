@@ -28,7 +28,7 @@ class Diary:
             await asyncio.Event().wait()
         self.lines.append(f"leave {process}")
 
-    async def tick(self) -> str:
+    async def tick(self, *, wait: bool = True) -> str:
         self.lines.append("tick")
         await self.sweeping.wait()
         return "swept"

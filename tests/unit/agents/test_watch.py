@@ -39,7 +39,7 @@ class Post:
         watch = Watch(self.agent, self.look, tools, process="p1", beat=timedelta(seconds=5))
         self.done = asyncio.create_task(watch.run(self.signals))
 
-    async def tick(self) -> int:
+    async def tick(self, *, wait: bool = True) -> int:
         self.ticks += 1
         return 0
 

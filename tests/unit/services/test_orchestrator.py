@@ -27,7 +27,7 @@ class Stores:
         self.broken: set[str] = set()
         self.waiting: list[Dispatch] = []
         self.entries: list[str] = []
-        self.recorded = Recorded(new=0)
+        self.recorded: Recorded | None = Recorded(new=0)
         self.said: list[TelemetryEvent] = []
         self.turn = 0
 
@@ -81,8 +81,8 @@ class Stores:
         self._do("read", "Redis")
         return [], self.entries[0] if self.entries else ""
 
-    async def record(self, events: list[Any]) -> Recorded:
-        self._do("record", "Postgres")
+    async def record(self, events: list[Any], *, wait: bool = True) -> Recorded | None:
+        self._do("record" if wait else "try to record", "Postgres")
         return self.recorded
 
     async def forget(self, tasks: Any, goals: Any, *, turn: int) -> bool:
@@ -152,6 +152,16 @@ async def test_events_stay_when_others_recorded_before_their_ends_were_forgotten
     stores.recorded = Recorded(new=0, turn=1, ended_tasks=(("g", "t"),))
     assert await orchestrator.record() == 0
     assert stores.entries == ["1-0"]
+
+
+async def test_what_another_process_records_right_now_is_neither_forgotten_nor_dropped(
+    stores: Stores, orchestrator: Orchestrator
+) -> None:
+    stores.entries, stores.recorded = ["1-1"], None
+    await orchestrator.tick(wait=False)
+    assert stores.entries == ["1-1"]
+    assert "try to record" in stores.diary
+    assert not [done for done in stores.diary if done.startswith(("forget", "trim"))]
 
 
 async def test_the_queue_is_compared_with_the_record_before_anything_else_is_tried(
