@@ -24,6 +24,9 @@ BATCH = 500
 """Tasks in one batch."""
 EVENTS = 1000
 """Events in one batch: a dozen statements, and some 15 ms of the event loop."""
+BEHIND_THE_LOCK = frozenset({"obey", "dispatch", "resume", "record"})
+"""Steps that take turns at the record. While a shard stands still they can do nothing for it, and many processes that tried would
+keep the record from the one that compares it. Besides, what is recorded then would hide that the record was put back."""
 KEEP_SILENT = timedelta(minutes=5)
 """How long a silent process stays on the board, as dead, before it is swept."""
 
@@ -61,10 +64,11 @@ class Orchestrator:
         that another process is recording right now are left to it.
 
         A step that fails does not keep the others from running: retries and takeovers go on without Postgres, and one row
-        that cannot be read must not stop the record.
+        that cannot be read must not stop the record. Only while it is unknown how queue and record stand to each other, what
+        moves something from one to the other is left out.
 
         Raises:
-            SwarmError: A step failed, mostly because a server was away; every step was tried all the same.
+            SwarmError: A step failed, mostly because a server was away; the others were tried all the same.
         """
         steps: dict[str, Step] = {
             "reconcile": self._reconciler.reconcile,
@@ -79,15 +83,15 @@ class Orchestrator:
             "record": lambda: self.record(wait=wait),
             "sweep": lambda: self._registry.sweep(KEEP_SILENT),
         }
-        done, failed, doubtful = 0, None, False
+        done, failed, still = 0, None, False
         for name, step in steps.items():
-            if name == "record" and doubtful:
-                continue  # What is recorded now would hide that the record was put back to an older copy.
+            if still and name in BEHIND_THE_LOCK:
+                continue
             try:
                 count = await step()
             except SwarmError as exc:
                 failed = failed or exc
-                doubtful = doubtful or name == "reconcile"
+                still = still or name == "reconcile"
             else:
                 done += count
                 self._say_done(name, count)

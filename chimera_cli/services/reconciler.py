@@ -8,6 +8,7 @@ and decisions that were carried out. Otherwise the shard is emptied and put toge
 from collections import Counter
 from datetime import timedelta
 
+from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.identity import shard_of
 from chimera_cli.models.recovery import Loss, Mandate, Mark, Recovery, Survey
 from chimera_cli.models.telemetry import Level, TelemetryEvent
@@ -53,7 +54,7 @@ class Reconciler:
         With `wait` off, shards that somebody else is comparing are left to them.
 
         Raises:
-            BackendUnavailable: One of the stores is away; what is not vouched for stands still.
+            BackendUnavailable: One of the stores is away, or somebody else is at it; what is not vouched for stands still.
         """
         done = 0
         for shard in range(self._events.shards):
@@ -65,7 +66,9 @@ class Reconciler:
     async def _compare(self, shard: int, *, wait: bool) -> bool:
         async with self._comparison.comparing(wait=wait) as comparison:
             if comparison is None:
-                return False
+                raise BackendUnavailable(
+                    "Redis", "another process is comparing it with the record", state="stands still"
+                )
             reached = await comparison.reached(shard)
             survey = await self._recovery.survey(shard, turn=comparison.turn, reached=reached)
             if survey.vouched:

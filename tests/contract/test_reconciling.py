@@ -41,6 +41,17 @@ async def test_work_goes_on_after_a_restart_under_the_same_leases(pair: Pair) ->
     assert (await pair.record.goal(GOAL)).status is GoalStatus.COMPLETED
 
 
+async def test_a_process_that_finds_another_one_comparing_leaves_the_record_to_it(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec("one"))
+    await pair.record.submit(a_goal("another"), [a_spec("two")])
+    await pair.restarted()
+    async with pair.comparing():
+        with pytest.raises(BackendUnavailable, match="another process is comparing"):
+            await pair.orchestrator.tick(wait=False)
+    await pair.orchestrator.tick(wait=False)
+    assert (await pair.queue.counts()).waiting == 2
+
+
 async def test_a_dispatcher_that_slept_and_lost_its_lock_does_not_push_again_what_was_done_meanwhile(
     pair: Pair,
 ) -> None:

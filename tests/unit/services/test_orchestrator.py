@@ -171,6 +171,15 @@ async def test_the_queue_is_compared_with_the_record_before_anything_else_is_tri
     assert stores.diary[0] == "reconcile"
 
 
+async def test_while_the_queue_stands_still_nothing_keeps_the_record_from_whoever_compares_it(
+    orchestrator: Orchestrator, stores: Stores
+) -> None:
+    stores.broken, stores.entries = {"reconcile"}, ["1-0"]
+    with pytest.raises(SwarmError, match="reconcile is refused"):
+        await orchestrator.tick()
+    assert stores.diary == ["reconcile", "promote", "reap 3", "expire", "settle", "reviews", "sweep"]
+
+
 async def test_events_stay_while_the_record_is_away(orchestrator: Orchestrator, stores: Stores) -> None:
     stores.entries, stores.away = ["1-0"], {"Postgres"}
     with pytest.raises(BackendUnavailable):
