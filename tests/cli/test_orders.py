@@ -142,6 +142,10 @@ def test_a_goal_cancelled_under_load_ends_whole_and_late_answers_change_nothing(
     (card,) = line.run("review", "list", "--goal", goal, "--json").json["cards"]
     (order,) = line.run("goals", "cancel", goal, "--as", "ana", "--yes", "--json").json["orders"]
     assert order["done_at"] is not None
+    line.until(
+        lambda: len(marked(line, "stopped", goal)) == 5,
+        "a beat later the five have heard of it, and go on all the same",
+    )
     line.open_gate("goal")
     line.over(goal, "CANCELLED")
     assert set(line.tasks(goal).values()) <= {"COMPLETED", "CANCELLED"}
