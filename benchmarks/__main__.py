@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scenario import Bench, Scenario
-from benchmarks.scenarios import drain
+from benchmarks.scenarios import agents, backlog, crash, drain, enqueue, judge, pickup, sleep, startup
 from benchmarks.table import markdown
 from benchmarks.versions import machine, versions
 
-SCENARIOS: dict[str, Scenario] = {"drain": drain.SCENARIO}
+SCENARIOS: dict[str, Scenario] = {
+    module.__name__.rpartition(".")[2]: module.SCENARIO
+    for module in (drain, enqueue, pickup, sleep, crash, agents, backlog, judge, startup)
+}
 PEERS = ("dramatiq", "taskiq", "saq", "arq", "streaq", "celery", "huey", "rq")
 
 
@@ -34,6 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["python", "-m", "benchmarks", *arguments]),
         "rounds": chosen.rounds,
+        "quick": chosen.quick,
         "machine": machine(),
         "versions": versions(bench.peers, bench.venvs),
         "scenarios": {},

@@ -18,10 +18,16 @@ class Tally:
     doubled: int
     """Marks beyond the first of their job, and marks of jobs that nobody wanted."""
 
+    @property
     def rate(self) -> float | None:
-        """Return jobs a second between the first and the last tenth, so that neither start nor end counts; None for too few."""
-        begin, end = len(self.first) // 10, len(self.first) * 9 // 10 - 1
-        return (end - begin) * 1e9 / (self.first[end] - self.first[begin]) if end > begin else None
+        """Jobs a second, as `rate` has it."""
+        return rate(self.first)
+
+
+def rate(moments_ns: Sequence[int]) -> float | None:
+    """Return how many came a second between first and last tenth, so that neither start nor end counts; None for too few."""
+    begin, end = len(moments_ns) // 10, len(moments_ns) * 9 // 10 - 1
+    return (end - begin) * 1e9 / (moments_ns[end] - moments_ns[begin]) if end > begin else None
 
 
 def count(file: Path) -> int:

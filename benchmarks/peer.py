@@ -28,6 +28,7 @@ class Peer:
         self.name, _, extra = name.partition("+")
         self.place = place
         self.effects, self.marks, self.begun = (place.folder / name for name in ("effects", "marks", "begun"))
+        self.queued = place.folder / "queued"
         self._jobs = JOBS / f"{self.name}_jobs.py"
         self._bin = interpreter(self.name, venvs).parent
         self._environment = {
@@ -37,6 +38,7 @@ class Peer:
             "EFFECTS": str(self.effects),
             "MARKS": str(self.marks),
             "BEGUN": str(self.begun),
+            "QUEUED": str(self.queued),
             **({"SLOTS": str(slots)} if slots else {}),
             **({extra.upper(): "1"} if extra else {}),
         }

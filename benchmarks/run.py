@@ -1,12 +1,13 @@
 """One run of a queue's workers over jobs: watched from outside, by the marks that the jobs leave."""
 
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 
 from benchmarks import effects
-from benchmarks.cpu import cpu_s
 from benchmarks.installation import Installation, end, until
 from benchmarks.peer import Peer
+from benchmarks.usage import cpu_s, rss_mib
 
 STALLED_S = 60.0
 """A run without a new mark for so long is over; what is not marked then is lost."""
@@ -17,22 +18,21 @@ LOOK_S = 0.005
 class Run:
     """Workers at work on jobs, from their start to their end."""
 
-    def __init__(self, peer: Peer, jobs: Sequence[str], processes: int) -> None:
-        self._peer, self._jobs = peer, jobs
-        self._workers = peer.fleet(processes)
+    def __init__(self, peer: Peer, workers: "Sequence[subprocess.Popen[bytes]]", jobs: Sequence[str]) -> None:
+        """Args:
+        peer: The queue.
+        workers: Its workers, just started.
+        jobs: The jobs to wait for; more may be in the queue.
+        """
+        self._peer, self._workers, self._jobs = peer, workers, jobs
 
-    def trees(self) -> Mapping[str, Sequence[int]]:
-        """Return the roots of the process trees, by who they are."""
-        servers = {name: [pid] for name, pid in self._peer.place.servers.items() if pid is not None}
-        return {"workers": [worker.pid for worker in self._workers], **servers}
-
-    def marked(self, share: float) -> int:
-        """Wait until this share of the jobs has left a mark, and return how many have; fewer when the run has stalled."""
+    def marked(self, share: float, stalled_s: float = STALLED_S) -> int:
+        """Wait for as many marks as this share of the jobs, and return how many there are; fewer when the run has stalled."""
         wanted, seen, since = len(self._jobs) * share, 0, time.monotonic()
         while (count := effects.count(self._peer.marks)) < wanted:
             if count > seen:
                 seen, since = count, time.monotonic()
-            if time.monotonic() - since > STALLED_S:
+            if time.monotonic() - since > stalled_s:
                 break
             time.sleep(LOOK_S)
         return count
@@ -51,6 +51,16 @@ class Run:
             "behind_s": behind,
         }
 
+    def rss_mib(self) -> float:
+        """Return the memory of the workers."""
+        return rss_mib(worker.pid for worker in self._workers)
+
+    def end(self) -> effects.Tally:
+        """End the workers and count what they did."""
+        for worker in self._workers:
+            end(worker)
+        return effects.tally(effects.read(self._peer.marks), self._jobs)
+
     def _record_behind_s(self) -> float | None:
         """Wait until every goal is completed in the record, and return how long after the last mark; None without a record."""
         place = self._peer.place
@@ -62,14 +72,10 @@ class Run:
             until(lambda: database.execute(live).fetchone() == (0,), "every goal is completed", STALLED_S)
         return time.monotonic() - max(at for _, at in effects.read(self._peer.marks)) / 1e9
 
-    def end(self) -> effects.Tally:
-        """End the workers and count what they did."""
-        for worker in self._workers:
-            end(worker)
-        return effects.tally(effects.read(self._peer.marks), self._jobs)
-
-    def _cpu(self) -> dict[str, float]:
-        return {name: cpu_s(roots) for name, roots in self.trees().items()}
+    def _cpu(self) -> Mapping[str, float]:
+        servers = {name: [pid] for name, pid in self._peer.place.servers.items() if pid is not None}
+        trees = {"workers": [worker.pid for worker in self._workers], **servers}
+        return {name: cpu_s(roots) for name, roots in trees.items()}
 
 
 def names(count: int) -> list[str]:

@@ -14,8 +14,10 @@ def markdown(results: Results) -> str:
     machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
     versions = ", ".join(f"{name} {value}" for name, value in results["versions"].items())
     lines = [f"`{results['command']}`, {results['at']}", "", f"{machine}. Versions: {versions}."]
+    if results["quick"]:
+        lines += ["", "A trial with `--quick`: less work than the texts say, and figures that are worth less."]
     for name, found in results["scenarios"].items():
-        lines += ["", f"### {name}", "", found["about"], "", *rows(found)]
+        lines += ["", f"### {name}", "", " ".join(found["about"].split()), "", *rows(found)]
     return "\n".join(lines) + "\n"
 
 

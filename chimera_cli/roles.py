@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -37,6 +37,9 @@ from chimera_cli.services.rubric_file import load_rubric
 from chimera_cli.services.safety import SafetyService
 from chimera_cli.services.scoring import ScoringService
 from chimera_cli.services.swarm import Swarm
+
+ModelOpener = Callable[[Settings, TelemetryPort], AbstractAsyncContextManager[LLMPort]]
+"""Makes the connection to a model, closed at the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,15 +107,23 @@ async def run_workers(settings: Settings, options: WorkerOptions, telemetry: Tel
         return await _staff([WorkerAgent(tools) for _ in range(options.count)], swarm, behaviour, options.parent)
 
 
-async def run_judges(settings: Settings, options: JudgeOptions, telemetry: TelemetryPort) -> int:
+async def run_judges(
+    settings: Settings, options: JudgeOptions, telemetry: TelemetryPort, *, model: ModelOpener | None = None
+) -> int:
     """Run judges until a signal or, with `burst`, until nothing is left to judge; returns the exit code.
+
+    Args:
+        settings: Servers, policies, the model.
+        options: What was asked for.
+        telemetry: Who listens.
+        model: What opens the model; None for the one of the settings.
 
     Raises:
         ConfigError, BackendUnavailable: Only before the start; afterwards a lost server is waited for.
     """
     safety = SafetyService(settings.gate_policy(load_policy(settings.gate.policy_file)))
     rubric = load_rubric(settings.judge.rubric_file)
-    async with _opened(settings, telemetry) as (swarm, llm):
+    async with _opened(settings, telemetry, model) as (swarm, llm):
         tools = JudgeTools(
             queue=swarm.queue,
             scoring=ScoringService(llm, rubric, timeout=settings.model_timeout()),
@@ -183,10 +194,12 @@ def load_registry(settings: Settings, handlers: Sequence[str] = ()) -> HandlerRe
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, telemetry: TelemetryPort) -> AsyncIterator[tuple[Swarm, LLMPort]]:
+async def _opened(
+    settings: Settings, telemetry: TelemetryPort, model: ModelOpener | None = None
+) -> AsyncIterator[tuple[Swarm, LLMPort]]:
     async with (
         open_swarm(settings, telemetry=telemetry, need_redis=True) as swarm,
-        open_model(settings, telemetry) as llm,
+        (model or open_model)(settings, telemetry) as llm,
     ):
         # Before the first claim, which a Redis that nobody vouches for would refuse.
         await swarm.orchestrator.reconcile()

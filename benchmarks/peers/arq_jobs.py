@@ -34,10 +34,16 @@ async def nap(_: object, job: str) -> None:
     noted.mark(job)
 
 
+async def blink(_: object, job: str) -> None:
+    """Take 50 ms."""
+    await asyncio.sleep(noted.BLINK_S)
+    noted.mark(job)
+
+
 class Worker:
     """The defaults, but for the number of slots when it is given."""
 
-    functions = (slow, poison, noop, nap)
+    functions = (slow, poison, noop, nap, blink)
     redis_settings = REDIS
     max_jobs = int(os.environ.get("SLOTS", 10))
 

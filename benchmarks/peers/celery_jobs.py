@@ -37,5 +37,13 @@ def nap(job: str) -> None:
     noted.nap(job)
 
 
+@app.task(name="blink", ignore_result=True)
+def blink(job: str) -> None:
+    """Take 50 ms."""
+    noted.nap(job, noted.BLINK_S)
+
+
+JOBS = {"slow": slow, "poison": poison, "noop": noop, "nap": nap, "blink": blink}
+
 if __name__ == "__main__":
-    noted.order(lambda kind, job: {"slow": slow, "poison": poison, "noop": noop, "nap": nap}[kind].delay(job))
+    noted.order(lambda kind, job: JOBS[kind].delay(job))

@@ -1,16 +1,14 @@
 """chimera itself, with its defaults; it has a Postgres beside the Redis, which records all that happens."""
 
 import asyncio
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
+from uuid import uuid4
 
 import noted
 
-from chimera_cli import TaskContext, TaskOutcome, handler
+from chimera_cli import Swarm, TaskContext, TaskOutcome, connect, handler
+from chimera_cli.models.goal import Goal
+from chimera_cli.models.task import TaskSpec
 
 WORKER = "python -m chimera_cli worker --count 8 --handlers chimera_jobs"
 FLEET = "python -m chimera_cli worker --count {SLOTS} --handlers chimera_jobs"
@@ -47,13 +45,43 @@ async def nap(ctx: TaskContext) -> TaskOutcome:
     return TaskOutcome()
 
 
-def submit(kind: str, jobs: Sequence[str]) -> None:
-    """Submit a goal of these jobs with the command."""
-    plan = Path(f"{kind}-{os.getpid()}.jsonl")
-    plan.write_text("".join(json.dumps({"key": job, "kind": kind, "title": job, "payload": {}}) + "\n" for job in jobs))
-    command = [sys.executable, "-m", "chimera_cli", "plan", kind, "--file", plan, "--handlers", "chimera_jobs"]
-    subprocess.run([*command, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+@handler("blink", judged=False)
+async def blink(ctx: TaskContext) -> TaskOutcome:
+    """Take 50 ms."""
+    await asyncio.sleep(noted.BLINK_S)
+    noted.mark(ctx.task.key)
+    return TaskOutcome()
+
+
+@handler("draft")
+async def draft(ctx: TaskContext) -> TaskOutcome:
+    """Hand a text to the judges."""
+    return TaskOutcome(output=noted.DRAFT)
+
+
+def specs(kind: str, jobs: Sequence[str]) -> list[TaskSpec]:
+    """Write a plan."""
+    return [TaskSpec(key=job, kind=kind, title=job) for job in jobs]
+
+
+async def one(swarm: Swarm, kind: str, job: str) -> None:
+    """Submit a goal of one task by the steps of `Swarm.submit`, and mark the moment before the last: putting it into the queue."""
+    goal = Goal(id=uuid4().hex, text=kind, created_at=await swarm.record.now())
+    await swarm.record.submit(goal, specs(kind, [job]))
+    async with swarm.record.dispatching() as waiting:
+        for dispatch in waiting:
+            noted.mark(dispatch.task.key, "QUEUED")
+        await swarm.queue.push_tasks(waiting)
+
+
+async def submit() -> None:
+    """Enqueue jobs: all in one goal, or one goal each."""
+    async with connect() as swarm:
+        await swarm.orchestrator.reconcile()
+        await noted.order_async(
+            lambda kind, job: one(swarm, kind, job), lambda kind, jobs: swarm.submit(kind, specs(kind, jobs))
+        )
 
 
 if __name__ == "__main__":
-    noted.order(lambda kind, job: submit(kind, [job]), submit)
+    asyncio.run(submit())

@@ -14,6 +14,10 @@ from functools import cache
 WIDTH = 36
 """Bytes of a mark, its line end included: so many marks as the file's size divided by this."""
 MARK = "{:<15.15} {:019d}\n"
+BLINK_S = 0.05
+"""What a short job takes."""
+DRAFT = "The harvest was good in all three valleys this year."
+"""What a judge gets to read."""
 AT_ONCE = 100
 """Calls that an asyncio client has under way when it enqueues in bulk."""
 
@@ -48,9 +52,9 @@ def _opened(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
-def nap(job: str) -> None:
-    """Take a second."""
-    time.sleep(1)
+def nap(job: str, seconds: float = 1) -> None:
+    """Take a second, or less."""
+    time.sleep(seconds)
     mark(job)
 
 

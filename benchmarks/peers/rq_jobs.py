@@ -10,7 +10,14 @@ from rq import Queue
 
 WORKER = "rq worker --url {REDIS_URL} --quiet"
 FLEET = "rq worker --url {REDIS_URL} --quiet --worker-class rq.SimpleWorker"
-JOBS = {"slow": slow, "poison": poison, "noop": noop, "nap": nap}
+
+
+def blink(job: str) -> None:
+    """Take 50 ms."""
+    nap(job, noted.BLINK_S)
+
+
+JOBS = {"slow": slow, "poison": poison, "noop": noop, "nap": nap, "blink": blink}
 
 if __name__ == "__main__":
     queue = Queue(connection=Redis.from_url(os.environ["REDIS_URL"]))

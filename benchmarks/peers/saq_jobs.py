@@ -33,7 +33,17 @@ async def nap(_: object, *, job: str) -> None:
     noted.mark(job)
 
 
-settings = {"queue": queue, "functions": [slow, poison, noop, nap], "concurrency": int(os.environ.get("SLOTS", 4))}
+async def blink(_: object, *, job: str) -> None:
+    """Take 50 ms."""
+    await asyncio.sleep(noted.BLINK_S)
+    noted.mark(job)
+
+
+settings = {
+    "queue": queue,
+    "functions": [slow, poison, noop, nap, blink],
+    "concurrency": int(os.environ.get("SLOTS", 4)),
+}
 
 
 async def submit() -> None:

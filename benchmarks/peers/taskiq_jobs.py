@@ -38,7 +38,14 @@ async def nap(job: str) -> None:
     noted.mark(job)
 
 
-JOBS = {"slow": slow, "poison": poison, "noop": noop, "nap": nap}
+@broker.task(task_name="blink")
+async def blink(job: str) -> None:
+    """Take 50 ms."""
+    await asyncio.sleep(noted.BLINK_S)
+    noted.mark(job)
+
+
+JOBS = {"slow": slow, "poison": poison, "noop": noop, "nap": nap, "blink": blink}
 
 
 async def submit() -> None:

@@ -3,26 +3,24 @@
 from benchmarks.run import Run, names
 from benchmarks.scenario import Bench, Figures, Scenario
 
-PROCESSES, SLOTS = 2, 25
+JOBS, PROCESSES, SLOTS = 20_000, 2, 25
 
 
 def drain(bench: Bench, name: str) -> Figures:
     """Drain a queue."""
-    jobs = names(bench.size(20_000, 3_000))
+    jobs = names(bench.size(JOBS, 3_000))
     with bench.peer(name, slots=SLOTS) as peer:
         peer.enqueue("noop", jobs)
-        run = Run(peer, jobs, PROCESSES)
+        run = Run(peer, peer.fleet(PROCESSES), jobs)
         costs = run.costs()
         done = run.end()
-    return {"tasks_per_s": done.rate(), **costs, "lost": done.lost, "doubled": done.doubled}
+    return {"tasks_per_s": done.rate, **costs, "lost": done.lost, "doubled": done.doubled}
 
 
 SCENARIO = Scenario(
-    about=(
-        f"20,000 no-ops are enqueued, then {PROCESSES} worker processes of {SLOTS} slots start (floor and rq: one job at a time). "
-        "Rate and CPU between the first and the last tenth of the effects. *All* is the CPU of all of them until everything is on "
-        "record, *behind* the time from the last effect to then."
-    ),
+    about=f"""{JOBS:,} no-ops are enqueued, then {PROCESSES} worker processes of {SLOTS} slots start (floor and rq: one job at a
+    time). Rate and CPU between the first and the last tenth of the effects. *All* is the CPU of all of them until
+    everything is on record, *behind* the time from the last effect to then.""",
     headings={
         "tasks_per_s": "tasks/s",
         "workers_cpu_us": "workers, us of CPU a task",

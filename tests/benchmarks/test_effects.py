@@ -34,7 +34,7 @@ def test_a_job_without_a_mark_is_lost_and_a_second_mark_is_one_too_many() -> Non
 def test_nothing_done_means_all_lost_and_no_rate() -> None:
     found = effects.tally([], ["a", "b"])
     assert (found.lost, found.doubled) == (2, 0)
-    assert found.rate() is None
+    assert found.rate is None
 
 
 def test_the_rate_leaves_out_the_first_and_the_last_tenth() -> None:
@@ -42,7 +42,7 @@ def test_the_rate_leaves_out_the_first_and_the_last_tenth() -> None:
     steady = [slow_start[-1] + n * S // 4 for n in range(1, 81)]
     slow_end = [steady[-1] + n * 10 * S for n in range(1, 11)]
     marks = [(f"job-{n}", at) for n, at in enumerate([*slow_start, *steady, *slow_end])]
-    assert effects.tally(marks, [job for job, _ in marks]).rate() == pytest.approx(4)
+    assert effects.tally(marks, [job for job, _ in marks]).rate == pytest.approx(4)
 
 
 def test_latency_is_told_for_what_has_both_a_beginning_and_an_end() -> None:

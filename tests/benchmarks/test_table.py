@@ -1,7 +1,7 @@
 from benchmarks.table import cell, markdown, number, rows
 
 FOUND = {
-    "about": "What is done.",
+    "about": "What\n    is done.",
     "headings": {"rate": "tasks/s", "behind": "behind, s", "never": "never told"},
     "beside_floor": "rate",
     "subjects": {"floor": {"rate": [1000.0, 2000.0]}, "chimera": {"rate": [500.0, 1500.0], "behind": [0.5, 0.5]}},
@@ -24,6 +24,7 @@ def test_a_page_names_command_machine_and_versions() -> None:
         {
             "command": "python -m benchmarks",
             "at": "2030-01-01",
+            "quick": False,
             "machine": {"cores": 2},
             "versions": {"Redis": "6.2"},
             "scenarios": {"drain": FOUND},

@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from benchmarks.cpu import TICK_S, cpu_s
+from benchmarks.usage import TICK_S, cpu_s
 
 
 def process(proc: Path, pid: int, parent: int, *ticks: int, name: str = "python") -> None:
