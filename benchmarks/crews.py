@@ -50,7 +50,7 @@ class Findings:
         try:
             return await call
         except SwarmError as error:
-            self.errors.append(type(error).__name__)
+            self.errors.append(f"{type(error).__name__}: {error}")
             return None
         finally:
             if self.counts:
@@ -80,10 +80,14 @@ class Crew:
     async def live(self, beat: timedelta, spread_s: float) -> None:
         """Come up at some moment of the spread, and go on until cancelled."""
         await asyncio.sleep(self._random.uniform(0, spread_s))
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._beat(beat))
-            if self._hold_s:
-                group.create_task(self._claim())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._beat(beat))
+                if self._hold_s:
+                    group.create_task(self._claim())
+        finally:
+            for task in self._work:
+                task.cancel()
 
     async def _beat(self, period: timedelta) -> None:
         while True:

@@ -67,9 +67,9 @@ def _record(peer: Peer, place: Installation, jobs: list[str]) -> Figures:
 
 SCENARIO = Scenario(
     about=f"""{RESULTS:,} results wait, then one judge process of {JUDGES} judges starts. *judge* has a model inside its process
-    that answers at once, so that only our path counts; the other asks the stand-in model about {SLOWLY:,} of them, a process on the same
-    cores, whose time is included. *record* is one process that records the events of {RESULTS:,} tasks that nobody recorded, and does nothing else. Rate
-    and CPU as in *drain*, a result or an event.""",
+    that answers at once, so that only our path counts; the other asks the stand-in model about {SLOWLY:,} of them, a
+    process on the same cores, whose time is included. *record* is one process that records the events of {RESULTS:,}
+    tasks that nobody recorded, and does nothing else. Rate and CPU as in *drain*, a result or an event.""",
     headings={
         "per_s": "a second",
         "workers_cpu_us": "the process, us of CPU each",
