@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.out:
         chosen.out.parent.mkdir(parents=True, exist_ok=True)
     for name in chosen.scenarios:
-        results["scenarios"][name] = _measure(bench, name, SCENARIOS[name], chosen.rounds)
+        results["scenarios"][name] = measure(bench, name, SCENARIOS[name], chosen.rounds)
         if chosen.out:
             chosen.out.write_text(json.dumps(results, indent=1) + "\n")
             chosen.out.with_suffix(".md").write_text(markdown(results))
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
     return int(any(found["failed"] for found in results["scenarios"].values()))
 
 
-def _measure(bench: Bench, name: str, scenario: Scenario, rounds: int) -> dict[str, Any]:
+def measure(bench: Bench, name: str, scenario: Scenario, rounds: int) -> dict[str, Any]:
     """Measure all subjects round by round, so that a slow minute of the machine meets them all."""
     found: dict[str, dict[str, list[float | None]]] = {}
     failed: dict[str, str] = {}

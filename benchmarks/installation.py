@@ -37,6 +37,7 @@ class Place:
         self.redis = RedisServer(self.folder / "redis", free_port(), "unguarded")
         self.ends.callback(self.redis.stop)
         self.redis.start()
+        self._log = self.folder / "roles.log"
         self.environment = {
             **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             "PYTHONPATH": str(ROOT),
@@ -56,12 +57,17 @@ class Place:
 
     def spawn(self, command: Sequence[str | Path], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
         """Start a process in a group of its own, ended with the place if not before."""
-        with (self.folder / "roles.log").open("ab") as log:
+        with self._log.open("ab") as log:
             role = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdout=log, stderr=log, start_new_session=True
             )
         self.ends.callback(end, role)
         return role
+
+    def last_words(self) -> str:
+        """Return the last line that a process wrote."""
+        lines = self._log.read_text(errors="replace").split("\n") if self._log.exists() else []
+        return next((line for line in reversed(lines) if line.strip()), "nothing")
 
     def client(self) -> Redis:
         """Return a client of the Redis."""

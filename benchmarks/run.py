@@ -27,7 +27,11 @@ class Run:
         self._peer, self._workers, self._jobs = peer, workers, jobs
 
     def marked(self, share: float, stalled_s: float = STALLED_S) -> int:
-        """Wait for as many marks as this share of the jobs, and return how many there are; fewer when the run has stalled."""
+        """Wait for as many marks as this share of the jobs, and return how many there are; fewer when the run has stalled.
+
+        Raises:
+            TimeoutError: It never began.
+        """
         wanted, seen, since = len(self._jobs) * share, 0, time.monotonic()
         while (count := effects.count(self._peer.marks)) < wanted:
             if count > seen:
@@ -35,6 +39,10 @@ class Run:
             if time.monotonic() - since > stalled_s:
                 break
             time.sleep(LOOK_S)
+        if not count:
+            raise TimeoutError(
+                f"nothing was done within {stalled_s:g} s; the workers said: {self._peer.place.last_words()}"
+            )
         return count
 
     def costs(self) -> dict[str, float | None]:

@@ -1,9 +1,12 @@
 """What processes use, from /proc for whole trees, or from the kernel's account of a command that has ended."""
 
 import os
+import re
 import subprocess
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +14,9 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 """Grain of CPU times in /proc: 10 ms on Linux."""
 PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
 PROC = Path("/proc")
+PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.M)
+LOOK_S = 0.02
+"""Time between two looks at a command's memory."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Ended:
     cpu_s: float
     """CPU time of it and its children, user and system."""
     rss_mib: float
-    """Most memory it had resident at once; the most of any one process."""
+    """Most memory it had resident at once, without its children."""
 
 
 def command(words: Sequence[str | Path], environment: Mapping[str, str], folder: Path) -> Ended:
@@ -34,12 +40,35 @@ def command(words: Sequence[str | Path], environment: Mapping[str, str], folder:
     with (folder / "command.log").open("wb") as log:
         since = time.monotonic()
         process = subprocess.Popen(words, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=log)
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.monotonic() - since
+        with _peak_of(process.pid) as peak:
+            # The account of wait4 has its own word for this memory, but begins with ours, from which the process was made.
+            _, status, used = os.wait4(process.pid, 0)
+            wall = time.monotonic() - since
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError((folder / "command.log").read_text() or f"{words[0]} ended with {process.returncode}")
-    return Ended(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return Ended(wall, used.ru_utime + used.ru_stime, max(peak) / 1024)
+
+
+@contextmanager
+def _peak_of(pid: int) -> Iterator[Sequence[int]]:
+    """Ask a process again and again for the most memory it had, in KiB; the list grows until this ends."""
+    peak, over = [0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(LOOK_S):
+            try:
+                peak.extend(map(int, PEAK.findall((PROC / str(pid) / "status").read_text())))
+            except OSError:
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        watcher.join()
 
 
 def cpu_s(roots: Iterable[int], proc: Path = PROC) -> float:

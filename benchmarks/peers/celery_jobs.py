@@ -40,7 +40,7 @@ def nap(job: str) -> None:
 @app.task(name="blink", ignore_result=True)
 def blink(job: str) -> None:
     """Take 50 ms."""
-    noted.nap(job, noted.BLINK_S)
+    noted.blink(job)
 
 
 JOBS = {"slow": slow, "poison": poison, "noop": noop, "nap": nap, "blink": blink}

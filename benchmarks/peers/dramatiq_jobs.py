@@ -38,7 +38,7 @@ def nap(job: str) -> None:
 @dramatiq.actor
 def blink(job: str) -> None:
     """Take 50 ms."""
-    noted.nap(job, noted.BLINK_S)
+    noted.blink(job)
 
 
 JOBS = {"slow": slow, "poison": poison, "noop": noop, "nap": nap, "blink": blink}

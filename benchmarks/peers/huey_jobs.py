@@ -1,12 +1,13 @@
 """huey without results: a job is gone from Redis when a worker takes it, so it runs at most once."""
 
 import os
+from importlib import import_module
 
 import noted
 from huey import RedisHuey
 
-WORKER = "huey_consumer huey_jobs.huey --workers 4 --quiet"
-FLEET = "huey_consumer huey_jobs.huey --workers {SLOTS} --quiet"
+WORKER = "huey_consumer huey_jobs.huey --workers 4 --quiet --no-periodic"
+FLEET = "huey_consumer huey_jobs.huey --workers {SLOTS} --quiet --no-periodic"
 huey = RedisHuey(url=os.environ["REDIS_URL"], results=False)
 
 
@@ -37,10 +38,10 @@ def nap(job: str) -> None:
 @huey.task()
 def blink(job: str) -> None:
     """Take 50 ms."""
-    noted.nap(job, noted.BLINK_S)
+    noted.blink(job)
 
-
-JOBS = {"slow": slow, "poison": poison, "noop": noop, "nap": nap, "blink": blink}
 
 if __name__ == "__main__":
-    noted.order(lambda kind, job: JOBS[kind](job))
+    # Under its own name: as the main module it would name its jobs so that no worker knows them.
+    jobs = import_module("huey_jobs")
+    noted.order(lambda kind, job: getattr(jobs, kind)(job))

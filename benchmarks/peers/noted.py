@@ -58,6 +58,11 @@ def nap(job: str, seconds: float = 1) -> None:
     mark(job)
 
 
+def blink(job: str) -> None:
+    """Take 50 ms."""
+    nap(job, BLINK_S)
+
+
 def order(send: Callable[[str, str], object], bulk: Callable[[str, Sequence[str]], object] | None = None) -> None:
     """Enqueue what the command line and stdin ask for: `send` takes kind and job, `bulk` kind and jobs."""
     kind, jobs, pause_s = asked()

@@ -3,20 +3,13 @@
 import os
 
 import noted
+from noted import blink, nap, poison, slow
 from noted import mark as noop
-from noted import nap, poison, slow
 from redis import Redis
 from rq import Queue
 
 WORKER = "rq worker --url {REDIS_URL} --quiet"
 FLEET = "rq worker --url {REDIS_URL} --quiet --worker-class rq.SimpleWorker"
-
-
-def blink(job: str) -> None:
-    """Take 50 ms."""
-    nap(job, noted.BLINK_S)
-
-
 JOBS = {"slow": slow, "poison": poison, "noop": noop, "nap": nap, "blink": blink}
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 import os
+import sys
 from pathlib import Path
 
-from benchmarks.usage import TICK_S, cpu_s
+import pytest
+
+from benchmarks.usage import TICK_S, command, cpu_s
 
 
 def process(proc: Path, pid: int, parent: int, *ticks: int, name: str = "python") -> None:
@@ -29,3 +32,16 @@ def test_what_is_gone_costs_nothing(tmp_path: Path) -> None:
 def test_this_process_is_found_with_what_it_used() -> None:
     sum(range(3_000_000))
     assert cpu_s([os.getpid()]) > 0
+
+
+def test_a_command_is_charged_with_what_it_used_itself(tmp_path: Path) -> None:
+    work = "import time\nwhile time.process_time() < 0.2: pass"
+    used = command([sys.executable, "-c", f"held = bytearray(60_000_000)\n{work}"], dict(os.environ), tmp_path)
+    small = command([sys.executable, "-c", work], dict(os.environ), tmp_path)
+    assert 50 < used.rss_mib - small.rss_mib < 70
+    assert used.cpu_s >= 0.2
+
+
+def test_a_command_that_fails_is_told_with_its_words(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="no such thing"):
+        command([sys.executable, "-c", "raise SystemExit('no such thing')"], dict(os.environ), tmp_path)
