@@ -27,10 +27,9 @@ class Servers:
         return [a_delivery(lease=lease(agent, stage)) for agent in taken]
 
     async def wait(self, stage: Stage, timeout: timedelta) -> bool:
-        if self.left:
-            return True
-        await self.done.wait()
-        return False
+        if not self.left:
+            await asyncio.Event().wait()
+        return True
 
     async def complete(self, lease: Lease, result: TaskResult) -> None:
         self.completed.append(lease)
