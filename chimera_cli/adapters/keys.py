@@ -1,5 +1,12 @@
 """The names of all keys in Redis, a schema of its own; lua/transition.lua and lua/beat.lua list the suffixes."""
 
+from binascii import crc_hqx
+from functools import cache
+from itertools import count
+
+SLOTS = 16384
+"""Slots of a Redis Cluster; what stands between the braces of a key decides on its slot."""
+
 
 class Keys:
     """Key names of one swarm. A shard's keys share a hash tag, so that one script may touch them on a Redis Cluster."""
@@ -14,9 +21,28 @@ class Keys:
 
     def shard(self, index: int) -> str:
         """Return T, the tag that all keys of a shard start with."""
-        return f"{{chimera:{self.namespace}:{index}}}"
+        return _tag(f"chimera:{self.namespace}:{index}", index, self.shards)
 
     @property
     def fleet(self) -> str:
         """Return the tag of the keys that belong to no shard."""
         return f"{{chimera:{self.namespace}}}"
+
+
+@cache
+def _tag(name: str, index: int, shards: int) -> str:
+    """Find a tag with its slot in the shard's own part of all slots.
+
+    The nodes of a fresh cluster hold equal ranges of slots, so three shards stand on three nodes. Left to chance, that would be
+    so in two cases of nine, and in one of nine a single node would hold them all.
+    """
+    for salt in count():
+        tag = f"{name}:{salt}" if salt else name
+        if slot(tag) * shards // SLOTS == index:
+            break
+    return f"{{{tag}}}"
+
+
+def slot(tag: str) -> int:
+    """Tell in which slot of a Redis Cluster the keys with a tag are."""
+    return crc_hqx(tag.encode(), 0) % SLOTS

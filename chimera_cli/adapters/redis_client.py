@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 
 from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.redis_cluster import ListeningCluster
 from chimera_cli.adapters.redis_errors import redis_errors
 from chimera_cli.exceptions import BackendUnavailable, ConfigError
 
@@ -61,7 +62,7 @@ async def connect(url: str) -> RedisClient:
     if not clustered:
         return single
     await single.aclose()
-    return RedisCluster.from_url(
+    return ListeningCluster.from_url(
         url,
         decode_responses=True,
         encoding_errors="replace",

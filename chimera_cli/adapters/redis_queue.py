@@ -5,15 +5,15 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
-from redis.asyncio import Redis
-
 from chimera_cli.adapters import redis_wire as wire
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.push_wire import parcels
 from chimera_cli.adapters.redis_client import RedisClient
+from chimera_cli.adapters.redis_cluster import ListeningCluster
 from chimera_cli.adapters.redis_errors import redis_errors
+from chimera_cli.adapters.redis_shards import on_each
 from chimera_cli.adapters.scripts import Scripts
-from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease
+from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease, SwarmError
 from chimera_cli.models.audit import SWARM
 from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Stage
 from chimera_cli.models.gate import Judgement, Route
@@ -39,6 +39,7 @@ class RedisTaskQueue:
         self._keys = keys
         self._scripts = Scripts(client)
         self._lease_ms = _ms(lease.lease)
+        self._turn = 0
 
     async def push_tasks(self, dispatches: Sequence[Dispatch]) -> int:
         """Put persisted tasks into the queue, in chunks; a known live task is left as it is."""
@@ -56,7 +57,7 @@ class RedisTaskQueue:
     async def pop_tasks(
         self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = ()
     ) -> list[Delivery | Malformed]:
-        """Claim at most one delivery an agent, shard after shard."""
+        """Claim at most one delivery an agent, shard after shard, each time beginning with another one."""
         return await self._claim(stage, agents, kinds, alone=False)
 
     async def pop_suspect(self, stage: Stage, agent: str, *, kinds: Sequence[str] = ()) -> Delivery | Malformed | None:
@@ -72,32 +73,42 @@ class RedisTaskQueue:
         self, stage: Stage, agents: Sequence[str], kinds: Sequence[str], *, alone: bool
     ) -> list[Delivery | Malformed]:
         claimed: list[Delivery | Malformed] = []
-        for shard in range(self._keys.shards):
+        failed: SwarmError | None = None
+        self._turn += 0 if alone else 1
+        for step in range(self._keys.shards):
             free = list(agents[len(claimed) :])
             if not free:
                 break
             names = canonical_json(free), canonical_json(list(kinds))
-            rows = await self._on_shard("claim", shard, stage, self._lease_ms, *names, int(alone))
-            claimed += [wire.decode_claim(stage, row) for row in rows]
+            try:
+                shard = (self._turn + step) % self._keys.shards
+                rows = await self._on_shard("claim", shard, stage, self._lease_ms, *names, int(alone))
+            except SwarmError as error:
+                failed = failed or error
+            else:
+                claimed += [wire.decode_claim(stage, row) for row in rows]
+        if failed and not claimed:
+            raise failed  # Else the agents must be told of what they hold: a node that is away costs no other's tasks a lease.
         return claimed
 
     async def wait(self, stage: Stage, timeout: timedelta) -> bool:
-        """Block on all bells of the stage, on one connection; on a cluster on the first shard's, the others being polled."""
-        shards = range(self._keys.shards if isinstance(self._client, Redis) else 1)
-        bells = [f"{self._keys.shard(shard)}:{stage}:bell" for shard in shards]
+        """Block on all bells of the stage: on one connection, or on a cluster on one a shard."""
+        bells = [f"{self._keys.shard(shard)}:{stage}:bell" for shard in range(self._keys.shards)]
         with redis_errors():
+            if isinstance(self._client, ListeningCluster):
+                return await self._client.hear(bells, timeout)
             return bool(await self._client.blpop(bells, timeout=timeout.total_seconds()))
 
     async def extend(self, leases: Sequence[Lease]) -> list[Lease]:
         """Prolong the leases that still hold and return those that do not, in one call a stage and shard."""
-        lost: list[Lease] = []
         place = lambda lease: (lease.stage, self._shard(lease.goal_id))  # noqa: E731
-        for (stage, shard), group in groupby(sorted(leases, key=place), key=place):
-            held = list(group)
-            pairs = canonical_json([[lease.task_id, lease.generation, lease.agent] for lease in held])
-            positions = await self._on_shard("extend", shard, stage, self._lease_ms, pairs)
-            lost += [held[position - 1] for position in positions]
-        return lost
+        groups = [(*at, list(held)) for at, held in groupby(sorted(leases, key=place), key=place)]
+        return [lease for lost in await on_each(self._extend(*group) for group in groups) for lease in lost]
+
+    async def _extend(self, stage: Stage, shard: int, held: Sequence[Lease]) -> list[Lease]:
+        pairs = canonical_json([[lease.task_id, lease.generation, lease.agent] for lease in held])
+        positions = await self._on_shard("extend", shard, stage, self._lease_ms, pairs)
+        return [held[position - 1] for position in positions]
 
     async def complete(self, lease: Lease, result: TaskResult, *, digest: str = "") -> None:
         """End the phase of a running task and commit its changes."""
@@ -187,7 +198,7 @@ class RedisTaskQueue:
 
     async def counts(self) -> QueueCounts:
         """Count what stands in the queues, over all shards."""
-        rows = [await self._on_shard("counts", shard) for shard in range(self._keys.shards)]
+        rows = await on_each(self._on_shard("counts", shard) for shard in range(self._keys.shards))
         waiting, running, delayed, to_judge, judging, deferred = (sum(row[i] for row in rows) for i in range(6))
         oldest = max(row[6] for row in rows)
         return QueueCounts(
@@ -208,7 +219,7 @@ class RedisTaskQueue:
             return await self._scripts.call(script, self._keys.shard(shard), *args)
 
     async def _everywhere(self, script: str, *args: str | int) -> int:
-        return sum([int(await self._on_shard(script, shard, *args)) for shard in range(self._keys.shards)])
+        return sum(map(int, await on_each(self._on_shard(script, shard, *args) for shard in range(self._keys.shards))))
 
     async def _answer(self, script: str, lease: Lease, *args: str | int) -> None:
         who = lease.task_id, lease.generation, lease.agent

@@ -4,7 +4,6 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from redis.asyncio import Redis
 
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_client import RedisClient
@@ -15,12 +14,9 @@ from chimera_cli.adapters.redis_state import RedisGlobalState
 from chimera_cli.exceptions import IllegalTransition, OCCConflict, StaleLease
 from chimera_cli.models.delivery import Delivery, Malformed, Stage
 from chimera_cli.models.gate import Route
-from chimera_cli.models.identity import shard_of
-from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.task import Phase, Priority, TaskStatus
 from tests.builders import GOAL, a_dispatch, a_judgement, a_result, a_task
 from tests.contract.conftest import MakeQueue
-from tests.vouching import vouch
 
 NOW = timedelta(0)
 
@@ -469,18 +465,6 @@ async def test_a_bell_rings_for_new_work(queue: RedisTaskQueue) -> None:
     assert await queue.wait(Stage.WORK, timedelta(milliseconds=10)) is False
     await queue.push_tasks([a_dispatch()])
     assert await queue.wait(Stage.WORK, timedelta(seconds=5)) is True
-
-
-async def test_the_bell_of_every_shard_wakes_a_process(client: RedisClient, keys: Keys) -> None:
-    keys = Keys(keys.namespace, 3)
-    await vouch(client, keys)
-    queue = RedisTaskQueue(client, keys, LeasePolicy())
-    goals = {shard_of(goal, 3): goal for goal in (letter * 20 for letter in "abcdefgh")}
-    await queue.push_tasks([a_dispatch(goal=goals[2])])
-    # A cluster's process hears the first shard only, and looks after the others when its wait is over.
-    heard = await queue.wait(Stage.WORK, timedelta(milliseconds=100))
-    assert heard is isinstance(client, Redis)
-    assert (await claim(queue)).lease.goal_id == goals[2]
 
 
 async def test_nothing_is_left_when_work_has_ended(queue: RedisTaskQueue, client: RedisClient, keys: Keys) -> None:

@@ -39,7 +39,7 @@ def _connected(redis_url: str) -> Iterator[Any]:
 
 def _read(client: Any, name: str, namespace: str) -> RedisKey | None:
     """Read one key; None when it vanished meanwhile."""
-    found = re.match(rf"\{{chimera:{re.escape(namespace)}(?::(\d+))?\}}:?(.*)", name, re.DOTALL)
+    found = re.match(rf"\{{chimera:{re.escape(namespace)}(?::(\d+)(?::\d+)?)?\}}:?(.*)", name, re.DOTALL)
     kind = client.type(name)
     if found is None or kind not in SIZES:
         return None

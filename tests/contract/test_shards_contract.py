@@ -1,0 +1,128 @@
+"""A swarm cut into shards: work on each of them is heard, none is served before the others, and one that is away holds up none."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.redis_client import RedisClient, open_redis
+from chimera_cli.adapters.redis_queue import RedisTaskQueue
+from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.models.delivery import Delivery, Stage
+from chimera_cli.models.identity import shard_of
+from chimera_cli.models.policy import LeasePolicy
+from tests.builders import a_dispatch, a_result
+from tests.contract.conftest import connections
+from tests.vouching import vouch
+
+SHARDS = 3
+GOALS = {shard_of(goal, SHARDS): goal for goal in (letter * 20 for letter in "abcdefgh")}
+"""A goal of each shard."""
+
+
+@pytest.fixture
+async def cut(client: RedisClient, keys: Keys) -> Keys:
+    """Key names of a swarm of three shards that somebody vouches for."""
+    made = Keys(keys.namespace, SHARDS)
+    await vouch(client, made)
+    return made
+
+
+@pytest.fixture
+def queue(client: RedisClient, cut: Keys) -> RedisTaskQueue:
+    return RedisTaskQueue(client, cut, LeasePolicy())
+
+
+async def pop(queue: RedisTaskQueue, *agents: str) -> list[Delivery]:
+    """Claim what there is for these agents."""
+    popped = await queue.pop_tasks(Stage.WORK, agents)
+    return [delivery for delivery in popped if isinstance(delivery, Delivery)]
+
+
+async def test_the_bell_of_every_shard_wakes_a_process(queue: RedisTaskQueue) -> None:
+    for shard in (2, 0, 1):
+        await queue.push_tasks([a_dispatch(goal=GOALS[shard])])
+        assert await queue.wait(Stage.WORK, timedelta(seconds=5)) is True
+        assert [delivery.lease.goal_id for delivery in await pop(queue, "a")] == [GOALS[shard]]
+    assert await queue.wait(Stage.WORK, timedelta(milliseconds=10)) is False
+
+
+async def test_a_bell_that_rings_between_two_waits_is_heard_by_the_second(queue: RedisTaskQueue) -> None:
+    assert await queue.wait(Stage.WORK, timedelta(milliseconds=10)) is False
+    await queue.push_tasks([a_dispatch(goal=GOALS[1])])
+    assert await queue.wait(Stage.WORK, timedelta(seconds=5)) is True
+
+
+async def test_a_wait_that_is_cancelled_leaves_its_connections_usable(queue: RedisTaskQueue) -> None:
+    waiting = asyncio.create_task(queue.wait(Stage.WORK, timedelta(seconds=5)))
+    await queue.counts()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await queue.push_tasks([a_dispatch(goal=goal) for goal in GOALS.values()])
+    assert await queue.wait(Stage.WORK, timedelta(seconds=5)) is True
+    assert (await queue.counts()).waiting == SHARDS
+
+
+@pytest.mark.parametrize("shards", [2, 3])
+async def test_no_shard_is_served_before_the_others(client: RedisClient, keys: Keys, shards: int) -> None:
+    keys = Keys(keys.namespace, shards)
+    await vouch(client, keys)
+    queue = RedisTaskQueue(client, keys, LeasePolicy())
+    await queue.push_tasks([a_dispatch(f"t{n}", goal=letter * 20) for letter in "abcdefgh" for n in range(5)])
+    served = set()
+    for _ in range(shards):
+        # A look for what must be claimed alone goes before.
+        assert await queue.pop_suspect(Stage.WORK, "a") is None
+        served |= {shard_of(delivery.lease.goal_id, shards) for delivery in await pop(queue, "a")}
+    assert served == set(range(shards))
+
+
+async def test_what_was_claimed_on_one_shard_is_handed_over_though_another_is_away(
+    queue: RedisTaskQueue, client: RedisClient, cut: Keys
+) -> None:
+    await queue.push_tasks([a_dispatch(f"t{n}", goal=GOALS[0]) for n in range(SHARDS)])
+    await client.delete(f"{cut.shard(1)}:run")
+    for _ in range(SHARDS):
+        [delivery] = await pop(queue, "a")
+        await queue.complete(delivery.lease, a_result())
+    with pytest.raises(BackendUnavailable):
+        await queue.pop_tasks(Stage.WORK, ["a"])
+
+
+async def test_leases_and_delays_of_one_shard_are_looked_after_though_another_is_away(
+    queue: RedisTaskQueue, client: RedisClient, cut: Keys
+) -> None:
+    await queue.push_tasks([a_dispatch(key, goal=goal) for key in ("one", "two") for goal in GOALS.values()])
+    held = await pop(queue, *(f"agent-{n}" for n in range(2 * SHARDS)))
+    assert await queue.extend([delivery.lease for delivery in held]) == []
+    last = [delivery for delivery in held if delivery.lease.goal_id == GOALS[2]]
+    await queue.retry(last[0].lease, timedelta(0), "again")
+    await client.zadd(f"{cut.shard(2)}:work:lease", {last[1].lease.task_id: 1})
+    await client.delete(f"{cut.shard(0)}:run")
+    with pytest.raises(BackendUnavailable):
+        await queue.promote()
+    with pytest.raises(BackendUnavailable):
+        await queue.extend([delivery.lease for delivery in held])
+    assert await client.zscore(f"{cut.shard(2)}:work:lease", last[1].lease.task_id) > 1
+    assert [delivery.lease.goal_id for delivery in await pop(queue, "a")] == [GOALS[2]]
+
+
+@pytest.mark.cluster
+async def test_three_shards_stand_on_three_nodes(cluster_url: str) -> None:
+    async with open_redis(cluster_url) as client:
+        await client.initialize()
+        for namespace in ("default", "a", "b"):
+            keys = Keys(namespace, SHARDS)
+            nodes = {client.get_node_from_key(f"{keys.shard(shard)}:out") for shard in range(SHARDS)}
+            assert len(nodes) == SHARDS
+
+
+@pytest.mark.cluster
+async def test_who_listens_when_the_client_is_closed_leaves_no_connection(cluster_url: str) -> None:
+    before = connections()
+    async with open_redis(cluster_url) as client:
+        queue = RedisTaskQueue(client, Keys("nobody's", SHARDS), LeasePolicy())
+        assert await queue.wait(Stage.WORK, timedelta(milliseconds=50)) is False
+    assert connections() <= before
