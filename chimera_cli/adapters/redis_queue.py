@@ -74,14 +74,14 @@ class RedisTaskQueue:
     ) -> list[Delivery | Malformed]:
         claimed: list[Delivery | Malformed] = []
         failed: SwarmError | None = None
+        shards, first = self._keys.shards, self._turn
         self._turn += 0 if alone else 1
-        for step in range(self._keys.shards):
+        for shard in ((first + step) % shards for step in range(shards)):
             free = list(agents[len(claimed) :])
             if not free:
                 break
             names = canonical_json(free), canonical_json(list(kinds))
             try:
-                shard = (self._turn + step) % self._keys.shards
                 rows = await self._on_shard("claim", shard, stage, self._lease_ms, *names, int(alone))
             except SwarmError as error:
                 failed = failed or error

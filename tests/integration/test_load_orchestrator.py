@@ -38,7 +38,7 @@ LEASE_S = 600.0
 Report = Callable[[str, object], None]
 
 
-@pytest.mark.parametrize(("server", "shards"), [("redis", 1)])
+@pytest.mark.parametrize(("server", "shards"), [("redis", 1), ("cluster", 3)])
 async def test_of_a_thousand_agents_on_four_orchestrators_no_two_hold_one_task_and_each_task_ends_once(
     request: pytest.FixtureRequest, fresh_database: str, record_property: Report, server: str, shards: int
 ) -> None:
