@@ -92,7 +92,8 @@ class Settings(BaseSettings):
     max_queued: Annotated[int, Field(ge=0, le=100_000_000)] = 100_000
     """Tasks that may wait for their first run; a plan beyond that is refused. 0 for no limit."""
     shards: Annotated[int, Field(ge=1, le=1024)] = 1
-    """Parts that the queues are split into; the same for every process of a swarm."""
+    """Parts that the queues are split into; the same for every process of a swarm. On a Redis Cluster as many as it has nodes, or
+    a multiple of that."""
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = "default"
     """Name that keeps several swarms on one Redis apart."""
     operator: str | None = None
