@@ -71,6 +71,7 @@ def _members(beat: ProcessBeat, age: timedelta) -> list[FleetMember]:
             task_id=agent.task_id,
             beat_age=age,
             stuck_for=agent.stuck_for,
+            loop_lag=beat.loop_lag,
         )
         for agent in beat.agents
     ]

@@ -1,6 +1,7 @@
 """What every long-running process does beside its work: signs of life and housekeeping, whatever server is away."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from chimera_cli.agents.base import BaseAgent, telemetry_event
+from chimera_cli.agents.loop_lag import LoopLag
 from chimera_cli.agents.outage import Outages
 from chimera_cli.agents.race import first
 from chimera_cli.models.agent import ProcessBeat
@@ -21,6 +23,8 @@ TICK = timedelta(seconds=0.5)
 """Time between two rounds of housekeeping, give or take a quarter."""
 SLOWEST_TICK = timedelta(seconds=1)
 """The same while a server is away: the chores of the other must still be done within a second."""
+LATE = timedelta(seconds=1)
+"""A loop that comes that late is worth a line."""
 GRACE = timedelta(seconds=2)
 """How long a farewell may take that somebody may not hear."""
 
@@ -43,6 +47,8 @@ class PulseTools:
     telemetry: TelemetryPort
     clock: ClockPort
     chance: Chance
+    monotonic: Callable[[], float] = time.monotonic
+    """Tells what time has passed, in s; the clock may be set meanwhile."""
 
 
 async def _nothing() -> None:
@@ -74,6 +80,7 @@ class Pulse:
         self._agents, self._tools = tuple(agents), tools
         self._process, self._period, self._each_beat = process, period, each_beat
         self._broom = asyncio.Lock()
+        self._lag = LoopLag(tools.clock, tools.monotonic)
         self._loops: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -81,7 +88,8 @@ class Pulse:
         for agent in self._agents:
             await agent.setup()
         self.say("agent.started", role=self._agents[0].role, count=len(self._agents))
-        self._loops = [asyncio.create_task(self._give_beats()), asyncio.create_task(self._keep_house())]
+        loops = self._give_beats(), self._keep_house(), self._lag.watch()
+        self._loops = [asyncio.create_task(loop) for loop in loops]
         return self
 
     async def __aexit__(
@@ -112,9 +120,13 @@ class Pulse:
             await self._tools.clock.sleep(self._period)
 
     async def _beat(self) -> None:
-        now = self._tools.clock.now()
+        now, lag = self._tools.clock.now(), self._lag.take()
+        if lag >= LATE:
+            said = f"the event loop came {lag.total_seconds():.1f} s late: what computes belongs in a handler that is a plain def"
+            self.say("loop.late", said, level=Level.WARN, late_s=round(lag.total_seconds(), 3))
         beats = tuple(agent.heartbeat(now, self.claim_due) for agent in self._agents)
-        await self._tools.registry.beat(ProcessBeat(process=self._process, period=self._period, agents=beats))
+        beat = ProcessBeat(process=self._process, period=self._period, loop_lag=lag, agents=beats)
+        await self._tools.registry.beat(beat)
 
     async def _keep_house(self) -> None:
         while True:

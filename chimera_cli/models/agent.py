@@ -67,6 +67,8 @@ class ProcessBeat(Sign):
     """Id of the process: host, pid and a random part."""
     period: timedelta
     """Time until its next beat."""
+    loop_lag: timedelta | None = None
+    """How late its event loop came to what was due, at worst since its last beat; None from a release that does not tell."""
     agents: tuple[AgentHeartbeat, ...]
     """Its agents."""
 
@@ -90,6 +92,8 @@ class FleetMember(Noun):
     """Time since its last beat, by the clock of Redis."""
     stuck_for: timedelta | None = None
     """How long it has made no progress, by its own clock; None while all is well."""
+    loop_lag: timedelta | None = None
+    """How late its process's event loop came to what was due, at worst between its last two beats; None: it does not tell."""
 
 
 def liveness(age: timedelta, period: timedelta, stuck_for: timedelta | None = None) -> Liveness:

@@ -5,6 +5,7 @@
 | agent.started, agent.stopped | INFO | role, count |
 | agent.failed | ERROR | role, error, trace |
 | agent.beat_missed | WARN | error |
+| loop.late | WARN | late_s |
 | drain.started, drain.ended | INFO | running, given_back |
 | task.started | INFO | task, kind, phase, attempt |
 | task.finished | INFO | task, kind, phase, outcome |

@@ -101,6 +101,7 @@ def status_document(snapshot: Snapshot) -> Document:
             "beat_age_s": round(member.beat_age.total_seconds(), 3),
             "liveness": member.liveness,
             "stuck_s": round(member.stuck_for.total_seconds(), 3) if member.stuck_for is not None else None,
+            "loop_lag_s": round(member.loop_lag.total_seconds(), 3) if member.loop_lag is not None else None,
             "task_id": member.task_id or None,
             "process": member.process,
         }

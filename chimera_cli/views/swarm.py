@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from rich.console import RenderableType
 
@@ -11,6 +12,8 @@ from chimera_cli.views.documents import queue_counts
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, age, moment
 from chimera_cli.views.theme import BAD, GOOD, STATUS, WAITING
 
+LONG_LAG = timedelta(seconds=1)
+"""An event loop that comes so late stands out."""
 SHOWN_AGENTS = 15
 """Agents on the board; more are counted, and the plain face lists them all."""
 
@@ -21,6 +24,7 @@ _FLEET = (
     Column("life", whole=True, spare=1),
     Column("task", whole=True),
     Column("beat", whole=True, number=True),
+    Column("loop lag", whole=True, number=True, spare=5),
 )
 
 
@@ -68,16 +72,17 @@ def _interest(member: FleetMember) -> tuple[bool, bool, str]:
 
 
 def fleet_summary(snapshot: Snapshot) -> Facts:
-    """Count agents by role: how many, how many free, how many not alive."""
+    """Count agents by role: how many, how many free, how many not alive; and how late their event loops come at worst."""
     pairs: list[tuple[str, Cell | str]] = []
     for role, count in sorted(Counter(member.role for member in snapshot.fleet).items()):
         members = [member for member in snapshot.fleet if member.role is role]
         free = sum(m.state is AgentStatus.IDLE and m.liveness is Liveness.ALIVE for m in members)
         life = Counter(member.liveness for member in members)
-        troubled = life[Liveness.LATE] + life[Liveness.STUCK] + life[Liveness.DEAD]
+        lagging = sum(m.loop_lag is not None and m.loop_lag >= LONG_LAG for m in members)
+        troubled = life[Liveness.LATE] + life[Liveness.STUCK] + life[Liveness.DEAD] + lagging
         stuck = f" {life[Liveness.STUCK]} stuck," if life[Liveness.STUCK] else ""
         text = f"{count} ({free} free, {life[Liveness.LATE]} late,{stuck} {life[Liveness.DEAD]} dead)"
-        pairs.append((f"{role}s", Cell(text, WAITING if troubled else "")))
+        pairs.append((f"{role}s", Cell(f"{text}, loop lag {_lag(*members)}", WAITING if troubled else "")))
     return Facts(pairs or [("fleet", Cell("nobody is running", WAITING))])
 
 
@@ -91,11 +96,18 @@ def fleet_grid(members: Sequence[FleetMember], total: int) -> Grid:
             Cell(_life(m), STATUS.get(m.liveness, "")),
             m.task_id or "-",
             age(m.beat_age),
+            _lag(m),
         )
         for m in members
     ]
     more = f" ({len(rows)} of {total})" if total > len(rows) else ""
     return Grid(f"Fleet{more}", _FLEET, rows, empty="start one with: chimera worker", mark="agent")
+
+
+def _lag(*members: FleetMember) -> str:
+    """Write the worst lag of these agents' event loops, in ms."""
+    told = [member.loop_lag for member in members if member.loop_lag is not None]
+    return f"{max(told) / timedelta(milliseconds=1):.0f}ms" if told else "-"
 
 
 def _life(member: FleetMember) -> str:

@@ -29,6 +29,16 @@ async def test_all_agents_of_a_beat_are_in_the_fleet_and_alive(registry: RedisAg
     assert {member.liveness for member in fleet} == {Liveness.ALIVE}
 
 
+async def test_a_process_tells_how_late_its_loop_comes_and_an_older_release_need_not(
+    registry: RedisAgentRegistry, client: RedisClient, keys: Keys
+) -> None:
+    await registry.beat(a_beat("host:1").model_copy(update={"loop_lag": timedelta(milliseconds=250)}))
+    older = json.loads(a_beat("host:2").model_dump_json(exclude={"loop_lag"}))
+    await client.hset(f"{keys.fleet}:fleet", "host:2", json.dumps(older))
+    await client.zadd(f"{keys.fleet}:beats", {"host:2": 1})
+    assert [member.loop_lag for member in await registry.fleet()] == [timedelta(milliseconds=250), None]
+
+
 async def test_a_beat_replaces_the_one_before(registry: RedisAgentRegistry) -> None:
     await registry.beat(a_beat(agents=3))
     await registry.beat(a_beat(agents=1, status=AgentStatus.BUSY))

@@ -16,12 +16,14 @@ class Diary:
         self.lines: list[str] = []
         self.deaf = False
         self.sweeping = asyncio.Event()
+        self.beats: list[ProcessBeat] = []
 
     async def extend(self) -> None:
         self.lines.append("extend")
 
     async def beat(self, beat: ProcessBeat) -> None:
         self.lines.append("beat")
+        self.beats.append(beat)
 
     async def leave(self, process: str) -> None:
         if self.deaf:
@@ -75,3 +77,19 @@ async def test_a_registry_that_does_not_answer_does_not_keep_the_process() -> No
     await clock.pass_by(1.5)
     assert life.done()
     await life
+
+
+async def test_a_beat_tells_how_late_the_loop_came_and_a_very_late_one_is_said() -> None:
+    diary, clock, ears, agent = Diary(), HandClock(), Ears(), Clerk(Ears())
+    lost = iter([0.0, 0.1, 5.0, 6.6])
+
+    def monotonic() -> float:
+        return next(lost, 7.0)
+
+    tools = PulseTools(
+        registry=diary, housekeeper=diary, telemetry=ears, clock=clock, chance=lambda: 0.5, monotonic=monotonic
+    )
+    async with Pulse([agent], tools, process="p1", period=timedelta(seconds=5)):
+        await clock.pass_by(10)
+    assert [beat.loop_lag for beat in diary.beats] == [timedelta(0), timedelta(seconds=1.5), timedelta(0)]
+    assert ears.one("loop.late").fields == {"late_s": 1.5}

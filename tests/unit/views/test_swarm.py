@@ -108,3 +108,12 @@ def test_paused_goals_are_shown_with_who_paused_them_and_for_how_long(width: int
     assert status_document(shot)["paused"] == [
         {"goal_id": goal.id, "by": "ana", "since": (NOON - timedelta(minutes=5)).isoformat(), "live": 3}
     ]
+
+
+def test_the_worst_lag_of_a_roles_event_loops_is_shown_with_it() -> None:
+    lags = {1: timedelta(milliseconds=2), 2: timedelta(milliseconds=1234), 3: None}
+    shot = a_snapshot(*(a_member(n, loop_lag=lag) for n, lag in lags.items()))
+    assert "3 (3 free, 0 late, 0 dead), loop lag 1234ms" in drawn(board(shot), 120)
+    assert [line.split("\t")[-1] for line in board(shot).lines() if line.startswith("agent")] == ["2ms", "1234ms", "-"]
+    assert [member["loop_lag_s"] for member in status_document(shot)["fleet"]] == [0.002, 1.234, None]
+    assert "loop lag -" in drawn(board(a_snapshot(a_member(1))), 120)
