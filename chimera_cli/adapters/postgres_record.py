@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from chimera_cli.adapters import postgres_chores as chores
 from chimera_cli.adapters import postgres_dispatching as dispatching
 from chimera_cli.adapters import postgres_recording as recording
 from chimera_cli.adapters import postgres_sql as sql
@@ -19,7 +21,7 @@ from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import Goal, GoalStatus
 from chimera_cli.models.task import TaskSpec
-from chimera_cli.ports.record import Recorded
+from chimera_cli.ports.record import Chores, Recorded
 
 TERMINAL_GOALS = tuple(status.value for status in GoalStatus if status.terminal)
 
@@ -30,6 +32,7 @@ class PostgresRecord(PostgresReads):
     def __init__(self, engine: AsyncEngine, *, max_queued: int = 0) -> None:
         super().__init__(engine)
         self._max_queued = max_queued
+        self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def submit(self, goal: Goal, tasks: Iterable[TaskSpec]) -> bool:
         """Store a goal with all its tasks in one transaction, streaming; False, and nothing stored, when its id is known.
@@ -68,6 +71,12 @@ class PostgresRecord(PostgresReads):
         with postgres_errors():
             async with self._engine.begin() as connection:
                 return await submitting.replan(connection, goal_id, replans, tasks)
+
+    async def chores(self, *, older_than: timedelta | None) -> Chores:
+        """Look what there is to do, without waiting for anybody."""
+        with postgres_errors():
+            async with self._looking.connect() as connection:
+                return await chores.look(connection, older_than)
 
     @asynccontextmanager
     async def dispatching(self, limit: int = 500) -> AsyncIterator[list[Dispatch]]:

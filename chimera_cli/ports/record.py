@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Protocol
 
 from chimera_cli.models.delivery import Dispatch
@@ -24,6 +25,19 @@ class Recorded(Noun):
     a crash."""
     ended_goals: tuple[Goal, ...] = ()
     """Goals of those tasks that are terminal now, known before or not, for the same reason."""
+
+
+class Chores(Noun):
+    """What housekeeping may find to do in the record; more than there is, perhaps, and never less."""
+
+    orders: bool
+    """Operators' orders that are not carried out yet."""
+    tasks: bool
+    """Tasks that are not in the queue yet."""
+    overdue: bool
+    """Review cards whose time to be decided is over."""
+    decisions: bool
+    """Decisions that are not carried out yet."""
 
 
 class RecordPort(ReadsPort, Protocol):
@@ -54,6 +68,14 @@ class RecordPort(ReadsPort, Protocol):
             NotFound: No such goal.
             WrongState: The goal takes no more tasks.
             QueueFull: As for `submit`.
+        """
+        ...
+
+    async def chores(self, *, older_than: timedelta | None) -> Chores:
+        """Look what there is to do, without waiting for anybody: cheap, for every process asks all the time.
+
+        Args:
+            older_than: Age at which PENDING cards expire; None for never.
         """
         ...
 

@@ -3,6 +3,7 @@
 There is no master. Each step is atomic and bounded, so any number of processes may run it at any time.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.telemetry import TelemetryEvent
 from chimera_cli.ports.event_stream import EventStreamPort
 from chimera_cli.ports.queue import TaskQueuePort
-from chimera_cli.ports.record import RecordPort
+from chimera_cli.ports.record import Chores, RecordPort
 from chimera_cli.ports.registry import AgentRegistryPort
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.control import ControlService
@@ -29,6 +30,7 @@ BEHIND_THE_LOCK = frozenset({"obey", "dispatch", "resume", "record"})
 keep the record from the one that compares it. Besides, what is recorded then would hide that the record was put back."""
 KEEP_SILENT = timedelta(minutes=5)
 """How long a silent process stays on the board, as dead, before it is swept."""
+EVERYTHING = Chores(orders=True, tasks=True, overdue=True, decisions=True)
 
 Step = Callable[[], Awaitable[int]]
 
@@ -60,8 +62,8 @@ class Orchestrator:
         self._policy = policy
 
     async def tick(self, *, wait: bool = True) -> int:
-        """Run every step once and return how much was done; 0 means that there is nothing to do now. With `wait` off, events
-        that another process is recording right now are left to it.
+        """Run every step once that may find something to do, and return how much was done; 0 means that there is nothing now.
+        With `wait` off, events that another process is recording right now are left to it.
 
         A step that fails does not keep the others from running: retries and takeovers go on without Postgres, and one row
         that cannot be read must not stop the record. Only while it is unknown how queue and record stand to each other, what
@@ -70,34 +72,55 @@ class Orchestrator:
         Raises:
             SwarmError: A step failed, mostly because a server was away; the others were tried all the same.
         """
-        steps: dict[str, Step] = {
-            "reconcile": self._reconciler.reconcile,
+        compared = await self._attempt("reconcile", self._reconciler.reconcile)
+        still = isinstance(compared, SwarmError)
+        # Asked for together, these travel together.
+        ends = [compared, *await asyncio.gather(*(self._attempt(*step) for step in self._in_the_queue().items()))]
+        chores = await self._look()
+        if isinstance(chores, SwarmError):
+            ends.append(chores)
+            chores = EVERYTHING  # Each step may fail by itself.
+        for name, step in self._in_the_record(chores, wait).items():
+            if not (still and name in BEHIND_THE_LOCK):
+                ends.append(await self._attempt(name, step))
+        for end in ends:
+            if isinstance(end, SwarmError):
+                raise end
+        return sum(end for end in ends if isinstance(end, int))
+
+    async def _attempt(self, name: str, step: Step) -> int | SwarmError:
+        try:
+            count = await step()
+        except SwarmError as exc:
+            return exc
+        self._say_done(name, count)
+        return count
+
+    def _in_the_queue(self) -> dict[str, Step]:
+        return {
             "promote": self._queue.promote,
             "reap": lambda: self._queue.reap(self._policy.abandon_cap),
             "expire": self._queue.expire,
             "settle": self._queue.settle,
-            "obey": self._control.carry_out,
-            "dispatch": self.dispatch,
-            "reviews": self._reviews.expire_overdue,
-            "resume": self._reviews.resume_decided,
-            "record": lambda: self.record(wait=wait),
             "sweep": lambda: self._registry.sweep(KEEP_SILENT),
         }
-        done, failed, still = 0, None, False
-        for name, step in steps.items():
-            if still and name in BEHIND_THE_LOCK:
-                continue
-            try:
-                count = await step()
-            except SwarmError as exc:
-                failed = failed or exc
-                still = still or name == "reconcile"
-            else:
-                done += count
-                self._say_done(name, count)
-        if failed:
-            raise failed
-        return done
+
+    def _in_the_record(self, chores: Chores, wait: bool) -> dict[str, Step]:
+        """Choose the steps that may find something to do: each is a transaction, dispatching one that keeps recorders waiting."""
+        steps: dict[str, tuple[bool, Step]] = {
+            "obey": (chores.orders, self._control.carry_out),
+            "dispatch": (chores.tasks, self.dispatch),
+            "reviews": (chores.overdue, self._reviews.expire_overdue),
+            "resume": (chores.decisions or chores.overdue, self._reviews.resume_decided),
+            "record": (True, lambda: self.record(wait=wait)),
+        }
+        return {name: step for name, (wanted, step) in steps.items() if wanted}
+
+    async def _look(self) -> Chores | SwarmError:
+        try:
+            return await self._record.chores(older_than=self._reviews.expire_after)
+        except SwarmError as exc:
+            return exc
 
     async def reconcile(self) -> int:
         """Make sure that the queue moves, waiting for others who compare it with the record; returns how many shards stood."""

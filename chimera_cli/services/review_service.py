@@ -42,7 +42,7 @@ class ReviewService:
         self._reviews = reviews
         self._queue = queue
         self._telemetry = telemetry
-        self._expire_after = expire_after
+        self.expire_after = expire_after
 
     async def submit_decision(
         self, card_id: str, decision: Decision, operator: str, reason: str = "", *, digest: str = ""
@@ -76,7 +76,7 @@ class ReviewService:
 
     async def expire_overdue(self) -> int:
         """Have cards expire that waited longer than the policy allows; returns how many."""
-        return await self._reviews.expire(self._expire_after) if self._expire_after else 0
+        return await self._reviews.expire(self.expire_after) if self.expire_after else 0
 
     async def resume_decided(self) -> int:
         """Carry out what is decided, expired or stale and not carried out yet; returns how many."""

@@ -11,15 +11,18 @@ from chimera_cli.exceptions import BackendUnavailable, SwarmError
 from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.telemetry import TelemetryEvent
-from chimera_cli.ports.record import Recorded
-from chimera_cli.services.orchestrator import BATCH, Orchestrator
+from chimera_cli.ports.record import Chores, Recorded
+from chimera_cli.services.orchestrator import BATCH, EVERYTHING, Orchestrator
 from tests.builders import a_dispatch, a_goal
+
+NONE = Chores(orders=False, tasks=False, overdue=False, decisions=False)
 
 
 class Stores:
     """Every port that the orchestrator uses, with one diary. `away` names what cannot be reached."""
 
     shards = 1
+    expire_after = timedelta(hours=1)
 
     def __init__(self) -> None:
         self.diary: list[str] = []
@@ -30,6 +33,7 @@ class Stores:
         self.recorded: Recorded | None = Recorded(new=0)
         self.said: list[TelemetryEvent] = []
         self.turn = 0
+        self.chores_now = EVERYTHING
 
     def _do(self, what: str, server: str) -> int:
         self.diary.append(what)
@@ -65,6 +69,11 @@ class Stores:
 
     async def carry_out(self) -> int:
         return self._do("obey", "Postgres")
+
+    async def chores(self, *, older_than: timedelta | None) -> Chores:
+        assert older_than == self.expire_after
+        self._do("look", "Postgres")
+        return self.chores_now
 
     @asynccontextmanager
     async def dispatching(self, limit: int) -> AsyncIterator[list[Dispatch]]:
@@ -177,7 +186,39 @@ async def test_while_the_queue_stands_still_nothing_keeps_the_record_from_whoeve
     stores.broken, stores.entries = {"reconcile"}, ["1-0"]
     with pytest.raises(SwarmError, match="reconcile is refused"):
         await orchestrator.tick()
-    assert stores.diary == ["reconcile", "promote", "reap 3", "expire", "settle", "reviews", "sweep"]
+    assert stores.diary == ["reconcile", "promote", "reap 3", "expire", "settle", "sweep", "look", "reviews"]
+
+
+async def test_an_idle_tick_looks_once_into_the_record_and_opens_no_transaction(
+    orchestrator: Orchestrator, stores: Stores
+) -> None:
+    stores.chores_now = NONE
+    await orchestrator.tick()
+    assert stores.diary == ["reconcile", "promote", "reap 3", "expire", "settle", "sweep", "look", "read"]
+
+
+@pytest.mark.parametrize(
+    ("chore", "steps"),
+    [
+        ("orders", ["obey"]),
+        ("tasks", ["dispatch", "push"]),
+        ("overdue", ["reviews", "resume"]),
+        ("decisions", ["resume"]),
+    ],
+)
+async def test_what_the_look_finds_is_done_in_the_same_tick(
+    orchestrator: Orchestrator, stores: Stores, chore: str, steps: list[str]
+) -> None:
+    stores.chores_now = NONE.model_copy(update={chore: True})
+    await orchestrator.tick()
+    assert stores.diary[stores.diary.index("look") + 1 :] == [*steps, "read"]
+
+
+async def test_every_step_is_tried_when_the_look_fails(orchestrator: Orchestrator, stores: Stores) -> None:
+    stores.broken, stores.entries = {"look"}, ["1-0"]
+    with pytest.raises(SwarmError, match="look is refused"):
+        await orchestrator.tick()
+    assert {"obey", "dispatch", "reviews", "resume", "record", "trim 1-0"} <= set(stores.diary)
 
 
 async def test_events_stay_while_the_record_is_away(orchestrator: Orchestrator, stores: Stores) -> None:
