@@ -1,12 +1,14 @@
 """The audit: its rows, and what a walk along its chain found."""
 
 from collections.abc import Iterator, Sequence
-
-from rich.console import RenderableType
+from typing import TYPE_CHECKING
 
 from chimera_cli.models.audit import AuditEvent, AuditReport
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, moment
 from chimera_cli.views.theme import BAD, GOOD
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _DRAWN = (
     Column("at", whole=True),
@@ -30,7 +32,7 @@ class _Rows:
     def __init__(self, events: Sequence[AuditEvent]) -> None:
         self._events = events
 
-    def drawn(self) -> RenderableType:
+    def drawn(self) -> "RenderableType":
         """Draw them."""
         rows = [(moment(e.at), e.operator, e.action, _subject(e), e.reason or "-") for e in self._events]
         return Grid("", _DRAWN, rows, empty=_EMPTY).drawn()

@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-
-from rich.console import RenderableType
-from rich.text import Text
-from rich.tree import Tree
+from typing import TYPE_CHECKING
 
 from chimera_cli.models.goal import Goal
 from chimera_cli.models.order import Order
@@ -14,6 +11,10 @@ from chimera_cli.services.plain_text import one_line
 from chimera_cli.views.order import orders_grid
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, moment
 from chimera_cli.views.theme import STATUS, WAITING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
 
 SHOWN_TASKS = 200
 """Tasks of a drawn tree; a longer plan is counted. The plain face lists them all."""
@@ -43,8 +44,11 @@ class PlanTree:
         self._goal = goal
         self._tasks = tasks
 
-    def drawn(self) -> RenderableType:
+    def drawn(self) -> "RenderableType":
         """Draw each task below the first task it depends on, and name its other dependencies."""
+        from rich.text import Text
+        from rich.tree import Tree
+
         tree = Tree(Text(one_line(self._goal), style="bold"), guide_style="dim")
         branches: dict[str, Tree] = {}
         shown = _parents_first(self._tasks)[:SHOWN_TASKS]
@@ -60,7 +64,9 @@ class PlanTree:
         return ["\t".join(map(one_line, _fields(task))) for task in self._tasks]
 
 
-def _leaf(task: TaskSpec) -> Text:
+def _leaf(task: TaskSpec) -> "Text":
+    from rich.text import Text
+
     text = Text(one_line(task.key), style="bold")
     text.append(f"  {one_line(task.kind)}", style="cyan")
     text.append(f"  {one_line(task.title)}", style="not bold")

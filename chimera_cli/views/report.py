@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-
-from rich.console import RenderableType
+from typing import TYPE_CHECKING
 
 from chimera_cli.models.simulation import LifeLine, SimulationReport
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, Words
 from chimera_cli.views.theme import BAD, GOOD, QUIET, WAITING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 FILLER = "sim.step"
 """Kind of the tasks that only keep the workers busy: on a screen their lines are counted."""
@@ -64,7 +66,7 @@ class Life:
     def __init__(self, lines: Sequence[LifeLine]) -> None:
         self._lines = lines
 
-    def drawn(self) -> RenderableType:
+    def drawn(self) -> "RenderableType":
         """Draw the story's own lines, and a sentence about the rest."""
         story = [line for line in self._lines if line.kind != FILLER]
         fillers = [line for line in self._lines if line.kind == FILLER]

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
-from rich.console import RenderableType
-from rich.panel import Panel
-from rich.text import Text
 
 from chimera_cli.models.gate import Finding
 from chimera_cli.models.review import ReviewCard
@@ -14,6 +12,9 @@ from chimera_cli.models.text import text_of
 from chimera_cli.services.plain_text import many_lines
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, Words, age, moment
 from chimera_cli.views.theme import BAD, STATUS, WAITING, confidence_style, confidence_text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 MARKED = "bold white on red"
 SHORT = 12
@@ -122,8 +123,11 @@ class MarkedText:
         self._text = text_of(value)
         self._spans = _merged(finding.span for finding in findings if finding.span is not None)
 
-    def drawn(self) -> RenderableType:
+    def drawn(self) -> "RenderableType":
         """Draw it in a box; what is printed is neutralised piece by piece, so that places stay true."""
+        from rich.panel import Panel
+        from rich.text import Text
+
         text = Text()
         for piece, marked in self.pieces():
             text.append(many_lines(piece), style=MARKED if marked else "")

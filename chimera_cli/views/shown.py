@@ -1,26 +1,20 @@
-"""What can be shown twice: drawn with Rich for a person, or as plain tab-separated lines for a pipe."""
+"""What can be shown twice: drawn with Rich for a person, or as plain tab-separated lines for a pipe, which need no Rich."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
-
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Protocol
 
 from chimera_cli.services.plain_text import one_line
 
-NARROWEST = 12
-"""Characters that a column which may shrink keeps at the least."""
-GAP = 2
-"""Characters between two columns."""
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 class Shown(Protocol):
     """A value with its two faces."""
 
-    def drawn(self) -> RenderableType:
+    def drawn(self) -> "RenderableType":
         """Return the Rich face."""
         ...
 
@@ -35,6 +29,11 @@ class Cell:
 
     text: str
     style: str = ""
+
+    @classmethod
+    def of(cls, value: "Cell | str") -> "Cell":
+        """Make a cell of plain words; a cell stays as it is."""
+        return value if isinstance(value, Cell) else cls(value)
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,12 @@ class Grid:
     mark: str = ""
     """First field of every plain line, for outputs that mix several tables."""
 
-    def drawn(self) -> RenderableType:
+    def drawn(self) -> "RenderableType":
         """Draw it for whatever width it meets; ids stay whole, other columns shrink, spare ones go."""
+        from rich.text import Text
+
+        from chimera_cli.views.fitting import Fitting
+
         if not self.rows:
             return Text(f"{self.title}: {self.empty}" if self.title else self.empty, style="dim")
         return Fitting(self)
@@ -75,60 +78,8 @@ class Grid:
     def lines(self) -> Iterator[str]:
         """Write a record a line."""
         for row in self.rows:
-            fields = [one_line(_cell(cell).text) for cell in row]
+            fields = [one_line(Cell.of(cell).text) for cell in row]
             yield "\t".join([self.mark, *fields] if self.mark else fields)
-
-
-class Fitting:
-    """A grid that chooses its columns when it learns the width of the screen."""
-
-    def __init__(self, grid: Grid) -> None:
-        self._grid = grid
-        self._cells = [[Text(one_line(cell.text), style=cell.style) for cell in map(_cell, row)] for row in grid.rows]
-        self._widths = [
-            max(len(column.name), *(row[at].cell_len for row in self._cells)) for at, column in enumerate(grid.columns)
-        ]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield a table that fits."""
-        kept = self.columns_within(options.max_width)
-        table = Table(
-            title=self._grid.title or None, title_justify="left", title_style="bold", box=None, pad_edge=False
-        )
-        for at, width in zip(kept, self.widths_within(kept, options.max_width), strict=True):
-            column = self._grid.columns[at]
-            justify: Literal["left", "right"] = "right" if column.number else "left"
-            table.add_column(
-                column.name, justify=justify, no_wrap=True, width=width, overflow="ellipsis", header_style="dim"
-            )
-        for row in self._cells:
-            table.add_row(*(row[at] for at in kept))
-        yield table
-
-    def columns_within(self, width: int) -> list[int]:
-        """Choose columns: all, or without the most dispensable ones until the rest has room."""
-        columns = self._grid.columns
-        kept = list(range(len(columns)))
-        while self._least(kept) > width and any(columns[at].spare for at in kept):
-            kept.remove(max(kept, key=lambda at: columns[at].spare))
-        return kept
-
-    def widths_within(self, kept: Sequence[int], width: int) -> list[int]:
-        """Share the room: whole columns get theirs, the others equal parts, and what a short one leaves goes to the rest.
-
-        Rich by itself would cut all columns alike, ids too.
-        """
-        widths = {at: self._widths[at] for at in kept}
-        shrinking = sorted((at for at in kept if not self._grid.columns[at].whole), key=widths.__getitem__)
-        room = width - GAP * (len(kept) - 1) - sum(widths[at] for at in kept if at not in shrinking)
-        for left, at in zip(range(len(shrinking), 0, -1), shrinking, strict=True):
-            widths[at] = max(min(widths[at], room // left), 1)
-            room -= widths[at]
-        return [widths[at] for at in kept]
-
-    def _least(self, kept: Sequence[int]) -> int:
-        floors = (self._widths[at] if self._grid.columns[at].whole else min(self._widths[at], NARROWEST) for at in kept)
-        return sum(floors) + GAP * (len(kept) - 1)
 
 
 @dataclass(frozen=True)
@@ -139,8 +90,11 @@ class Stack:
     gap: bool = True
     """Whether an empty line stands between them when drawn."""
 
-    def drawn(self) -> RenderableType:
+    def drawn(self) -> "RenderableType":
         """Draw them."""
+        from rich.console import Group
+        from rich.text import Text
+
         faces: list[RenderableType] = []
         for part in self.parts:
             faces += [Text(""), part.drawn()] if faces and self.gap else [part.drawn()]
@@ -158,20 +112,23 @@ class Facts:
 
     pairs: Sequence[tuple[str, Cell | str]]
 
-    def drawn(self) -> RenderableType:
+    def drawn(self) -> "RenderableType":
         """Draw names flush left, values beside them."""
+        from rich.table import Table
+        from rich.text import Text
+
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim", no_wrap=True)
         table.add_column(overflow="fold")
         for name, value in self.pairs:
-            cell = _cell(value)
+            cell = Cell.of(value)
             table.add_row(Text(one_line(name)), Text(one_line(cell.text), style=cell.style))
         return table
 
     def lines(self) -> Iterator[str]:
         """Write name, tab, value."""
         for name, value in self.pairs:
-            yield f"{one_line(name)}\t{one_line(_cell(value).text)}"
+            yield f"{one_line(name)}\t{one_line(Cell.of(value).text)}"
 
 
 @dataclass(frozen=True)
@@ -181,17 +138,15 @@ class Words:
     text: str
     style: str = ""
 
-    def drawn(self) -> RenderableType:
+    def drawn(self) -> "RenderableType":
         """Draw it."""
+        from rich.text import Text
+
         return Text(one_line(self.text), style=self.style)
 
     def lines(self) -> Iterator[str]:
         """Write it."""
         yield one_line(self.text)
-
-
-def _cell(value: Cell | str) -> Cell:
-    return value if isinstance(value, Cell) else Cell(value)
 
 
 def age(span: timedelta | None) -> str:

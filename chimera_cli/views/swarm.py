@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-
-from rich.console import RenderableType
+from typing import TYPE_CHECKING
 
 from chimera_cli.models.agent import AgentStatus, FleetMember, Liveness
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.views.documents import queue_counts
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, age, moment
 from chimera_cli.views.theme import BAD, GOOD, STATUS, WAITING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 LONG_LAG = timedelta(seconds=1)
 """An event loop that comes so late stands out."""
@@ -40,7 +42,7 @@ class _Board:
         self._snapshot = snapshot
         self._limit = limit
 
-    def drawn(self) -> RenderableType:
+    def drawn(self) -> "RenderableType":
         """Draw fleet, queues and ledger."""
         shot = self._snapshot
         noteworthy = sorted(shot.fleet, key=_interest)[: self._limit]

@@ -53,10 +53,12 @@ def test_help_and_version_load_the_parser_alone(arguments: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("arguments", LOOKS)
-def test_a_command_that_looks_at_the_record_loads_neither_redis_nor_what_writes(arguments: str, tmp_path: Path) -> None:
+def test_a_command_that_looks_loads_neither_redis_nor_what_writes_nor_what_draws_on_a_terminal(
+    arguments: str, tmp_path: Path
+) -> None:
     loaded = loaded_by(arguments, tmp_path)
     assert loaded >= POSTGRES
-    needless = REDIS | WRITERS | AGENTS | MODEL | MIGRATION | SERVING | {"chimera_cli.bootstrap"}
+    needless = REDIS | WRITERS | AGENTS | MODEL | MIGRATION | SERVING | {"chimera_cli.bootstrap", "rich"}
     assert loaded & needless == set()
 
 
