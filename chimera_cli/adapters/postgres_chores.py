@@ -8,16 +8,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from chimera_cli.adapters.row import LIVE
 from chimera_cli.ports.record import Chores
 
-LOOK = text(
-    """
+QUESTION = """
     SELECT EXISTS (SELECT FROM orders WHERE done_at IS NULL AND action <> 'retry') AS orders,
         EXISTS (SELECT FROM tasks WHERE dispatched_at IS NULL AND {LIVE}) AS tasks,
         EXISTS (SELECT FROM cards WHERE status = 'PENDING'
                 AND created_at <= clock_timestamp() - make_interval(secs => :older_than_s)) AS overdue,
         EXISTS (SELECT FROM cards WHERE resumed_at IS NULL AND status <> 'PENDING') AS decisions
-""".replace("{LIVE}", LIVE)
-)
+"""
 """What the steps themselves look for, and sometimes a little more: a paused goal's cards, say, which they pass over."""
+LOOK = text(QUESTION.replace("{LIVE}", LIVE))
 
 
 async def look(connection: AsyncConnection, older_than: timedelta | None) -> Chores:
