@@ -196,3 +196,14 @@ INSERT_POST = _statement("""
 def any_of(values: Sequence[str]) -> CollectionAggregate[bool]:
     """Compare with any of many texts, given as one array: a list of thousands of parameters would be refused."""
     return any_(literal(list(values), ARRAY(Text)))
+
+
+LOOK_FOR_CHORES = _statement("""
+    SELECT EXISTS (SELECT FROM orders WHERE done_at IS NULL AND action <> 'retry') AS orders,
+        EXISTS (SELECT FROM tasks WHERE dispatched_at IS NULL AND {LIVE}) AS tasks,
+        EXISTS (SELECT FROM cards WHERE status = 'PENDING'
+                AND created_at <= clock_timestamp() - make_interval(secs => :older_than_s)) AS overdue,
+        EXISTS (SELECT FROM cards WHERE resumed_at IS NULL AND status <> 'PENDING') AS decisions
+""")
+"""What the steps of housekeeping themselves look for, and sometimes a little more: a paused goal's cards, say, which they pass
+over."""
