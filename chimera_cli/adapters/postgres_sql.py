@@ -192,11 +192,7 @@ INSERT_POST = _statement("""
 """)
 """Publish once."""
 
-
-def any_of(values: Sequence[str]) -> CollectionAggregate[bool]:
-    """Compare with any of many texts, given as one array: a list of thousands of parameters would be refused."""
-    return any_(literal(list(values), ARRAY(Text)))
-
+# Housekeeping
 
 LOOK_FOR_CHORES = _statement("""
     SELECT EXISTS (SELECT FROM orders WHERE done_at IS NULL AND action <> 'retry') AS orders,
@@ -207,3 +203,8 @@ LOOK_FOR_CHORES = _statement("""
 """)
 """What the steps of housekeeping themselves look for, and sometimes a little more: a paused goal's cards, say, which they pass
 over."""
+
+
+def any_of(values: Sequence[str]) -> CollectionAggregate[bool]:
+    """Compare with any of many texts, given as one array: a list of thousands of parameters would be refused."""
+    return any_(literal(list(values), ARRAY(Text)))
