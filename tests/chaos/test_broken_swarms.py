@@ -18,7 +18,7 @@ NO_FENCE = {
     "agents/runs.py": {"if run is None or run.lease != lease": "if True or run is None or run.lease != lease"},
 }
 """The scripts take every answer, and a process that was robbed goes on."""
-NO_DISPATCH = {"services/orchestrator.py": {'            "dispatch": self.dispatch,\n': ""}}
+NO_DISPATCH = {"services/orchestrator.py": {'            "dispatch": (chores.tasks, self.dispatch),\n': ""}}
 LONG_STALLS_ONLY = {
     "simulation/chaos/schedule.py": {
         '("kill", "kill", "stall", "restart")': '("stall",)',
