@@ -69,16 +69,21 @@ class Crew:
         queue: Where they claim.
         registry: Where they beat.
         found: What is told of it.
-        hold_s: How long a claimed task is held, on average; 0: nothing is claimed.
+        hold_s: How long a claimed task is held; 0: nothing is claimed.
         """
         self._name, self._queue, self._registry, self._found, self._hold_s = name, queue, registry, found, hold_s
         self._random = Random(name)
+        self._steady_at = 0.0
         self._free = [f"{name}-{number}" for number in range(size)]
         self._held: dict[str, Lease] = {}
         self._work: set[asyncio.Task[None]] = set()
 
     async def live(self, beat: timedelta, spread_s: float) -> None:
-        """Come up at some moment of the spread, and go on until cancelled."""
+        """Come up at some moment of the spread, and go on until cancelled.
+
+        What is claimed within the spread is held beyond it, each for another time: from then on as many end in any second.
+        """
+        self._steady_at = time.monotonic() + spread_s
         await asyncio.sleep(self._random.uniform(0, spread_s))
         try:
             async with asyncio.TaskGroup() as group:
@@ -122,7 +127,8 @@ class Crew:
         task.add_done_callback(self._work.discard)
 
     async def _hold(self, lease: Lease) -> None:
-        await asyncio.sleep(self._hold_s * self._random.uniform(0.5, 1.5))
+        early = self._steady_at - time.monotonic()
+        await asyncio.sleep(early + self._random.uniform(0, self._hold_s) if early > 0 else self._hold_s)
         await self._found.time([], self._queue.complete(lease, TaskResult()))
         del self._held[lease.agent]
         self._free.append(lease.agent)

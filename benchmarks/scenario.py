@@ -51,4 +51,4 @@ class Scenario:
     measure: Callable[[Bench, str], Figures]
     """Measures one subject once."""
     beside_floor: str = ""
-    """The figure whose ratio to the floor's, of the same round, is told; empty for none."""
+    """The figure whose ratio to that of the first subject, in the same round, is told; empty for none."""

@@ -25,13 +25,13 @@ def rows(found: Mapping[str, Any]) -> Iterator[str]:
     """Draw one scenario."""
     headings, subjects, beside = found["headings"], found["subjects"], found["beside_floor"]
     told = [key for key in headings if any(key in rounds for rounds in subjects.values())]
-    yield "| " + " | ".join(["", *(headings[key] for key in told), *(["x floor"] if beside else [])]) + " |"
+    first, its = next(iter(subjects.items()), ("", {}))
+    yield "| " + " | ".join(["", *(headings[key] for key in told), *([f"x {first}"] if beside else [])]) + " |"
     yield "|---" * (len(told) + 1 + bool(beside)) + "|"
-    floor = next(iter(subjects.values()), {}).get(beside, ())
     for subject, figures in subjects.items():
         cells = [subject, *(cell(figures.get(key, ())) for key in told)]
         if beside:
-            cells.append(number(ratio(figures.get(beside, ()), floor)))
+            cells.append(number(ratio(figures.get(beside, ()), its.get(beside, ()))))
         yield "| " + " | ".join(cells) + " |"
     for subject, why in found["failed"].items():
         yield f"\n{subject} failed: {why}"

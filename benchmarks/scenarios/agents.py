@@ -27,10 +27,10 @@ def agents(bench: Bench, subject: str) -> Figures:
     with bench.peer("chimera", slots=1) as peer:
         assert isinstance(peer.place, Installation)
         _, idle = load(peer.place, count, seconds=seconds, ramp=LEAST_RAMP_S)
-        peer.enqueue("noop", names(round(count + RATE * (2 * max(hold_s, LEAST_RAMP_S) + seconds))))
+        peer.enqueue("noop", names(round(count + RATE * (seconds + LEAST_RAMP_S))))
         # It claims nothing: it keeps house, the record above all.
         peer.place.start("worker", "--count", "1", "--kinds", "nothing.of.this")
-        told, busy = load(peer.place, count, seconds=seconds, ramp=max(hold_s, LEAST_RAMP_S), hold=hold_s)
+        told, busy = load(peer.place, count, seconds=seconds, ramp=max(hold_s / 2, LEAST_RAMP_S), hold=hold_s)
     latencies = {what: [ms for each in told for ms in each[what]] for what in ("beat", "claim")}
     return {
         **{f"{what}_p{at}": percentile(found, at / 100) for what, found in latencies.items() for at in (50, 95, 99)},

@@ -33,9 +33,9 @@ def _percentiles(what: str, latencies: list[float]) -> dict[str, float]:
 
 
 SCENARIO = Scenario(
-    about=f"""{PROCESSES} idle worker processes of {SLOTS} slots, {JOBS} no-ops, one every {PAUSE_S * 1000:g} ms from one client.
-    From just before the call that puts a task into Redis to its effect. For chimera that call is the last of three;
-    *accepted* counts from before the first, which stores a goal of one task in Postgres.""",
+    about=f"""{PROCESSES} idle worker processes of {SLOTS} slots, {JOBS} no-ops, one every {PAUSE_S * 1000:g} ms or as soon as the
+    one before is in from one client. From just before the call that puts a task into Redis to its effect. For chimera
+    that call is the last of three; *accepted* counts from before the first, which stores a goal of one task in Postgres.""",
     headings={
         "p50": "p50, ms",
         "p99": "p99, ms",
