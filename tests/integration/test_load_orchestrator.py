@@ -17,17 +17,22 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.redis_client import open_redis
+from chimera_cli.adapters.redis_queue import LEASES_AT_ONCE, RedisTaskQueue
 from chimera_cli.adapters.redis_registry import RedisAgentRegistry
 from chimera_cli.config import Settings
-from chimera_cli.models.delivery import Delivery, Stage
+from chimera_cli.models.delivery import Delivery, Lease, Stage
+from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.simulation.history.checker import check_history
 from chimera_cli.simulation.history.history import Timing
 from chimera_cli.simulation.history.reading import read_history
-from tests.builders import a_goal, a_result, a_spec
+from tests.builders import a_dispatch, a_goal, a_result, a_spec
 from tests.contract.swarm_pair import Pair, open_pair
 from tests.integration.command_counts import RedisCommands, statements
 from tests.integration.load import Agent, Watch, a_beat, a_swarm, housekeeping
 from tests.servers import Servers
+from tests.vouching import vouch
 
 ORCHESTRATORS = 4
 AGENTS = 1000
@@ -168,3 +173,28 @@ async def test_what_an_operation_costs_is_the_same_however_much_waits_runs_and_b
         assert usual[name]["evalsha"] == SEEN
         assert usual[name].total() <= SEEN * most
     assert usual["claim"]["xadd"] == usual["finish"]["xadd"] == SEEN, "one event a change of status"
+
+
+async def test_what_a_process_claims_and_prolongs_at_once_costs_no_more_for_each_and_never_holds_the_server_up(
+    redis_url: str,
+) -> None:
+    many = 2 * LEASES_AT_ONCE
+    async with open_redis(redis_url) as client:
+        keys = Keys(uuid4().hex)
+        await vouch(client, keys)
+        queue = RedisTaskQueue(client, keys, LeasePolicy())
+        await queue.push_tasks([a_dispatch(f"t{n}") for n in range(2 * many)])
+        claims: list[Counter[str]] = []
+        held: list[Lease] = []
+        for count in (1, 2, 12, many):
+            async with RedisCommands(redis_url) as commands:
+                claimed = await queue.pop_tasks(Stage.WORK, [f"agent-{n}" for n in range(count)])
+            held += [delivery.lease for delivery in claimed]
+            claims.append(Counter(commands))
+        assert await queue.extend(held[:1]) == []
+        each = claims[2] - claims[1]
+        assert claims[3] - claims[2] == Counter({name: calls * (many - 12) // 10 for name, calls in each.items()})
+        async with RedisCommands(redis_url) as commands:
+            assert await queue.extend(held) == []
+        assert commands["evalsha"] + commands["eval"] == -(-len(held) // LEASES_AT_ONCE)
+        assert commands["zadd"] == len(held)

@@ -53,6 +53,9 @@ BATCHES = 4
 LOOKS = 8
 LEAST_LEAK = 200
 """Bytes a delivery, look or round from which on it is a leak: less is what caches and the interpreter do."""
+AGENTS = 1000
+MOST_IDLE = 10 * 1024
+"""Bytes that an idle agent may cost, its part of the process's beat and of our own look at the fleet included."""
 
 
 class Deaf:
@@ -181,6 +184,37 @@ async def test_workers_and_judges_keep_nothing_of_what_they_did(redis_url: str) 
         crews = [WorkerAgent(worker) for _ in range(10)], [JudgeAgent(judge) for _ in range(5)]
         async with line.staffed(*crews):
             assert await growth_of(line.batch) < BATCH * BATCHES * LEAST_LEAK
+
+
+async def test_an_idle_agent_costs_a_process_next_to_nothing(redis_url: str) -> None:
+    keys, said = Keys(uuid4().hex), Deaf()
+    async with open_redis(redis_url) as client:
+        await vouch(client, keys)
+        line = Line(client, keys)
+        tools = WorkerTools(
+            queue=line.queue,
+            state=line.state,
+            llm=Model(),
+            outbox=object(),
+            handlers=HandlerRegistry([noop]),
+            telemetry=said,
+            clock=SystemClock(),
+            chance=random,
+        )
+
+        async def beat_once(count: int) -> None:
+            async with line.staffed([WorkerAgent(tools) for _ in range(count)]), asyncio.timeout(60):
+                while len(await line.registry.fleet()) < count:
+                    await line.queue.wait(Stage.WORK, timedelta(milliseconds=50))
+
+        await beat_once(1)
+        tracemalloc.start()
+        try:
+            await beat_once(AGENTS)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert most < AGENTS * MOST_IDLE
 
 
 async def test_a_watching_planner_keeps_nothing_of_its_rounds() -> None:
