@@ -9,10 +9,8 @@ from chimera_cli.models.event import TaskEvent
 Entries = list[tuple[str, dict[str, str]]]
 """What XRANGE replies when replies are decoded, which redis-py's types do not know."""
 PART = 50
-"""Entries in the first reply: results may be a megabyte each, and a thousand of them in one reply would be a gigabyte in memory.
-Later replies have more of them when they turn out to be short."""
-PART_CHARACTERS = 500_000
-"""Characters that such a reply should have, going by those before it."""
+"""Entries in one reply: results may be a megabyte each, and a thousand of them in one reply would be a gigabyte in memory. That those
+before were short says nothing."""
 ENOUGH_CHARACTERS = 8_000_000
 """Characters of events that are read at once; what is left comes with the next read."""
 
@@ -34,7 +32,7 @@ class RedisEventStream:
         events: list[TaskEvent] = []
         last, count, characters = after, 0, 0
         while count < limit and characters < ENOUGH_CHARACTERS:
-            part = min(max(PART, count * PART_CHARACTERS // max(characters, 1)), limit - count)
+            part = min(PART, limit - count)
             with redis_errors():
                 entries: Entries = await self._client.xrange(  # type: ignore[assignment]
                     self._name(shard), min=f"({last}" if last else "-", count=part
