@@ -33,19 +33,25 @@ local function claimable(task, entry)
   return task.status == 'APPROVED' and task.digest ~= '' and task.approved == task.digest
 end
 
+-- What a claim tells of the goal: text, persona, and whether it is paused.
+local goals = {}
+local function goal_of(task)
+  if not goals[task.goal] then
+    local found = redis.call('HMGET', T .. ':g:' .. task.goal, 'text', 'persona', 'paused')
+    goals[task.goal] = {text = found[1] or '', persona = found[2] or 'null', paused = found[3] == '1'}
+  end
+  return goals[task.goal]
+end
+
 local function claim(task)
-  local agent = agents[#claimed + 1]
-  local key = task_key(task.id)
-  set(task, 'gen', redis.call('HINCRBY', key, 'gen', 1), 'agent', agent, 'entry', '')
+  local agent, goal = agents[#claimed + 1], goal_of(task)
+  set(task, 'gen', task.gen + 1, 'agent', agent, 'entry', '')
   if stage == 'work' then
-    if redis.call('HGET', key, 'begin') == '1' then
-      set(task, 'attempts', redis.call('HINCRBY', key, 'attempts', 1), 'begin', 0)
-    end
+    if task.begin == '1' then set(task, 'attempts', task.attempts + 1, 'begin', 0) end
     move(task, 'RUNNING', 'task.started', agent)
   end
   redis.call('ZADD', T .. ':' .. stage .. ':lease', now + lease_ms, task.id)
-  local goal = redis.call('HMGET', T .. ':g:' .. task.goal, 'text', 'persona')
-  table.insert(claimed, {task.id, agent, tonumber(task.gen), goal[1] or '', goal[2] or 'null', redis.call('HGETALL', key)})
+  table.insert(claimed, {task.id, agent, tonumber(task.gen), goal.text, goal.persona, redis.call('HGETALL', task_key(task.id))})
 end
 
 -- End a task whose counters somebody wrote by hand. The version is beyond any that the record may know of it.
@@ -68,7 +74,7 @@ local function take(lane, want)
     local task = id and load(id)
     -- An error in the middle would strand the entries behind this one: the group has read them already.
     if claimable(task, entry[1]) then
-      if paused(task.goal) then
+      if goal_of(task).paused then
         set_aside(task, stage)
         put_aside = put_aside + 1
       elseif not pcall(claim, task) then

@@ -37,7 +37,7 @@ local MOST_INPUT = 16 * 1024 * 1024 -- Each task has a copy of its own; adapters
 
 local TERMINAL = {COMPLETED = true, REJECTED = true, FAILED = true, CANCELLED = true}
 local CONTROL = {'status', 'phase', 'goal', 'key', 'kind', 'prio', 'gen', 'version', 'attempts', 'entry', 'left', 'agent',
-                 'digest', 'approved', 'executes', 'mergeable', 'recorded', 'alone:work', 'alone:judge', 'life'}
+                 'digest', 'approved', 'executes', 'mergeable', 'recorded', 'alone:work', 'alone:judge', 'life', 'begin'}
 
 local function now_ms()
   local time = redis.call('TIME')
