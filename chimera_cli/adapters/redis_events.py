@@ -9,8 +9,8 @@ from chimera_cli.models.event import TaskEvent
 Entries = list[tuple[str, dict[str, str]]]
 """What XRANGE replies when replies are decoded, which redis-py's types do not know."""
 PART = 50
-"""Entries in one reply: results may be a megabyte each, and a thousand of them in one reply would be a gigabyte in memory. That those
-before were short says nothing."""
+"""Entries in one reply: results may be a megabyte each, and a thousand of them in one reply would be a gigabyte in memory, however
+short those before them were."""
 ENOUGH_CHARACTERS = 8_000_000
 """Characters of events that are read at once; what is left comes with the next read."""
 
