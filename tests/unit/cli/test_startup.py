@@ -37,6 +37,14 @@ finally:
     print("LOADED", *sorted(sys.modules), file=sys.stderr)
 """
 
+FROZEN = """
+import atexit, gc, sys
+from chimera_cli.__main__ import main
+sys.argv = ["chimera", *sys.argv[1:]]
+atexit.register(lambda: print("FROZEN", gc.get_freeze_count(), file=sys.stderr))
+main()
+"""
+
 
 def loaded_by(arguments: str, folder: Path) -> set[str]:
     settle(folder, "OPENAI_API_KEY=none\n")
@@ -74,3 +82,9 @@ def test_a_role_loads_the_model_only_for_its_first_question(arguments: str, tmp_
     loaded = loaded_by(arguments, tmp_path)
     assert loaded >= POSTGRES | REDIS | {"chimera_cli.roles"}
     assert loaded & (MODEL | MIGRATION | SERVING) == set()
+
+
+def test_a_process_ends_without_looking_once_more_through_all_that_it_loaded(tmp_path: Path) -> None:
+    settle(tmp_path)
+    told = python("-c", FROZEN, "goals", "list", cwd=tmp_path)
+    assert int(told.stderr.rsplit("FROZEN", 1)[1]) > 10_000
