@@ -155,30 +155,37 @@ class _Lane:
     async def _round_trip(self, calls: list[_Call]) -> None:
         errands = list(_errands(calls))
         try:
+            unknown = []
             for errand, reply in zip(errands, await self._replies(errands), strict=True):
                 if isinstance(reply, NoScriptError):
-                    reply = await self._client.eval(errand.text, 1, errand.tag, *errand.args)
+                    unknown.append(errand)
+                else:
+                    errand.settle(reply)
+            for errand, reply in zip(unknown, await self._replies(unknown, whole=True), strict=True):
                 errand.settle(reply)
         except Exception as exc:
             # Whatever it is belongs to those who called, or they would wait for ever.
             for call in calls:
                 call.settle(exc)
 
-    async def _replies(self, errands: list[_Errand]) -> list[Any]:
+    async def _replies(self, errands: list[_Errand], *, whole: bool = False) -> list[Any]:
+        """Send errands by the hashes of their texts, or whole; what fails replies its error and spoils no other."""
         if isinstance(self._client, Redis):
             pipe = self._client.pipeline(transaction=False)
             for errand in errands:
-                pipe.evalsha(_hash(errand.text), 1, errand.tag, *errand.args)
+                self._send(pipe, errand, whole)
             return await pipe.execute(raise_on_error=False)
         # A cluster's client has no pipeline for scripts.
         replies: list[Any] = []
         for at in range(0, len(errands), MAX_CONNECTIONS):
-            sent = (self._alone(errand) for errand in errands[at : at + MAX_CONNECTIONS])
+            sent = (self._send(self._client, errand, whole) for errand in errands[at : at + MAX_CONNECTIONS])
             replies += await asyncio.gather(*sent, return_exceptions=True)
         return replies
 
-    async def _alone(self, errand: _Errand) -> Any:
-        return await self._client.evalsha(_hash(errand.text), 1, errand.tag, *errand.args)
+    @staticmethod
+    def _send(client: Any, errand: _Errand, whole: bool) -> Any:
+        args = 1, errand.tag, *errand.args
+        return client.eval(errand.text, *args) if whole else client.evalsha(_hash(errand.text), *args)
 
 
 class Scripts:

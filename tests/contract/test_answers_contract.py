@@ -5,8 +5,8 @@ import asyncio
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
-from chimera_cli.exceptions import OCCConflict, StaleLease
-from chimera_cli.models.delivery import Delivery, Stage
+from chimera_cli.exceptions import OCCConflict, StaleLease, SwarmError
+from chimera_cli.models.delivery import Delivery, QueueCounts, Stage
 from tests.builders import a_dispatch, a_result
 
 MANY = 120
@@ -56,3 +56,23 @@ async def test_an_answer_about_what_somebody_spoilt_by_hand_spoils_no_other(
         *(queue.complete(one.lease, a_result()) for one in deliveries), return_exceptions=True
     )
     assert [reply is None for reply in replies] == [True, False, True], replies
+
+
+async def test_an_answer_that_fails_spoils_no_other_while_the_server_does_not_know_the_scripts(
+    queue: RedisTaskQueue, client: RedisClient, keys: Keys
+) -> None:
+    await queue.push_tasks([a_dispatch(f"n-{n}") for n in range(2)])
+    spoilt, sound = await claimed(queue, Stage.WORK, 2)
+    await queue.counts()
+    await client.hset(f"{keys.shard(0)}:t:{spoilt.lease.task_id}", "version", "no number")
+    await client.script_flush()
+    failed, handed_over, counts = await asyncio.gather(
+        queue.complete(spoilt.lease, a_result()),
+        queue.hand_over(sound.lease, a_result("a draft")),
+        queue.counts(),
+        return_exceptions=True,
+    )
+    assert isinstance(failed, SwarmError)
+    assert handed_over is None
+    assert isinstance(counts, QueueCounts)
+    assert counts.to_judge == 1
