@@ -1,5 +1,6 @@
 """The roles: settings and options become a process full of agents, run until a signal; or one plan, drafted once."""
 
+import gc
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -203,6 +204,8 @@ async def _opened(
     ):
         # Before the first claim, which a Redis that nobody vouches for would refuse.
         await swarm.orchestrator.reconcile()
+        # What was loaded stays: each time the garbage collector looked through all of it, it would hold the event loop for 60 ms.
+        gc.freeze()
         yield swarm, llm
 
 
