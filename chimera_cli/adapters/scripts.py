@@ -20,6 +20,8 @@ MOST_AT_ONCE = 128
 TOGETHER = frozenset({"complete", "hand_over", "judge"})
 #: Calls that go as one, and so are one atom: a millisecond or two of the server's time.
 MOST_TOGETHER = 50
+#: Characters of a call from which on it goes alone: fifty results of a megabyte in one atom would hold the server up for 0.2 s.
+LONG = 20_000
 _PRELUDE = "transition"
 _LEGAL_MARK = "--@LEGAL@"
 #: Scripts that work while nobody vouches for a shard: those that only read, the fleet's, and the reconciler's own. `push` is
@@ -115,11 +117,15 @@ def _errands(calls: Iterable[_Call]) -> Iterator[_Errand]:
     """Group calls that may go as one."""
     groups: dict[object, list[_Call]] = {}
     for call in calls:
-        together = (call.name, call.tag, len(call.args)) if call.name in TOGETHER else call
+        together = (call.name, call.tag, len(call.args)) if call.name in TOGETHER and _short(call) else call
         groups.setdefault(together, []).append(call)
     for group in groups.values():
         for at in range(0, len(group), MOST_TOGETHER):
             yield _errand(tuple(group[at : at + MOST_TOGETHER]))
+
+
+def _short(call: _Call) -> bool:
+    return sum(len(arg) for arg in call.args if isinstance(arg, str)) < LONG
 
 
 def _errand(calls: tuple[_Call, ...]) -> _Errand:

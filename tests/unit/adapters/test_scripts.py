@@ -1,9 +1,11 @@
+import asyncio
 import re
+from typing import Any, cast
 
 import pytest
 from fakeredis import FakeAsyncRedis
 
-from chimera_cli.adapters.scripts import Scripts, load_scripts
+from chimera_cli.adapters.scripts import LONG, Scripts, load_scripts
 from chimera_cli.models.task import TRANSITIONS
 
 STATUS_WRITE = re.compile(r"""['"]status['"]\s*,\s*(?:to|spec\.status|['"][A-Z_]+['"])""")
@@ -48,3 +50,22 @@ def test_whatever_changes_work_asks_first_whether_somebody_vouches(name: str) ->
     own = load_scripts()[name].rpartition("--[[")
     asks = "demand_vouched()" in own[0].splitlines() or "demand_vouched()" in own[2] or "unvouched_still(" in own[2]
     assert asks or name in {"counts", "standing", "survey"} | {"fleet", "beat", "sweep"}
+
+
+class Node:
+    """Takes script calls as a cluster's client does, and remembers how many answers came in each."""
+
+    def __init__(self) -> None:
+        self.answers: list[int] = []
+
+    async def evalsha(self, _hash: str, _keys: int, _tag: str, *args: str | int) -> list[Any]:
+        self.answers.append(max(1, len(args) - 1))
+        return ["ok"] if len(args) == 1 else [["ok"]] * (len(args) - 1)
+
+
+async def test_short_answers_travel_together_and_each_long_one_alone() -> None:
+    node = Node()
+    scripts = Scripts(cast(Any, node))
+    texts = ["short", "x" * LONG, "short", "x" * LONG, "short"]
+    assert await asyncio.gather(*(scripts.call("complete", "{t}", text) for text in texts)) == [["ok"]] * len(texts)
+    assert sorted(node.answers) == [1, 1, 3]
