@@ -161,8 +161,8 @@ class Pool:
             await self._attempt("claims", partial(self._tools.queue.wait, self._stage, WAIT), False)
 
     async def _nothing_left(self) -> bool:
-        if len(self._runs):
-            return False
+        if len(self._runs) or self._pulse.outages.pause("claims"):
+            return False  # A queue that lost its data looks empty, but lets nobody claim until it is compared with the record.
         return await self._attempt("burst", self._all_idle, False)
 
     async def _all_idle(self) -> bool:

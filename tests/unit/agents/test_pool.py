@@ -382,6 +382,17 @@ async def test_a_burst_survives_an_outage_instead_of_ending(shop: Shop) -> None:
     assert await shop.exit_code() == 0
 
 
+async def test_a_burst_does_not_take_a_queue_for_empty_that_let_nobody_claim(shop: Shop) -> None:
+    shop.queue.errors["pop_tasks"] = [BackendUnavailable("Redis", "lost data", state="stands still")]
+    await shop.start(1, burst=True)
+    assert shop.running
+    shop.open = True
+    shop.queue.put(*tasks(1))
+    await shop.clock.pass_by(5)
+    assert await shop.exit_code() == 0
+    assert len(shop.queue.told("complete")) == 1
+
+
 async def test_max_tasks_are_claimed_and_seen_through_and_no_more(shop: Shop) -> None:
     shop.queue.put(*tasks(9))
     await shop.start(2, max_tasks=3)
