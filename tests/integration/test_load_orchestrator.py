@@ -107,7 +107,7 @@ class Size:
 SEEN = 5
 """Tasks that are looked at."""
 SIZES = [Size(), Size(waiting=5000), Size(agents=1000), Size(goals=50)]
-MOST = {"claim": 26, "finish": 18, "prolong": 8, "beat": 4}
+MOST = {"claim": 20, "finish": 15, "prolong": 8, "beat": 4}
 """Commands that one of these may cost Redis, those that its script gives included."""
 
 
