@@ -5,6 +5,7 @@ recorded event is one that Redis knows, it can lack only its last moments, and o
 and decisions that were carried out. Otherwise the shard is emptied and put together from the record alone.
 """
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
 
@@ -57,10 +58,16 @@ class Reconciler:
             BackendUnavailable: One of the stores is away, or somebody else is at it; what is not vouched for stands still.
         """
         done = 0
-        for shard in range(self._events.shards):
-            survey = await self._recovery.survey(shard)
+        shards = range(self._events.shards)
+        surveys = await asyncio.gather(*(self._recovery.survey(shard) for shard in shards), return_exceptions=True)
+        for shard, survey in zip(shards, surveys, strict=True):
+            if isinstance(survey, BaseException):
+                continue  # A shard whose node is away keeps no other one standing still.
             if not survey.vouched or (survey.recorded and survey.ahead(await self._comparison.reached(shard))):
                 done += await self._compare(shard, wait=wait)
+        for survey in surveys:
+            if isinstance(survey, BaseException):
+                raise survey
         return done
 
     async def _compare(self, shard: int, *, wait: bool) -> bool:

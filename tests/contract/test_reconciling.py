@@ -52,6 +52,20 @@ async def test_a_process_that_finds_another_one_comparing_leaves_the_record_to_i
     assert (await pair.queue.counts()).waiting == 2
 
 
+async def test_a_shard_that_cannot_be_looked_at_keeps_no_other_one_standing_still(
+    redis_url: str, fresh_database: str
+) -> None:
+    async with open_pair(redis_url, fresh_database, shards=2) as pair:
+        await pair.orchestrator.tick()
+        await pair.restarted()
+        first = f"{pair.keys.shard(0)}:run"
+        await pair.client.delete(first)
+        await pair.client.rpush(first, "no run")
+        with pytest.raises(SwarmError):
+            await pair.orchestrator.tick()
+        assert (await pair.recovery.survey(1)).vouched
+
+
 async def test_a_dispatcher_that_slept_and_lost_its_lock_does_not_push_again_what_was_done_meanwhile(
     pair: Pair,
 ) -> None:
