@@ -63,7 +63,7 @@ class Orchestrator:
 
     async def tick(self, *, wait: bool = True) -> int:
         """Run every step once that may find something to do, and return how much was done; 0 means that there is nothing now.
-        With `wait` off, events that another process is recording right now are left to it.
+        With `wait` off, events that another process is recording right now are left to it, unless there is something to dispatch.
 
         A step that fails does not keep the others from running: retries and takeovers go on without Postgres, and one row
         that cannot be read must not stop the record. Only while it is unknown how queue and record stand to each other, what
@@ -106,13 +106,17 @@ class Orchestrator:
         }
 
     def _in_the_record(self, chores: Chores, wait: bool) -> dict[str, Step]:
-        """Choose the steps that may find something to do: each is a transaction, dispatching one that keeps recorders waiting."""
+        """Choose the steps that may find something to do: each is a transaction, dispatching one that keeps recorders waiting.
+
+        While tasks are dispatched the record stands in line: two processes that hand each other the lock would leave nothing to
+        one that only tries it, until the last task of a plan is queued.
+        """
         steps: dict[str, tuple[bool, Step]] = {
             "obey": (chores.orders, self._control.carry_out),
             "dispatch": (chores.tasks, self.dispatch),
             "reviews": (chores.overdue, self._reviews.expire_overdue),
             "resume": (chores.decisions or chores.overdue, self._reviews.resume_decided),
-            "record": (True, lambda: self.record(wait=wait)),
+            "record": (True, lambda: self.record(wait=wait or chores.tasks)),
         }
         return {name: step for name, (wanted, step) in steps.items() if wanted}
 

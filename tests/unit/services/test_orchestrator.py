@@ -166,11 +166,20 @@ async def test_events_stay_when_others_recorded_before_their_ends_were_forgotten
 async def test_what_another_process_records_right_now_is_neither_forgotten_nor_dropped(
     stores: Stores, orchestrator: Orchestrator
 ) -> None:
-    stores.entries, stores.recorded = ["1-1"], None
+    stores.entries, stores.recorded, stores.chores_now = ["1-1"], None, NONE
     await orchestrator.tick(wait=False)
     assert stores.entries == ["1-1"]
     assert "try to record" in stores.diary
     assert not [done for done in stores.diary if done.startswith(("forget", "trim"))]
+
+
+async def test_the_record_stands_in_line_behind_those_who_dispatch_a_long_plan(
+    stores: Stores, orchestrator: Orchestrator
+) -> None:
+    stores.entries, stores.chores_now = ["1-1"], NONE.model_copy(update={"tasks": True})
+    await orchestrator.tick(wait=False)
+    assert "record" in stores.diary
+    assert "try to record" not in stores.diary
 
 
 async def test_the_queue_is_compared_with_the_record_before_anything_else_is_tried(
