@@ -37,8 +37,16 @@ def count(file: Path) -> int:
 
 def read(file: Path) -> list[tuple[str, int]]:
     """Read the marks: job and moment."""
-    found = (line.split() for line in file.read_text("ascii").splitlines()) if file.exists() else ()
-    return [(job, int(at)) for job, at in found]
+    return [(job, int(at)) for job, at, _ in _lines(file)]
+
+
+def processes(file: Path) -> set[str]:
+    """Tell which processes left marks."""
+    return {process for _, _, process in _lines(file)}
+
+
+def _lines(file: Path) -> list[list[str]]:
+    return [line.split() for line in file.read_text("ascii").splitlines()] if file.exists() else []
 
 
 def tally(marks: Sequence[tuple[str, int]], wanted: Collection[str]) -> Tally:

@@ -1,5 +1,6 @@
 """One run of a queue's workers over jobs: watched from outside, by the marks that the jobs leave."""
 
+import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,8 @@ from benchmarks.usage import cpu_s, rss_mib
 
 STALLED_S = 60.0
 """A run without a new mark for so long is over; what is not marked then is lost."""
+WARM, WARM_UPS = 100, 20
+"""Jobs that show who is up, and how often they are tried."""
 LOOK_S = 0.005
 """Time between two looks at the size of the file of marks."""
 
@@ -26,7 +29,25 @@ class Run:
         """
         self._peer, self._workers, self._jobs = peer, workers, jobs
 
-    def marked(self, share: float, stalled_s: float = STALLED_S) -> int:
+    def warm_up(self) -> None:
+        """Give the workers short jobs until each process has done one; what is made at first use is made, and no mark is left.
+
+        Raises:
+            TimeoutError: Not all came up.
+        """
+        asked, up = 0, set[str]()
+        for _ in range(WARM_UPS):
+            self._peer.enqueue("blink", [f"warm-{asked + number}" for number in range(WARM)])
+            asked += WARM
+            until(lambda asked=asked: effects.count(self._peer.marks) >= asked, "the first jobs are done", STALLED_S)  # type: ignore[misc]
+            up = effects.processes(self._peer.marks)
+            if len(up) >= len(self._workers):
+                return os.truncate(self._peer.marks, 0)
+        raise TimeoutError(
+            f"{len(up)} of {len(self._workers)} worker processes came up: {self._peer.place.last_words()}"
+        )
+
+    def marked(self, share: float) -> int:
         """Wait for as many marks as this share of the jobs, and return how many there are; fewer when the run has stalled.
 
         Raises:
@@ -36,12 +57,12 @@ class Run:
         while (count := effects.count(self._peer.marks)) < wanted:
             if count > seen:
                 seen, since = count, time.monotonic()
-            if time.monotonic() - since > stalled_s:
+            if time.monotonic() - since > STALLED_S:
                 break
             time.sleep(LOOK_S)
         if not count:
             raise TimeoutError(
-                f"nothing was done within {stalled_s:g} s; the workers said: {self._peer.place.last_words()}"
+                f"nothing was done within {STALLED_S:g} s; the workers said: {self._peer.place.last_words()}"
             )
         return count
 

@@ -11,9 +11,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 
-WIDTH = 36
+WIDTH = 44
 """Bytes of a mark, its line end included: so many marks as the file's size divided by this."""
-MARK = "{:<15.15} {:019d}\n"
+MARK = "{:<15.15} {:019d} {:07d}\n"
+"""Which job, when, in which process."""
 BLINK_S = 0.05
 """What a short job takes."""
 DRAFT = "The harvest was good in all three valleys this year."
@@ -43,8 +44,8 @@ def poison(job: str) -> None:
 
 
 def mark(job: str, file: str = "MARKS") -> None:
-    """Append a line of fixed length: the job, and the monotonic clock, which all processes of a machine share."""
-    os.write(_opened(os.environ[file]), MARK.format(job.replace(" ", "-"), time.monotonic_ns()).encode())
+    """Append a line of fixed length, with the monotonic clock, which all processes of a machine share."""
+    os.write(_opened(os.environ[file]), MARK.format(job.replace(" ", "-"), time.monotonic_ns(), os.getpid()).encode())
 
 
 @cache

@@ -7,17 +7,14 @@ from benchmarks.scenario import Bench, Figures, Scenario
 
 JOBS, PROCESSES, SLOTS = 500, 2, 25
 PAUSE_S = 0.01
-WARM = [f"warm-{number}" for number in range(100)]
-"""Jobs that are done before any counts: what is made at first use is made then."""
 
 
 def pickup(bench: Bench, name: str) -> Figures:
     """Trickle jobs to idle workers."""
     jobs = names(bench.size(JOBS, 100))
     with bench.peer(name, slots=SLOTS) as peer:
-        peer.enqueue("noop", WARM)
-        run = Run(peer, peer.fleet(PROCESSES), [*WARM, *jobs])
-        run.marked(len(WARM) / (len(WARM) + len(jobs)))
+        run = Run(peer, peer.fleet(PROCESSES), jobs)
+        run.warm_up()
         peer.enqueue("noop", jobs, PAUSE_S)
         run.marked(1)
         done = run.end()

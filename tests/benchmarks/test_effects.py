@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ def test_marks_are_counted_by_the_size_of_their_file_and_read_as_they_were_writt
         noted.mark(job)
     assert effects.count(tmp_path / "marks") == 3
     assert [job for job, _ in effects.read(tmp_path / "marks")] == ["job-0000001", "a-name-that-is-", "job-0000001"]
+    assert effects.processes(tmp_path / "marks") == {f"{os.getpid():07d}"}
     moments = [at for _, at in effects.read(tmp_path / "marks")]
     assert moments == sorted(moments)
 
