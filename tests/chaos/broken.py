@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.adapters import redis_wire as wire
@@ -26,16 +27,24 @@ from tests.chaos.wires import gated_redis, scripts_by_hash
 FENCE = "if not task or task.gen ~= generation or task.agent ~= agent then return nil end"
 
 
-class Fenceless(Redis):
-    """Sends every script with the fence taken out. Its server must know no other script of ours."""
+class FencelessPipeline(Pipeline):
+    """Sends every script with the fence taken out."""
 
-    async def eval(self, script: str, *args: Any, **kwargs: Any) -> Any:
-        """Send a script."""
+    def eval(self, script: str, *args: Any, **kwargs: Any) -> Any:
+        """Queue a script to be sent."""
         assert FENCE in script
         open_to_all = script.replace(FENCE, "if not task then return nil end")
         # The gate still knows the script by its name.
         scripts_by_hash()[open_to_all.encode()] = scripts_by_hash()[script.encode()]
-        return await super().eval(open_to_all, *args, **kwargs)
+        return super().eval(open_to_all, *args, **kwargs)
+
+
+class Fenceless(Redis):
+    """Has no fence in its scripts. Its server must know no other script of ours: what it lacks is sent whole, in a pipeline."""
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        """Make a pipeline."""
+        return FencelessPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
 def without_fence(url: str, gate: Gate) -> Redis:
