@@ -13,7 +13,7 @@ from chimera_cli.local.process import free_port
 from chimera_cli.local.redis_server import RedisServer
 from tests.builders import a_spec
 from tests.chaos import broken
-from tests.chaos.gate import Fault, Kind, Side, enrol
+from tests.chaos.gate import Fault, Kind, Point, Side, enrol
 from tests.chaos.plans import at_place, places, small_work
 from tests.chaos.process import Place, Work
 from tests.chaos.round import Ended, Round
@@ -107,10 +107,13 @@ async def test_the_rounds_see_a_zombies_answer_when_the_fence_is_out(place: Plac
 
 
 async def test_the_rounds_see_a_loss_when_tasks_are_marked_before_they_are_pushed(place: Place) -> None:
-    # The first push opens the shard: what was lost before that, the reconciler would find.
-    crash = Fault(Kind.CRASH, lambda _, point: "push" in point.label and point.stage > 0 and point.side is Side.BEFORE)
+    # The first push opens the shard: what was lost before that, the reconciler would find. Whoever makes the second one crashes.
+    def second_push(_: int, point: Point) -> bool:
+        return "push" in point.label and point.stage > 0 and point.side is Side.BEFORE
+
+    crashes = {role: [Fault(Kind.CRASH, second_push)] for role in ("submit", "work", "judge")}
     lossy = replace(place, alter=broken.marks_first)
-    ended = await played(Round(lossy, TWO, {"submit": [crash]}, patience_s=3))
+    ended = await played(Round(lossy, TWO, crashes, patience_s=3))
     assert "task second is PENDING " in ended.violations, ended
 
 
