@@ -123,7 +123,7 @@ class InstructorLLM:
 
 
 def _import_clients() -> None:
-    """Load what the first question would load on the event loop: both libraries import most of themselves when it is used."""
+    """Load most of what the first question would load on the event loop: both libraries import much of themselves only then."""
     import instructor.core.exceptions  # noqa: F401
     import openai.resources.chat  # noqa: F401
     import tenacity  # noqa: F401

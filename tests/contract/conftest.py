@@ -1,4 +1,5 @@
-"""The Redis contract suites run three times: on fakeredis, on a real Redis and on a real three-node Redis Cluster."""
+"""The Redis contract suites run three times: on fakeredis, on a real Redis and on a real three-node Redis Cluster; those of the
+record on a real Postgres."""
 
 import os
 from collections.abc import AsyncIterator, Callable
@@ -8,8 +9,11 @@ from uuid import uuid4
 
 import pytest
 from fakeredis import FakeAsyncRedis
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.postgres_engine import open_engine
+from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.redis_client import RedisClient, open_redis
 from chimera_cli.adapters.redis_events import RedisEventStream
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
@@ -86,6 +90,18 @@ def state(user: RedisClient, keys: Keys) -> RedisGlobalState:
 @pytest.fixture
 def events(user: RedisClient, keys: Keys) -> RedisEventStream:
     return RedisEventStream(user, keys)
+
+
+@pytest.fixture
+async def engine(fresh_database: str) -> AsyncIterator[AsyncEngine]:
+    opened = open_engine(fresh_database)
+    yield opened
+    await opened.dispose()
+
+
+@pytest.fixture
+def record(engine: AsyncEngine) -> PostgresRecord:
+    return PostgresRecord(engine)
 
 
 def connections() -> int:

@@ -1,14 +1,11 @@
 """What RecordPort.chores finds, on a real Postgres: never less than the steps of housekeeping would do."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from chimera_cli.adapters.postgres_engine import open_engine
 from chimera_cli.adapters.postgres_orders import PostgresOrders
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_review import PostgresReview
@@ -22,18 +19,6 @@ from tests.contract.postgres_life import HELD, Story, a_goal, a_judgement
 pytestmark = pytest.mark.integration
 DAY = timedelta(days=1)
 CENTURY = timedelta(days=36_500)
-
-
-@pytest_asyncio.fixture
-async def engine(fresh_database: str) -> AsyncIterator[AsyncEngine]:
-    opened = open_engine(fresh_database)
-    yield opened
-    await opened.dispose()
-
-
-@pytest.fixture
-def record(engine: AsyncEngine) -> PostgresRecord:
-    return PostgresRecord(engine)
 
 
 async def chores(record: PostgresRecord, older_than: timedelta | None = None) -> set[str]:

@@ -353,16 +353,21 @@ async def test_nothing_of_a_paused_goal_starts_between_the_comparison_and_the_or
     assert (await pair.claim()).key == "one"
 
 
-@pytest.mark.parametrize("redone", [False, True])
-async def test_an_old_copy_with_another_story_under_the_same_versions_is_not_believed(pair: Pair, redone: bool) -> None:
-    """A copy holds an end that nobody recorded; Redis is emptied, the swarm goes on, and somebody puts the copy back."""
-    await pair.submit(GOAL, a_spec("one"), a_spec("two", depends_on=("one",)))
+async def an_old_copy(pair: Pair) -> dict[str, bytes]:
+    """Make a copy that holds an end which nobody recorded; Redis is emptied then, and the swarm goes on."""
     lease = (await pair.claim()).lease
     await pair.orchestrator.record()
     await pair.queue.complete(lease, a_result("forgotten", k=(0, "forgotten")))
     copy = await pair.snapshot()
     await pair.put_back({})
     await pair.orchestrator.tick()
+    return copy
+
+
+@pytest.mark.parametrize("redone", [False, True])
+async def test_an_old_copy_with_another_story_under_the_same_versions_is_not_believed(pair: Pair, redone: bool) -> None:
+    await pair.submit(GOAL, a_spec("one"), a_spec("two", depends_on=("one",)))
+    copy = await an_old_copy(pair)
     if redone:
         await pair.queue.complete((await pair.claim()).lease, a_result("told", k=(0, "told")))
         await pair.orchestrator.record()
@@ -382,12 +387,7 @@ async def test_an_old_copy_with_another_story_under_the_same_versions_is_not_bel
 
 async def test_what_was_read_of_an_old_copy_before_it_was_found_out_is_not_recorded_afterwards(pair: Pair) -> None:
     await pair.submit(GOAL, a_spec())
-    lease = (await pair.claim()).lease
-    await pair.orchestrator.record()
-    await pair.queue.complete(lease, a_result("forgotten", k=(0, "forgotten")))
-    copy = await pair.snapshot()
-    await pair.put_back({})
-    await pair.orchestrator.tick()
+    copy = await an_old_copy(pair)
     await pair.put_back(copy)
     void, _ = await pair.events.read(0)
     reached = pair.rows("SELECT last_entry FROM shards")

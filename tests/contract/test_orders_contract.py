@@ -1,14 +1,11 @@
 """OrdersPort, on a real Postgres: one order a subject, one audit row an order, and the count adds up after it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from chimera_cli.adapters.postgres_engine import open_engine
 from chimera_cli.adapters.postgres_orders import PostgresOrders
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_review import PostgresReview
@@ -27,18 +24,6 @@ pytestmark = pytest.mark.integration
 DONE = ("task.queued", "task.started", "task.completed")
 FAILED = ("task.queued", "task.started", "task.failed")
 CANCEL, RETRY, PAUSE, RESUME = OrderAction.CANCEL, OrderAction.RETRY, OrderAction.PAUSE, OrderAction.RESUME
-
-
-@pytest_asyncio.fixture
-async def engine(fresh_database: str) -> AsyncIterator[AsyncEngine]:
-    opened = open_engine(fresh_database)
-    yield opened
-    await opened.dispose()
-
-
-@pytest.fixture
-def record(engine: AsyncEngine) -> PostgresRecord:
-    return PostgresRecord(engine)
 
 
 @pytest.fixture

@@ -9,9 +9,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-import pytest_asyncio
 
-from chimera_cli.adapters.postgres_engine import open_engine
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.exceptions import AmbiguousId, InvalidPlan, NotFound, ReviewCardNotFound, WrongState
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
@@ -25,13 +23,6 @@ from tests.contract.postgres_life import HELD, START, Story, a_goal, specs
 pytestmark = pytest.mark.integration
 HOSTILE = "nul \x00, emoji \U0001f9a5, right-to-left \u202e, line\nbreak, quote ' \" \\ $1 %s"
 DONE = ("task.queued", "task.started", "task.completed")
-
-
-@pytest_asyncio.fixture
-async def record(fresh_database: str) -> AsyncIterator[RecordPort]:
-    engine = open_engine(fresh_database)
-    yield PostgresRecord(engine)
-    await engine.dispose()
 
 
 async def submitted(record: RecordPort, *keys: str, **fields: object) -> tuple[Goal, Story]:

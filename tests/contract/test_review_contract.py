@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.adapters.postgres_engine import driver_url, open_engine
@@ -32,18 +30,6 @@ pytestmark = pytest.mark.integration
 TRUST = Path(__file__).parents[2] / "docs" / "trust.md"
 GRANTS = re.compile(r"^(?:GRANT|REVOKE) .+;$", re.M)
 """What the page tells the owner to grant."""
-
-
-@pytest_asyncio.fixture
-async def engine(fresh_database: str) -> AsyncIterator[AsyncEngine]:
-    opened = open_engine(fresh_database)
-    yield opened
-    await opened.dispose()
-
-
-@pytest.fixture
-def record(engine: AsyncEngine) -> PostgresRecord:
-    return PostgresRecord(engine)
 
 
 @pytest.fixture

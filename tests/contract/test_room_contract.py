@@ -1,13 +1,11 @@
 """How many tasks may wait for their first run, on a real Postgres."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from chimera_cli.adapters.postgres_engine import open_engine
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.exceptions import NotFound, QueueFull
 from chimera_cli.models.goal import GoalStatus
@@ -21,11 +19,9 @@ def keys(count: int, name: str = "t") -> list[str]:
     return [f"{name}-{number}" for number in range(count)]
 
 
-@pytest_asyncio.fixture
-async def record(fresh_database: str) -> AsyncIterator[PostgresRecord]:
-    engine = open_engine(fresh_database)
-    yield PostgresRecord(engine, max_queued=LIMIT)
-    await engine.dispose()
+@pytest.fixture
+def record(engine: AsyncEngine) -> PostgresRecord:
+    return PostgresRecord(engine, max_queued=LIMIT)
 
 
 async def test_a_plan_that_fits_exactly_is_taken_and_one_task_more_is_refused(record: PostgresRecord) -> None:

@@ -158,27 +158,31 @@ class Line:
         await asyncio.gather(*running)
 
 
+def worker_tools(line: Line) -> WorkerTools:
+    return WorkerTools(
+        queue=line.queue,
+        state=line.state,
+        llm=Model(),
+        outbox=object(),
+        handlers=HandlerRegistry([noop]),
+        telemetry=Deaf(),
+        clock=SystemClock(),
+        chance=random,
+    )
+
+
 async def test_workers_and_judges_keep_nothing_of_what_they_did(redis_url: str) -> None:
-    keys, said = Keys(uuid4().hex), Deaf()
+    keys = Keys(uuid4().hex)
     async with open_redis(redis_url) as client:
         await vouch(client, keys)
-        line, clock = Line(client, keys), SystemClock()
-        worker = WorkerTools(
-            queue=line.queue,
-            state=line.state,
-            llm=Model(),
-            outbox=object(),
-            handlers=HandlerRegistry([noop]),
-            telemetry=said,
-            clock=clock,
-            chance=random,
-        )
+        line = Line(client, keys)
+        worker = worker_tools(line)
         judge = JudgeTools(
             queue=line.queue,
             scoring=ScoringService(Model(), load_rubric()),
             safety=SafetyService(load_policy()),
-            telemetry=said,
-            clock=clock,
+            telemetry=Deaf(),
+            clock=SystemClock(),
             chance=random,
         )
         crews = [WorkerAgent(worker) for _ in range(10)], [JudgeAgent(judge) for _ in range(5)]
@@ -187,20 +191,11 @@ async def test_workers_and_judges_keep_nothing_of_what_they_did(redis_url: str) 
 
 
 async def test_an_idle_agent_costs_a_process_next_to_nothing(redis_url: str) -> None:
-    keys, said = Keys(uuid4().hex), Deaf()
+    keys = Keys(uuid4().hex)
     async with open_redis(redis_url) as client:
         await vouch(client, keys)
         line = Line(client, keys)
-        tools = WorkerTools(
-            queue=line.queue,
-            state=line.state,
-            llm=Model(),
-            outbox=object(),
-            handlers=HandlerRegistry([noop]),
-            telemetry=said,
-            clock=SystemClock(),
-            chance=random,
-        )
+        tools = worker_tools(line)
 
         async def beat_once(count: int) -> None:
             async with line.staffed([WorkerAgent(tools) for _ in range(count)]), asyncio.timeout(60):
