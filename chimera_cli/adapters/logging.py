@@ -49,30 +49,40 @@ class LogTelemetry:
         try:
             self._stream.write(self.line(event) + "\n")
             self._stream.flush()
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return
 
     def line(self, event: TelemetryEvent) -> str:
         """Return the line, without its end."""
-        at = self._now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        source = "_".join(self._words(event.source).split()) or "chimera"
-        message = self._words(event.message or event.name)
-        return f"{PREFIX} {at} {event.level} {source} {message} {self._data(event)}"
-
-    def _words(self, text: str) -> str:
-        # The first brace of a line begins its JSON, so that no message can pass for data.
-        return one_line(self._redactor.text(text)).replace("{", "\\x7b")
-
-    def _data(self, event: TelemetryEvent) -> str:
-        text = _json({**event.fields, "event": event.name})
-        if self._redactor.suspects(text):
-            text = _json(self._redactor.value({**event.fields, "event": event.name}))
-        return text
+        fields = {**event.fields, "event": str(event.name)}
+        source, message, data = str(event.source), str(event.message or event.name), _json(fields)
+        # One look at all of it: there is hardly ever anything to mask, and there are two lines a task.
+        if self._redactor.suspects(f"{source}\n{message}\n{data}"):
+            source, message = self._redactor.text(source), self._redactor.text(message)
+            data = _json({self._redactor.text(key): self._redactor.value(value) for key, value in fields.items()})
+        source = "_".join(_words(source).split()) or "chimera"
+        return f"{PREFIX} {_time(self._now())} {event.level} {source} {_words(message)} {data}"
 
 
-def _json(fields: object) -> str:
-    # ASCII output escapes every control character but DEL.
-    return json.dumps(fields, ensure_ascii=True, default=str).replace("\x7f", "\\u007f")
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _words(text: str) -> str:
+    # The first brace of a line begins its JSON, so that no message can pass for data.
+    return one_line(text).replace("{", "\\x7b")
+
+
+# ASCII output escapes every control character but DEL.
+_ENCODER = json.JSONEncoder(ensure_ascii=True, default=str)
+
+
+def _json(fields: Mapping[str, object]) -> str:
+    try:
+        text = _ENCODER.encode(fields)
+    except (TypeError, ValueError, RecursionError):  # keys that are no texts, or what holds itself
+        text = _ENCODER.encode({key: str(value) for key, value in fields.items()})
+    return text.replace("\x7f", "\\u007f")
 
 
 class StandardLogHandler(logging.Handler):

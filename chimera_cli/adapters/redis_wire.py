@@ -11,7 +11,7 @@ from typing import Any
 from chimera_cli.models.delivery import Delivery, Lease, Malformed, Stage
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.identity import canonical_json
-from chimera_cli.models.result import StateChange
+from chimera_cli.models.result import StateChange, Usage
 
 UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError)
 """What reading fields that somebody wrote by hand may raise; pydantic's ValidationError is a ValueError."""
@@ -70,7 +70,7 @@ def _delivery(lease: Lease, goal: str, persona: str, fields: Mapping[str, str]) 
         kind=fields["kind"],
         title=fields["title"],
         goal=goal,
-        persona=json.loads(persona),
+        persona=None if persona == "null" else json.loads(persona),
         payload=json.loads(fields["payload"] or "{}"),
         payload_elsewhere=not fields["payload"],
         inputs={name[3:]: json.loads(value) for name, value in fields.items() if name.startswith("in:")},
@@ -82,9 +82,9 @@ def _delivery(lease: Lease, goal: str, persona: str, fields: Mapping[str, str]) 
         abandoned=number(f"lost:{lease.stage}"),
         feedback=fields.get("feedback", ""),
         deadline=from_ms(number("deadline")),
-        output=json.loads(fields.get("output", "null")),
+        output=json.loads(fields["output"]) if "output" in fields else None,
         changes=decode_changes(fields.get("changes", "[]")),
-        usage=json.loads(fields.get("usage", "{}")),
+        usage=json.loads(fields["usage"]) if "usage" in fields else Usage(),
         executes=fields.get("executes") == "1",
         review_always=fields.get("always") == "1",
         digest=fields.get("approved", ""),

@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from pydantic import JsonValue, ValidationError
-
 from chimera_cli.models.agent import AgentHeartbeat, AgentStatus, Role
 from chimera_cli.models.telemetry import Level, TelemetryEvent
 from chimera_cli.ports.telemetry import TelemetryPort
@@ -65,16 +63,4 @@ class BaseAgent(ABC):
 
     def log_event(self, name: str, /, message: str = "", *, level: Level = Level.INFO, **fields: Any) -> None:
         """Say something in this agent's name; see models/telemetry.py for the vocabulary."""
-        self.telemetry.emit(telemetry_event(self.id, name, message, level=level, fields=fields))
-
-
-def telemetry_event(
-    source: str, name: str, message: str = "", *, level: Level = Level.INFO, fields: dict[str, Any] | None = None
-) -> TelemetryEvent:
-    """Make a telemetry event; what JSON cannot hold becomes text, for a report must not fail the work."""
-    said = fields or {}
-    try:
-        return TelemetryEvent(name=name, level=level, source=source, message=message, fields=said)
-    except ValidationError:
-        plain: dict[str, JsonValue] = {key: str(value) for key, value in said.items()}
-        return TelemetryEvent(name=str(name), level=level, source=source, message=str(message), fields=plain)
+        self.telemetry.emit(TelemetryEvent(name=name, level=level, source=self.id, message=message, fields=fields))

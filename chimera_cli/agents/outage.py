@@ -6,10 +6,9 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from chimera_cli.agents.base import telemetry_event
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.policy import RetryPolicy
-from chimera_cli.models.telemetry import Level, backend_lost
+from chimera_cli.models.telemetry import Level, TelemetryEvent, backend_lost
 from chimera_cli.ports.clock import Chance
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.retry import backoff, describe, jitter
@@ -79,4 +78,6 @@ class Outages:
                     self._say("backend.back", f"{backend} is back", backend=backend)
 
     def _say(self, name: str, message: str, *, level: Level = Level.INFO, **fields: Any) -> None:
-        self._telemetry.emit(telemetry_event(self._source, name, message, level=level, fields=fields))
+        self._telemetry.emit(
+            TelemetryEvent(name=name, level=level, source=self._source, message=message, fields=fields)
+        )

@@ -9,12 +9,12 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from chimera_cli.agents.base import BaseAgent, telemetry_event
+from chimera_cli.agents.base import BaseAgent
 from chimera_cli.agents.loop_lag import LoopLag
 from chimera_cli.agents.outage import Outages
 from chimera_cli.agents.race import first
 from chimera_cli.models.agent import ProcessBeat
-from chimera_cli.models.telemetry import Level
+from chimera_cli.models.telemetry import Level, TelemetryEvent
 from chimera_cli.ports.clock import Chance, ClockPort
 from chimera_cli.ports.registry import AgentRegistryPort
 from chimera_cli.ports.telemetry import TelemetryPort
@@ -111,7 +111,9 @@ class Pulse:
 
     def say(self, name: str, message: str = "", *, level: Level = Level.INFO, **fields: Any) -> None:
         """Tell telemetry something in the process's name."""
-        self._tools.telemetry.emit(telemetry_event(self._process, name, message, level=level, fields=fields))
+        self._tools.telemetry.emit(
+            TelemetryEvent(name=name, level=level, source=self._process, message=message, fields=fields)
+        )
 
     async def _give_beats(self) -> None:
         while True:

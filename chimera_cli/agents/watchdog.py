@@ -14,10 +14,9 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from chimera_cli.agents.base import telemetry_event
 from chimera_cli.exceptions import EXIT_FAILED
 from chimera_cli.models.policy import LeasePolicy
-from chimera_cli.models.telemetry import Level
+from chimera_cli.models.telemetry import Level, TelemetryEvent
 from chimera_cli.ports.telemetry import TelemetryPort
 
 PATIENCE = timedelta(seconds=5)
@@ -92,14 +91,11 @@ class Watchdog:
         self._end(EXIT_FAILED)
 
     def _say(self, said: str, trace: str) -> None:
-        event = telemetry_event(
-            self._source,
-            "agent.failed",
-            said,
-            level=Level.ERROR,
-            fields={"role": "watchdog", "error": said, "trace": trace},
+        fields = {"role": "watchdog", "error": said, "trace": trace}
+        source = self._source
+        self._telemetry.emit(
+            TelemetryEvent(name="agent.failed", level=Level.ERROR, source=source, message=said, fields=fields)
         )
-        self._telemetry.emit(event)
 
 
 def patience(lease: LeasePolicy) -> timedelta:

@@ -16,6 +16,7 @@ MAX_INTEGER = 2**63
 """Integers from here on lose digits in one store or another."""
 
 _KEY = TypeAdapter(Key)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def checked_json(value: object, kind: str, path: str, max_bytes: int) -> JsonValue:
@@ -27,7 +28,7 @@ def checked_json(value: object, kind: str, path: str, max_bytes: int) -> JsonVal
     problem = _problem(value, path, 0)
     if problem:
         raise HandlerError(f"kind {kind!r} returned something that is not JSON: {problem}")
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _ENCODER.encode(value)
     size = len(text.encode())
     if size > max_bytes:
         raise HandlerError(f"kind {kind!r} returned {size} bytes in {path}, at most {max_bytes} are allowed")
@@ -37,6 +38,8 @@ def checked_json(value: object, kind: str, path: str, max_bytes: int) -> JsonVal
 
 def checked_changes(changes: Mapping[str, Any], kind: str, max_bytes: int) -> dict[str, JsonValue]:
     """Return the changes with each value checked as `checked_json` does, their sum too, and each key to be a state key."""
+    if not changes:
+        return {}
     for key in changes:
         try:
             _KEY.validate_python(key)

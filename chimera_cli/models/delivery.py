@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, SkipValidation
 
 from chimera_cli.models.gate import Judgement
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.result import StateChange, Usage, VersionedValue
 from chimera_cli.models.task import Phase, Task, TaskStatus
+
+Parsed = SkipValidation[JsonValue]
+"""A value that was read from JSON: to look at all of it once more would take as long as the reading."""
 
 
 class Stage(StrEnum):
@@ -52,11 +55,11 @@ class Delivery(Noun):
     """The goal in words."""
     persona: Persona | None = None
     """Whose voice to use."""
-    payload: dict[str, JsonValue]
+    payload: dict[str, Parsed]
     """Arguments for the handler; empty while they are elsewhere."""
     payload_elsewhere: bool = False
     """Whether the payload is too long for the queue and still to be fetched from the record."""
-    inputs: Mapping[str, JsonValue] = Field(default_factory=dict)
+    inputs: Mapping[str, Parsed] = Field(default_factory=dict)
     """Outputs of the tasks it depends on, by key."""
     phase: Phase
     """What to do with it."""
@@ -74,7 +77,7 @@ class Delivery(Noun):
     """What the judge asked to change; empty on the first proposal."""
     deadline: datetime | None = None
     """When the task fails if it is not done."""
-    output: JsonValue = None
+    output: Parsed = None
     """The result to judge, to merge or to execute; None while proposing."""
     changes: tuple[StateChange, ...] = ()
     """The held writes of that result."""

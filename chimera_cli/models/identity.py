@@ -9,6 +9,9 @@ ID_LENGTH = 20
 """Characters of an id: 80 random or hashed bits as lower-case hex, so that any four tell most records apart."""
 
 
+_CANONICAL = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
 def canonical_json(value: object) -> str:
     """Write a JSON value in the one spelling that digests and stores use: ASCII, sorted keys, no spaces.
 
@@ -16,7 +19,7 @@ def canonical_json(value: object) -> str:
         TypeError: The value holds something that JSON cannot.
         ValueError: The value holds NaN or an infinity, or refers to itself.
     """
-    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def new_id(uuid4: Callable[[], UUID]) -> str:

@@ -27,12 +27,11 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-
-from pydantic import Field, JsonValue
+from typing import Any
 
 from chimera_cli.exceptions import BackendUnavailable
-from chimera_cli.models.noun import Noun
 
 
 class Level(StrEnum):
@@ -44,8 +43,9 @@ class Level(StrEnum):
     AUDIT = "AUDIT"
 
 
-class TelemetryEvent(Noun):
-    """One thing worth saying."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TelemetryEvent:
+    """One thing worth saying. Nothing is checked: a report must not fail the work."""
 
     name: str
     """From the table above: `noun.verb`."""
@@ -55,8 +55,8 @@ class TelemetryEvent(Noun):
     """Who says it: an agent's id or the part of the program."""
     message: str = ""
     """A sentence for people; empty when the name says all."""
-    fields: Mapping[str, JsonValue] = Field(default_factory=dict)
-    """Data for machines."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Data for machines: JSON, and texts in place of what JSON cannot hold."""
 
 
 def backend_lost(source: str, error: BackendUnavailable, message: str) -> TelemetryEvent:

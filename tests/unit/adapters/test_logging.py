@@ -77,6 +77,26 @@ def test_a_stack_trace_stays_inside_the_json() -> None:
     assert json.loads(line[line.index("{") :])["trace"] == trace
 
 
+def test_what_json_cannot_hold_is_written_as_text() -> None:
+    itself: list[object] = []
+    itself.append(itself)
+    for value, written in [
+        ({1}, "{1}"),
+        (object, "<class 'object'>"),
+        ({(1, 2): 3}, "{(1, 2): 3}"),
+        (itself, "[[...]]"),
+    ]:
+        line = said(TelemetryEvent(name="handler.note", source="w", fields={"what": value}))
+        assert json.loads(line[line.index("{") :]) == {"what": written, "event": "handler.note"}
+
+
+def test_what_is_nested_without_end_costs_its_own_line_only() -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert said(TelemetryEvent(name="handler.note", source="w", fields={"what": deep})) == ""
+
+
 def test_secrets_reach_no_part_of_a_line() -> None:
     event = TelemetryEvent(
         name="backend.lost",
