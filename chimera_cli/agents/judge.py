@@ -107,7 +107,9 @@ class JudgeAgent(CrewAgent):
         )
 
     async def _judgement(self, delivery: Delivery, verdict: Verdict) -> Judgement:
-        """Screen in a thread: it takes a second for a megabyte, and beats must not wait for it."""
+        """Screen a long result in a thread: it takes a second for a megabyte, and beats must not wait for it."""
+        if self.tools.safety.quick(delivery):
+            return self._judge(delivery, verdict)
         limit = self.tools.timeout.total_seconds()
         try:
             async with asyncio.timeout(limit):

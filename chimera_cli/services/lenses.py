@@ -88,6 +88,8 @@ def rewrite(text: str, pattern: re.Pattern[str], replace: Callable[[re.Match[str
 
 def per_character(text: str, change: Callable[[str], str]) -> Rewritten:
     """Change every character that is not plain ASCII by itself, quickly: the function is called once a distinct one."""
+    if text.isascii() and text.isprintable():
+        return text, SAME
     odd = {ch for ch in set(text) if not (" " <= ch <= "~" or ch in "\n\t\r")}
     table = {ch: change(ch) for ch in odd}
     single = {ord(ch): new for ch, new in table.items() if len(new) == 1}

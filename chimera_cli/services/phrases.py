@@ -8,6 +8,7 @@ two filler words (`delete all` also finds "delete them, all" and "delete_all"), 
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from chimera_cli.services.budget import Budget
 
@@ -19,6 +20,8 @@ MAX_FILLERS = 2
 _WORD = re.compile(r"[^\W_]+")
 _NEXT = re.compile(r"(?![.!?]\s)[\W_]{1,4}([^\W_]{1,60})")
 _LONGEST_STEM = 40
+COMMON_WORDS = 4096
+"""Words of which it is remembered what begins with them: most words of a text are words of the last one too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,9 @@ class PhraseBook:
         for rule, phrase in phrases:
             self._add(phrase, [spell(word) for word in phrase.split()], rule)
         self._lengths = sorted({len(stem) for stem in self._index.stems})
+        # One character more than any phrase's word has tells a longer one from it.
+        self._longest = 1 + max(map(len, (*self._index.words, *self._index.stems)), default=0)
+        self._known = lru_cache(COMMON_WORDS)(self._beginning_with)
 
     def find(self, text: str, budget: Budget) -> Iterator[Match]:
         """Give every match, words first, then parts of words.
@@ -64,13 +70,8 @@ class PhraseBook:
             OverBudget: The text costs more steps than the budget has.
         """
         budget.spend(len(text) * (1 + len(self._index.parts)))
-        known: dict[str, list[Phrase]] = {}
         for word in _WORD.finditer(text):
-            spelt = word.group()
-            phrases = known.get(spelt)
-            if phrases is None:
-                phrases = known[spelt] = self._beginning_with(spelt)
-            for phrase in phrases:
+            for phrase in self._known(word.group()[: self._longest]):
                 budget.spend(1 + len(phrase.rest))
                 end = _follow(text, word.end(), phrase.rest)
                 if end is not None:
@@ -97,13 +98,13 @@ class PhraseBook:
         for form in (word, f"{word}s"):
             self._index.words.setdefault(form, []).append(phrase)
 
-    def _beginning_with(self, word: str) -> list[Phrase]:
+    def _beginning_with(self, word: str) -> tuple[Phrase, ...]:
         found = list(self._index.words.get(word, ()))
         for length in self._lengths:
             if length > len(word):
                 break
             found += self._index.stems.get(word[:length], ())
-        return found
+        return tuple(found)
 
 
 def _follow(text: str, position: int, words: tuple[str, ...]) -> int | None:

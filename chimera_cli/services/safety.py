@@ -11,6 +11,9 @@ from chimera_cli.services.checks import check
 from chimera_cli.services.confidence_filter import ConfidenceFilter
 from chimera_cli.services.keyword_filter import KeywordFilter
 
+QUICK = 2_000
+"""Characters that are screened within some ms: less than it takes to hand them to a thread and fetch the answer."""
+
 
 class SafetyService:
     """Decides where a judged result goes. Pure: the same delivery, verdict and policy give the same decision."""
@@ -35,9 +38,13 @@ class SafetyService:
         """Return what is wrong with the result beyond doubt; with any finding a judge may save the model call."""
         return check(delivery)
 
+    def quick(self, delivery: Delivery) -> bool:
+        """Whether a decision on it takes no longer than an event loop may stand still."""
+        return len(text_of(delivery.payload)) + len(text_of(delivery.output)) <= QUICK
+
     def screen(self, delivery: Delivery) -> tuple[Finding, ...]:
         """Return what is sensitive in the arguments and in the result."""
-        payload = self._keywords.findings(text_of(delivery.payload), "payload")
+        payload = self._keywords.findings(text_of(delivery.payload), "payload") if delivery.payload else ()
         return payload + self._keywords.findings(text_of(delivery.output), "output")
 
     def decide(self, delivery: Delivery, verdict: Verdict) -> GateDecision:

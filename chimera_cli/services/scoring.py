@@ -137,7 +137,7 @@ def _believed(criterion: str, answer: CriterionAnswer | None, times: int, texts:
 
 def _occurs(quote: str, texts: tuple[str, ...]) -> bool:
     wanted = _plain(quote)
-    solid = sum(ch.isalnum() for ch in wanted)
+    solid = sum(map(str.isalnum, wanted))
     if any(wanted == text for text in texts):
         return solid > 0
     return solid >= MIN_QUOTE and any(wanted in text for text in texts)

@@ -19,7 +19,7 @@ from chimera_cli.models.verdict import Verdict
 from chimera_cli.ports.llm import Answer
 from chimera_cli.services.policy_file import load_policy
 from chimera_cli.services.rubric_file import load_rubric
-from chimera_cli.services.safety import SafetyService
+from chimera_cli.services.safety import QUICK, SafetyService
 from chimera_cli.services.scoring import CriterionAnswer, ScoringService, VerdictDraft
 from tests.unit.agents.crew_fakes import Ears, FakeQueue, HastyClock, delivery, lease
 
@@ -267,7 +267,7 @@ async def test_a_result_whose_screening_takes_too_long_is_held_for_a_person() ->
     court = Court(scored(5))
     slow = replace(court.tools, safety=SlowGate(court.policy), timeout=timedelta(seconds=0.01))
     court.agent = JudgeAgent(slow)
-    name, judgement = await court.judgement(result())
+    name, judgement = await court.judgement(result(output="x" * (QUICK + 1)))
     SlowGate.release.set()
     assert (name, judgement.decision.reasons) == ("hold", ("Screening took longer than 0.01 s.",))
 
