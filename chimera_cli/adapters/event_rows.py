@@ -11,7 +11,7 @@ from chimera_cli.adapters.row import (
     json_column,
     json_text,
     number_column,
-    plain,
+    plain_each,
     text_column,
     time_column,
 )
@@ -111,28 +111,31 @@ class StateRow(Row, table=True):
 def event_values(event: TaskEvent) -> dict[str, object] | None:
     """Return the columns of an event, or None when they could not be stored: such a one is of no swarm's making."""
     numbers = (event.shard, event.version, event.generation, event.attempts, *(c.expected for c in event.changes))
-    if not all(0 <= number < BIGGEST for number in numbers):
+    if not 0 <= min(numbers) <= max(numbers) < BIGGEST:
         return None
     try:
         output, data = json_text(event.output), json_text(dict(event.data)) if event.data else "{}"
         changes = json_text(CHANGES.dump_python(event.changes, mode="json")) if event.changes else "[]"
     except ValueError:
         return None
+    entry_id, name, task_id, goal_id, agent, error = plain_each(
+        event.entry_id, event.name, event.task_id, event.goal_id, event.agent, event.error
+    )
     return {
         "shard": event.shard,
-        "entry_id": plain(event.entry_id),
+        "entry_id": entry_id,
         "at": event.at if event.at.tzinfo else event.at.replace(tzinfo=UTC),
-        "name": plain(event.name),
-        "task_id": plain(event.task_id),
-        "goal_id": plain(event.goal_id),
+        "name": name,
+        "task_id": task_id,
+        "goal_id": goal_id,
         "status": event.status.value,
         "phase": event.phase.value,
         "version": event.version,
         "generation": event.generation,
         "attempts": event.attempts,
-        "agent": plain(event.agent),
+        "agent": agent,
         "output": output,
         "changes": changes,
-        "error": plain(event.error),
+        "error": error,
         "data": data,
     }

@@ -3,9 +3,9 @@
 Writing one text takes a third of the time that one array a column takes, which psycopg quotes value by value in Python.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+
+from pydantic_core import to_json
 
 MOST_ROWS = 1000
 MOST_CHARACTERS = 8_000_000
@@ -14,13 +14,14 @@ MOST_CHARACTERS = 8_000_000
 Values = Mapping[str, object]
 
 
-def batches(rows: Iterable[Values]) -> Iterator[list[Values]]:
-    """Cut rows into batches; no rows, no batch."""
-    batch: list[Values] = []
+def batches(rows: Iterable[Values]) -> Iterator[list[bytes]]:
+    """Write rows as JSON, and cut them into batches; no rows, no batch."""
+    batch: list[bytes] = []
     size = 0
     for row in rows:
-        batch.append(row)
-        size += sum(len(value) for value in row.values() if isinstance(value, str))
+        written = to_json(row)
+        batch.append(written)
+        size += len(written)
         if len(batch) >= MOST_ROWS or size >= MOST_CHARACTERS:
             yield batch
             batch, size = [], 0
@@ -28,6 +29,6 @@ def batches(rows: Iterable[Values]) -> Iterator[list[Values]]:
         yield batch
 
 
-def rows_of(batch: list[Values]) -> dict[str, str]:
-    """Write a batch as the parameter of a statement. What is JSON already stays a text in it, so Postgres keeps its spelling."""
-    return {"rows": json.dumps(batch, default=datetime.isoformat)}
+def rows_of(batch: Iterable[bytes]) -> dict[str, str]:
+    """Make the parameter of a statement. What was JSON already stays a text in it, so Postgres keeps its spelling."""
+    return {"rows": f"[{b','.join(batch).decode()}]"}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chimera_cli.adapters import order_sql
@@ -31,7 +32,7 @@ async def keep(
     rows: list[dict[str, object]] = [{**said, "goal_id": goal, "task_id": task} for goal, task in subjects]
     if not rows:
         return ()
-    stored = await connection.execute(order_sql.INSERT_ORDERS, rows_of(list(rows)))
+    stored = await connection.execute(order_sql.INSERT_ORDERS, rows_of(map(to_json, rows)))
     return tuple(Order(**row) for row in sorted((dict(row._mapping) for row in stored), key=lambda row: row["seq"]))
 
 

@@ -1,7 +1,8 @@
 """What a batch of events means for the record: pure, so that the order and staleness of events are tested without a database."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from chimera_cli.adapters.event_rows import BIGGEST
 from chimera_cli.adapters.row import json_text, plain
@@ -15,8 +16,7 @@ TROUBLED = frozenset({TaskStatus.DELAYED, TaskStatus.FAILED, TaskStatus.REJECTED
 """Statuses that say why."""
 
 
-@dataclass(frozen=True)
-class TaskMark:
+class TaskMark(NamedTuple):
     """Where a task stands."""
 
     goal_id: str
@@ -24,7 +24,7 @@ class TaskMark:
     version: int
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class TaskMove:
     """A task's last event, and what earlier ones of the batch left."""
 
@@ -32,6 +32,13 @@ class TaskMove:
     agent: str = ""
     has_output: bool = False
     output: object = None
+
+    def follow(self, event: TaskEvent) -> None:
+        """Go on to a later event."""
+        self.event = event
+        self.agent = plain(event.agent) or self.agent
+        if event.name in RESULT_EVENTS:
+            self.has_output, self.output = True, event.output
 
     def values(self) -> dict[str, object]:
         """Return the columns to change."""
@@ -95,15 +102,16 @@ def project(marks: Mapping[str, TaskMark], events: Iterable[TaskEvent]) -> Proje
     An event of an unknown task, one older than what is known of its task, and one after its end change nothing;
     its commits to the state count all the same, unless they are older than what the state has.
     """
-    marks = dict(marks)
+    # An event that counts is where its task stands from then on.
+    standing: dict[str, TaskMark | TaskEvent] = dict(marks)
     projection = Projection()
     for event in events:
-        mark = marks.get(event.task_id)
+        mark = standing.get(event.task_id)
         if mark is None or mark.goal_id != event.goal_id:
             continue
         _commit(projection, event)
         if event.version > mark.version and not mark.status.terminal:
-            marks[event.task_id] = replace(mark, status=event.status, version=event.version)
+            standing[event.task_id] = event
             if TaskStatus.NEEDS_REVIEW in (mark.status, event.status) and not event.status.terminal:
                 projection.moved_on.append(event.task_id)
             _advance(projection, event)
@@ -118,11 +126,10 @@ def _commit(projection: Projection, event: TaskEvent) -> None:
 
 
 def _advance(projection: Projection, event: TaskEvent) -> None:
-    last = projection.moves.get(event.task_id, TaskMove(event))
-    last = replace(last, event=event, agent=plain(event.agent) or last.agent)
-    if event.name in RESULT_EVENTS:
-        last = replace(last, has_output=True, output=event.output)
-    projection.moves[event.task_id] = last
+    move = projection.moves.get(event.task_id)
+    if move is None:
+        move = projection.moves[event.task_id] = TaskMove(event)
+    move.follow(event)
     if event.name == "task.held":
         projection.held.append(event)
     elif event.name == "task.conflicted" and event.phase is Phase.PROPOSE:

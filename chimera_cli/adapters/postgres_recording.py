@@ -12,7 +12,6 @@ from chimera_cli.adapters.postgres_batches import batches, rows_of
 from chimera_cli.adapters.postgres_projection import Projection, TaskMark, project
 from chimera_cli.adapters.recovery_rows import ShardRow
 from chimera_cli.adapters.row import json_text
-from chimera_cli.adapters.rows import TaskRow
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.recovery import place
 from chimera_cli.models.task import TaskStatus
@@ -41,20 +40,18 @@ async def reached(connection: AsyncConnection, shard: int) -> str:
 
 async def _store(connection: AsyncConnection, events: Sequence[TaskEvent]) -> list[TaskEvent]:
     """Store events and return the new ones in order."""
-    storable = {(event.shard, event.entry_id): (event, values) for event in events if (values := event_values(event))}
-    stored: set[tuple[int, str]] = set()
+    storable = {event.entry_id: (event, values) for event in events if (values := event_values(event))}
+    stored: set[str] = set()
     for batch in batches(values for _, values in storable.values()):
-        stored.update(map(tuple, await connection.execute(sql.INSERT_EVENTS, rows_of(batch))))
-    return [event for key, (event, _) in storable.items() if key in stored]
+        stored.update((await connection.execute(sql.INSERT_EVENTS, rows_of(batch))).scalar_one())
+    return [event for entry_id, (event, _) in storable.items() if entry_id in stored]
 
 
 async def _marks(connection: AsyncConnection, events: Iterable[TaskEvent]) -> dict[str, TaskMark]:
     """Tell where the events' tasks stand; an unknown one is absent."""
-    columns = TaskRow.metadata.tables["tasks"].c
-    asked = select(columns.id, columns.goal_id, columns.status, columns.version)
     ids = list({event.task_id for event in events})
-    rows = await connection.execute(asked.where(columns.id == sql.any_of(ids)))
-    return {row.id: TaskMark(row.goal_id, TaskStatus(row.status), row.version) for row in rows}
+    marks = (await connection.execute(sql.TASK_MARKS, {"ids": ids})).scalar_one()
+    return {id: TaskMark(goal_id, TaskStatus(status), version) for id, goal_id, status, version in marks}
 
 
 async def _write(connection: AsyncConnection, projection: Projection) -> None:
@@ -87,4 +84,5 @@ async def _end_goals(connection: AsyncConnection, projection: Projection) -> Non
     rows = ({"goal_id": goal_id, **vars(ends)} for goal_id, ends in sorted(projection.ends.items()))
     for batch in batches(rows):
         await connection.execute(sql.ADD_ENDS, rows_of(batch))
-        await connection.execute(sql.END_GOALS, {"ids": [row["goal_id"] for row in batch]})
+    if projection.ends:
+        await connection.execute(sql.END_GOALS, {"ids": sorted(projection.ends)})

@@ -96,6 +96,7 @@ MARK_DISPATCHED = _statement("""
 # Events
 
 INSERT_EVENTS = _statement("""
+    WITH stored AS (
     INSERT INTO events (shard, entry_id, at, name, task_id, goal_id, status, phase, version, generation, attempts, agent,
                         output, changes, error, data)
     SELECT shard, entry_id, at, name, task_id, goal_id, status, phase, version, generation, attempts, agent,
@@ -107,9 +108,17 @@ INSERT_EVENTS = _statement("""
     )) WITH ORDINALITY AS new
     ORDER BY ordinality
     ON CONFLICT (shard, entry_id) DO NOTHING
-    RETURNING shard, entry_id
+    RETURNING entry_id
+    )
+    SELECT coalesce(json_agg(entry_id), '[]') FROM stored
 """)
-"""Store events in the given order, and tell which were new."""
+"""Store events in the given order, and tell in one value which were new: a thousand rows of a reply cost their reader more."""
+
+TASK_MARKS = _statement("""
+    SELECT coalesce(json_agg(json_build_array(id, goal_id, status, version)), '[]')
+    FROM tasks WHERE id = ANY(CAST(:ids AS text[]))
+""")
+"""Tell in one value where tasks stand."""
 
 REACH = _statement("""
     INSERT INTO shards (shard, last_entry) VALUES (:shard, :entry_id)

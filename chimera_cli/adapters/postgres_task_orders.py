@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -124,7 +125,8 @@ async def _put_back(connection: AsyncConnection, tasks: Mapping[str, Row[Any]], 
     """Have the record show the tasks as live again, with one event each, and older orders as late."""
     await connection.execute(order_sql.CLOSE_CANCELS, {"ids": list(tasks), "note": TOO_LATE})
     await connection.execute(order_sql.PUT_BACK, {"ids": list(tasks)})
-    await connection.execute(sql.INSERT_EVENTS, rows_of([_event(tasks[order.task_id], order) for order in orders]))
+    told = (_event(tasks[order.task_id], order) for order in orders)
+    await connection.execute(sql.INSERT_EVENTS, rows_of(map(to_json, told)))
     for goal_id, seq in {order.goal_id: order.seq for order in orders}.items():
         ends = Counter[str]()
         for task in tasks.values():

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import JsonValue, TypeAdapter
+
 from chimera_cli.models.delivery import Delivery, Lease, Malformed, Stage
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.identity import canonical_json
@@ -15,22 +17,16 @@ from chimera_cli.models.result import StateChange, Usage
 
 UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError)
 """What reading fields that somebody wrote by hand may raise; pydantic's ValidationError is a ValueError."""
+_DECODER = json.JSONDecoder()
+_ANY = TypeAdapter[JsonValue](JsonValue)
+DEEP = 100
+"""Brackets above which a value may be nested so deep that whoever reads it later would fail."""
 INLINE_BYTES = 16_384
 """Longest payload, as JSON, that is kept in Redis; a longer one stays in the record, and its field here is empty."""
-EVENT_FIELDS = {
-    "name",
-    "task",
-    "goal",
-    "status",
-    "phase",
-    "version",
-    "generation",
-    "attempts",
-    "agent",
-    "output",
-    "changes",
-    "error",
-}
+EVENT_FIELDS = frozenset(
+    ("name", "task", "goal", "status", "phase", "version", "generation", "attempts", "agent")
+    + ("output", "changes", "error")
+)
 """Fields of an event entry that have a place of their own in TaskEvent; the others go to its `data`."""
 
 
@@ -100,9 +96,8 @@ def decode_event(shard: int, entry_id: str, fields: Mapping[str, str]) -> TaskEv
         ValueError: Somebody wrote it by hand, and it makes no sense.
         KeyError: A field is missing.
     """
-    if "\0" in fields["task"] + fields["goal"]:
+    if "\0" in fields["task"] or "\0" in fields["goal"]:
         raise ValueError("an id that Postgres cannot look up")
-    data: dict[str, Any] = {name: json.loads(fields[name]) for name in fields.keys() - EVENT_FIELDS}
     return TaskEvent(
         shard=shard,
         entry_id=entry_id,
@@ -116,11 +111,18 @@ def decode_event(shard: int, entry_id: str, fields: Mapping[str, str]) -> TaskEv
         generation=int(fields["generation"]),
         attempts=int(fields["attempts"] or 0),
         agent=fields.get("agent", ""),
-        output=json.loads(fields.get("output") or "null"),
+        output=_parsed(fields.get("output") or "null"),
         changes=decode_changes(fields.get("changes") or "[]"),
         error=fields.get("error", ""),
-        data=data,
+        data={name: _parsed(text) for name, text in fields.items() if name not in EVENT_FIELDS},
     )
+
+
+def _parsed(text: str) -> JsonValue:
+    if text == "null":
+        return None
+    value: JsonValue = _DECODER.decode(text)
+    return _ANY.validate_python(value) if text.count("[") + text.count("{") > DEEP else value
 
 
 def to_ms(at: datetime | None) -> int:

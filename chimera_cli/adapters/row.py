@@ -1,6 +1,7 @@
 """What every row of the database shares: one private metadata, and the column types that hold any value a task may have."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import JsonValue
@@ -50,13 +51,16 @@ def json_column(*, nullable: bool = False) -> Any:
     return Field(sa_column=Column(JSON(none_as_null=True), nullable=nullable))
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+
+
 def json_text(value: JsonValue | object) -> str | None:
     """Write a JSON value in ASCII, None as NULL.
 
     Raises:
         ValueError: The value holds NaN or an infinity.
     """
-    return None if value is None else json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return None if value is None else _ENCODER.encode(value)
 
 
 def plain(text: str) -> str:
@@ -64,3 +68,9 @@ def plain(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def plain_each(*texts: str) -> Sequence[str]:
+    """Do the same with several, which mostly have nothing to replace."""
+    joined = "".join(texts)
+    return texts if joined.isascii() and "\0" not in joined else [plain(text) for text in texts]

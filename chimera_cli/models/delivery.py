@@ -4,16 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import Field, JsonValue, SkipValidation
+from pydantic import Field, JsonValue
 
 from chimera_cli.models.gate import Judgement
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.persona import Persona
-from chimera_cli.models.result import StateChange, Usage, VersionedValue
+from chimera_cli.models.result import Parsed, StateChange, Usage, VersionedValue
 from chimera_cli.models.task import Phase, Task, TaskStatus
-
-Parsed = SkipValidation[JsonValue]
-"""A value that was read from JSON: to look at all of it once more would take as long as the reading."""
 
 
 class Stage(StrEnum):

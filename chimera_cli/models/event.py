@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, SkipValidation
 
 from chimera_cli.models.noun import Noun
-from chimera_cli.models.result import StateChange
+from chimera_cli.models.result import Parsed, StateChange
 from chimera_cli.models.task import Phase, TaskStatus
 
 
@@ -39,12 +39,12 @@ class TaskEvent(Noun):
     """Attempts begun so far."""
     agent: str = ""
     """Who caused it: an agent's id, an operator's name, or empty for housekeeping."""
-    output: JsonValue = None
+    output: Parsed = None
     """The result, on task.judging, task.held and task.completed."""
     changes: tuple[StateChange, ...] = ()
     """Writes committed together with it; the new version of each is `expected` + 1."""
     error: str = ""
     """Why, on task.delayed, task.failed, task.rejected, task.cancelled, task.revised, task.rejudged, task.conflicted,
     task.recalled and task.retried."""
-    data: Mapping[str, JsonValue] = Field(default_factory=dict)
+    data: SkipValidation[Mapping[str, JsonValue]] = Field(default_factory=dict)
     """The rest: `judgement` (a Judgement as JSON) on task.held, task.approved and task.revised; `usage` on task.judging."""

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, SkipValidation
 
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.words import Key
+
+Parsed = SkipValidation[JsonValue]
+"""A value that was read from JSON: to look at all of it once more would take as long as the reading."""
 
 
 class Usage(Noun):

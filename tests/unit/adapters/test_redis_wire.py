@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -6,6 +7,7 @@ from chimera_cli.adapters import redis_wire as wire
 from chimera_cli.adapters.push_wire import parcels
 from chimera_cli.models.delivery import Malformed, Stage
 from chimera_cli.models.result import StateChange
+from chimera_cli.models.task import Phase, TaskStatus
 from tests.builders import a_dispatch
 
 HOSTILE = {"nul": "\u0000", "half": "\ud83d", "emoji": "🐉", "big": 2**60, "small": 1e-300, "deep": [[[None]]]}
@@ -49,3 +51,46 @@ def test_a_task_whose_fields_make_no_sense_can_still_be_named(field: str, value:
     broken = wire.decode_claim(Stage.WORK, ["t1", "agent", 3, "goal", "null", flat])
     assert isinstance(broken, Malformed)
     assert (broken.lease.task_id, broken.lease.generation) == ("t1", 3)
+
+
+EVENT = {
+    "name": "task.completed",
+    "task": "t",
+    "goal": "g",
+    "status": "COMPLETED",
+    "phase": "propose",
+    "version": "3",
+    "generation": "1",
+    "attempts": "",
+}
+
+
+def test_an_event_brings_what_was_made_and_all_fields_without_a_place_as_data() -> None:
+    text = json.dumps({"half": "\ud83d", "big": 2**70, "brackets": "[" * 10_000})
+    event = wire.decode_event(1, "17-3", {**EVENT, "output": text, "changes": "", "usage": "null", "held": "[[]]"})
+    assert (event.shard, event.entry_id, event.at) == (1, "17-3", wire.from_ms(17))
+    assert (event.status, event.phase, event.attempts) == (TaskStatus.COMPLETED, Phase.PROPOSE, 0)
+    assert (event.output, event.changes, event.data) == (json.loads(text), (), {"usage": None, "held": [[]]})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("status", "DANCING"),
+        ("phase", "dance"),
+        ("version", "x"),
+        ("generation", "1" * 5000),
+        ("task", "t\0"),
+        ("goal", "\0"),
+        ("output", "{"),
+        ("output", "[" * 400 + "]" * 400),
+        ("usage", "[" * 100_000),
+        ("usage", "undefined"),
+        ("changes", "[[1]]"),
+        ("changes", '[["no key","1","1"]]'),
+    ],
+)
+def test_an_event_that_makes_no_sense_cannot_be_read(field: str, value: str) -> None:
+    assert wire.decode_event(0, "17-3", EVENT)
+    with pytest.raises(wire.UNREADABLE):
+        wire.decode_event(0, "17-3", {**EVENT, field: value})

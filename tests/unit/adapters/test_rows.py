@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chimera_cli.adapters.review_rows import card_id
-from chimera_cli.adapters.row import json_text, plain
+from chimera_cli.adapters.row import json_text, plain, plain_each
 
 
 def test_json_is_written_in_ascii_and_reads_back() -> None:
@@ -29,6 +29,11 @@ def test_what_json_cannot_say_is_refused(value: float) -> None:
 def test_a_text_loses_only_what_no_column_takes() -> None:
     assert plain("a\x00b \U0001f9a5\n") == "a\ufffdb \U0001f9a5\n"
     assert "\ud800" not in plain("lone \ud800")
+
+
+def test_several_texts_lose_as_little() -> None:
+    assert list(plain_each("a", "b \U0001f9a5", "c\x00", "\ud800")) == ["a", "b \U0001f9a5", "c\ufffd", "?"]
+    assert list(plain_each("a", "b\x00")) == ["a", "b\ufffd"]
 
 
 def test_a_cards_id_is_one_per_hold() -> None:
