@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import ConfigDict, JsonValue, TypeAdapter
 
 from chimera_cli.models.delivery import Delivery, Lease, Malformed, Stage
 from chimera_cli.models.event import TaskEvent
@@ -18,7 +18,7 @@ from chimera_cli.models.result import StateChange, Usage
 UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError)
 """What reading fields that somebody wrote by hand may raise; pydantic's ValidationError is a ValueError."""
 _DECODER = json.JSONDecoder()
-_ANY = TypeAdapter[JsonValue](JsonValue)
+_ANY = TypeAdapter[JsonValue](JsonValue, config=ConfigDict(defer_build=True))
 DEEP = 100
 """Brackets above which a value may be nested so deep that whoever reads it later would fail."""
 INLINE_BYTES = 16_384
