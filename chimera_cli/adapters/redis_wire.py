@@ -23,10 +23,7 @@ DEEP = 100
 """Brackets above which a value may be nested so deep that whoever reads it later would fail."""
 INLINE_BYTES = 16_384
 """Longest payload, as JSON, that is kept in Redis; a longer one stays in the record, and its field here is empty."""
-EVENT_FIELDS = frozenset(
-    ("name", "task", "goal", "status", "phase", "version", "generation", "attempts", "agent")
-    + ("output", "changes", "error")
-)
+EVENT_FIELDS = frozenset("name task goal status phase version generation attempts agent output changes error".split())
 """Fields of an event entry that have a place of their own in TaskEvent; the others go to its `data`."""
 
 
