@@ -450,6 +450,20 @@ async def test_a_task_with_unreadable_fields_can_still_be_failed(
     await queue.fail(broken.lease, broken.reason)
 
 
+@pytest.mark.parametrize("counter", ["gen", "version", "attempts"])
+@pytest.mark.parametrize("text", ["many", "nan", "1e999", "1.5", ""])
+async def test_of_tasks_claimed_together_one_whose_counter_is_no_number_fails_and_the_others_have_their_leases(
+    queue: RedisTaskQueue, events: RedisEventStream, client: RedisClient, keys: Keys, counter: str, text: str
+) -> None:
+    await queue.push_tasks([a_dispatch(key) for key in ("one", "two", "three")])
+    await client.hset(f"{keys.shard(0)}:t:{a_task('two').id}", counter, text)
+    claimed = [d.lease.task_id for d in await queue.pop_tasks(Stage.WORK, list("abc"))]
+    assert claimed == [a_task("one").id, a_task("three").id]
+    assert sorted(await client.zrange(f"{keys.shard(0)}:work:lease", 0, -1)) == sorted(claimed)
+    happened, _ = await events.read(0)
+    assert [(e.task_id, e.version) for e in happened if e.name == "task.failed"] == [(a_task("two").id, 1000001)]
+
+
 async def test_an_illegal_change_is_refused_by_the_script_itself(
     queue: RedisTaskQueue, client: RedisClient, keys: Keys
 ) -> None:

@@ -8,13 +8,24 @@
   Entries of paused goals are set aside, each once, so that they keep nobody else waiting.
   Returns  a list of {task id, agent, generation, goal text, persona, flat list of the task's fields}. ]]
 
-local stage, lease_ms = ARGV[1], tonumber(ARGV[2])
+local stage = ARGV[1]
 local agents, kinds, alone = cjson.decode(ARGV[3]), cjson.decode(ARGV[4]), ARGV[5] == '1'
 local PRIORITIES = alone and {'alone'} or {'high', 'normal', 'low'}
-local now = now_ms()
+local ends = string.format('%d', now_ms() + tonumber(ARGV[2]))
 local claimed, put_aside = {}, 0
 -- Entries of paused goals that one call moves out of the way: about 10 ms of the server's time.
 local MOST_ASIDE = 500
+
+-- A task, and in it all its fields as they are listed now: the claim tells of them. nil when it is unknown.
+local function load_all(id)
+  local fields = redis.call('HGETALL', task_key(id))
+  local task = {id = id, status = '', phase = '', goal = '', gen = '', version = '', attempts = '', entry = '', deadline = '',
+    digest = '', approved = '', begin = '', fields = fields}
+  for i = 1, #fields, 2 do
+    if task[fields[i]] == '' then task[fields[i]] = fields[i + 1] end
+  end
+  return fields[1] and setmetatable(task, ON_DEMAND) or nil
+end
 
 -- The shortest lanes come first, so that a long one starves nobody.
 local function lanes_by_priority()
@@ -45,45 +56,70 @@ end
 
 local function claim(task)
   local agent, goal = agents[#claimed + 1], goal_of(task)
-  set(task, 'gen', task.gen + 1, 'agent', agent, 'entry', '')
-  if stage == 'work' then
-    if task.begin == '1' then set(task, 'attempts', task.attempts + 1, 'begin', 0) end
-    move(task, 'RUNNING', 'task.started', agent)
+  local gen = one_more(task.gen)
+  if stage == 'judge' then
+    set(task, 'gen', gen, 'agent', agent, 'entry', '')
+  elseif task.begin == '1' then
+    move(task, 'RUNNING', 'task.started', agent, nil,
+      {'gen', gen, 'agent', agent, 'entry', '', 'attempts', one_more(task.attempts), 'begin', '0'})
+  else
+    move(task, 'RUNNING', 'task.started', agent, nil, {'gen', gen, 'agent', agent, 'entry', ''})
   end
-  redis.call('ZADD', T .. ':' .. stage .. ':lease', now + lease_ms, task.id)
-  table.insert(claimed, {task.id, agent, tonumber(task.gen), goal.text, goal.persona, redis.call('HGETALL', task_key(task.id))})
+  table.insert(claimed, {task.id, agent, tonumber(gen), goal.text, goal.persona, task.fields})
+end
+
+-- Lease all at once, before anything of them changes: whatever goes wrong, nothing runs without a lease.
+local function lease(tasks)
+  local leases = {}
+  for _, task in ipairs(tasks) do
+    table.insert(leases, ends)
+    table.insert(leases, task.id)
+  end
+  if #leases > 0 then redis.call('ZADD', T .. ':' .. stage .. ':lease', unpack(leases)) end
 end
 
 -- End a task whose counters somebody wrote by hand. The version is beyond any that the record may know of it.
 local function refuse(task)
-  set(task, 'gen', 1000000, 'version', 1000000, 'attempts', 0)
+  redis.call('ZREM', T .. ':' .. stage .. ':lease', task.id)
+  set(task, 'gen', '1000000', 'version', '1000000', 'attempts', '0', 'entry', '')
   end_task(task, 'FAILED', 'task.failed', '', {'error', 'its counters in Redis are no numbers'})
+end
+
+-- Read up to `want` entries of one lane off.
+local function read(stream, want)
+  local found = redis.pcall('XREADGROUP', 'GROUP', 'w', 'chimera', 'COUNT', want, 'NOACK', 'STREAMS', stream, '>')
+  if not found or found.err then
+    redis.pcall('XGROUP', 'CREATE', stream, 'w', '0', 'MKSTREAM')
+    return {}
+  end
+  local entries = found[1][2]
+  local last = entries[#entries][1]
+  redis.call('XTRIM', stream, 'MINID', last)
+  redis.call('XDEL', stream, last)
+  return entries
 end
 
 -- Take up to `want` entries of one lane. Entries that stand for nothing claimable (written by hand, outdated) are dropped.
 local function take(lane, want)
-  local stream = T .. ':' .. stage .. ':q:' .. lane
-  local found = redis.pcall('XREADGROUP', 'GROUP', 'w', 'chimera', 'COUNT', want, 'NOACK', 'STREAMS', stream, '>')
-  if not found or found.err then
-    redis.pcall('XGROUP', 'CREATE', stream, 'w', '0', 'MKSTREAM')
-    found = nil
-  end
-  for _, entry in ipairs(found and found[1][2] or {}) do
-    redis.call('XDEL', stream, entry[1])
+  local found = {}
+  for _, entry in ipairs(read(T .. ':' .. stage .. ':q:' .. lane, want)) do
     local id = entry[2] and entry[2][2]
-    local task = id and load(id)
-    -- An error in the middle would strand the entries behind this one: the group has read them already.
+    local task = id and load_all(id)
     if claimable(task, entry[1]) then
       if goal_of(task).paused then
-        set_aside(task, stage)
+        set(task, 'entry', set_aside(task, stage))
         put_aside = put_aside + 1
-      elseif not pcall(claim, task) then
-        refuse(task)
+      else
+        table.insert(found, task)
       end
     end
   end
+  lease(found)
+  for _, task in ipairs(found) do
+    -- An error in the middle would strand the tasks behind this one: their entries are gone already.
+    if not pcall(claim, task) then refuse(task) end
+  end
   close_if_empty(stage, lane)
-  return found ~= nil
 end
 
 local lanes = lanes_by_priority()

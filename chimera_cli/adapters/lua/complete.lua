@@ -20,8 +20,7 @@ if task.phase == 'merge' then
   leave(task)
   carry_on(task, agent, changes)
 else
-  redis.call('HSET', task_key(id), 'output', output)
-  end_task(task, 'COMPLETED', 'task.completed', agent, {'output', output, 'changes', changes, 'usage', usage})
+  end_task(task, 'COMPLETED', 'task.completed', agent, {'output', output, 'changes', changes, 'usage', usage}, {'output', output})
 end
 settle(SETTLE_AT_ONCE)
 return {'ok'}

@@ -5,13 +5,11 @@
   Returns  the positions (from 1) of those that no longer hold. ]]
 
 local stage, lost = ARGV[1], {}
-local stopped = {} -- goal -> whether it is paused: then its leases hold no longer
 local ends = now_ms() + tonumber(ARGV[2])
 for i, pair in ipairs(cjson.decode(ARGV[3])) do
   local task = redis.call('HMGET', task_key(pair[1]), 'gen', 'agent', 'goal')
-  local held, goal = redis.call('ZSCORE', T .. ':' .. stage .. ':lease', pair[1]), task[3] or ''
-  if stopped[goal] == nil then stopped[goal] = paused(goal) end
-  if held and tonumber(task[1] or '-1') == pair[2] and task[2] == pair[3] and not stopped[goal] then
+  local held = redis.call('ZSCORE', T .. ':' .. stage .. ':lease', pair[1])
+  if held and tonumber(task[1] or '-1') == pair[2] and task[2] == pair[3] and not paused(task[3] or '') then
     redis.call('ZADD', T .. ':' .. stage .. ':lease', 'XX', ends, pair[1])
   else
     table.insert(lost, i)

@@ -9,6 +9,9 @@ local id, generation, agent, stage = unpack(ARGV)
 local task = held(id, generation, agent, stage)
 if not task then return {'stale'} end
 leave(task)
-if stage == 'work' then move(task, waiting_status(task), 'task.given_back', agent) end
-enter(task, stage)
+if stage == 'work' then
+  move_in(task, waiting_status(task), 'task.given_back', agent)
+else
+  enter(task, stage)
+end
 return {'ok'}

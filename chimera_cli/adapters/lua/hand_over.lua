@@ -14,9 +14,8 @@ local id, generation, agent, output, changes, usage, executes, mergeable, always
 local task = held(id, generation, agent, 'work')
 if not task or task.phase ~= 'propose' then return {'stale'} end
 leave(task)
-set(task, 'output', output, 'changes', changes, 'usage', usage, 'executes', executes, 'mergeable', mergeable,
-  'always', always, 'fail:judge', 0, 'lost:judge', 0, 'alone:judge', 0)
-move(task, 'JUDGING', 'task.judging', agent, {'output', output, 'usage', usage, 'held', changes, 'executes', executes,
-  'mergeable', mergeable, 'always', always})
-enter(task, 'judge')
+move_in(task, 'JUDGING', 'task.judging', agent,
+  {'output', output, 'usage', usage, 'held', changes, 'executes', executes, 'mergeable', mergeable, 'always', always},
+  {'output', output, 'usage', usage, 'changes', changes, 'executes', executes, 'mergeable', mergeable, 'always', always,
+   'fail:judge', '0', 'lost:judge', '0', 'alone:judge', '0'})
 return {'ok'}

@@ -15,17 +15,15 @@ local task = held(id, generation, agent, 'judge')
 if not task then return {'stale'} end
 leave(task)
 set(task, 'judgement', judgement, 'digest', digest, 'policy', policy, 'rubric', rubric)
-local data = redis.call('HMGET', task_key(id), 'output', 'usage')
 if route == 'approve' then
   approve(task, agent)
 elseif route == 'review' then
+  local data = redis.call('HMGET', task_key(id), 'output', 'usage')
   move(task, 'NEEDS_REVIEW', 'task.held', agent, {'output', data[1], 'usage', data[2], 'judgement', judgement})
 else
   redis.call('HINCRBY', task_key(id), 'revisions', 1)
   redis.call('HDEL', task_key(id), 'output', 'changes', 'digest', 'approved', 'policy', 'rubric')
-  set(task, 'feedback', reasons)
-  move(task, 'QUEUED', 'task.revised', agent, {'error', reasons, 'judgement', judgement})
-  enter(task, 'work')
+  move_in(task, 'QUEUED', 'task.revised', agent, {'error', reasons, 'judgement', judgement}, {'feedback', reasons})
 end
 settle(SETTLE_AT_ONCE)
 return {'ok'}

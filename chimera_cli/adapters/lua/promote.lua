@@ -10,8 +10,7 @@ for _, stage in ipairs({'work', 'judge'}) do
     redis.call('ZREM', delay, id)
     local task = load(id)
     if task and stage == 'work' and task.status == 'DELAYED' then
-      move(task, waiting_status(task), 'task.queued', '')
-      enter(task, stage)
+      move_in(task, waiting_status(task), 'task.queued', '')
     elseif task and stage == 'judge' and task.status == 'JUDGING' then
       enter(task, stage)
     end

@@ -41,7 +41,6 @@ local function link(task, deps)
       left = left + 1
     end
   end
-  set(task, 'left', left)
   return left, doom, too_much
 end
 
@@ -54,37 +53,42 @@ local function place(task)
   elseif task.status == 'QUEUED' or task.status == 'APPROVED' then
     enter(task, 'work')
   elseif task.status == 'RUNNING' then
-    move(task, waiting_status(task), 'task.taken_over', '', {'error', 'Redis lost it'})
-    enter(task, 'work')
+    move_in(task, waiting_status(task), 'task.taken_over', '', {'error', 'Redis lost it'})
   end
 end
 
+-- A spec has the names of a task's control fields and serves as the task once it is written.
 local function push(spec)
-  local task = {id = spec.id}
-  set(task, 'status', spec.status, 'phase', spec.phase, 'goal', spec.goal, 'key', spec.key, 'kind', spec.kind,
-    'prio', spec.prio, 'gen', spec.gen, 'version', spec.version, 'attempts', spec.attempts, 'begin', spec.begin, 'title', spec.title, 'payload', spec.payload,
-    'max_retries', spec.max_retries, 'deadline', spec.deadline, 'life', spec.life, 'entry', '')
-  for name, value in pairs(spec.past) do set(task, name, value) end
-  if spec.deadline > 0 then redis.call('ZADD', T .. ':deadline', spec.deadline, spec.id) end
   local left, doom, too_much = 0, nil, false
-  if spec.cancelled ~= '' then doom = spec.cancelled else left, doom, too_much = link(task, spec.deps) end
+  if spec.cancelled ~= '' then doom = spec.cancelled else left, doom, too_much = link(spec, spec.deps) end
+  local past = {}
+  for name, value in pairs(spec.past) do
+    table.insert(past, name)
+    table.insert(past, value)
+  end
+  -- What is looked up most comes first: a small hash is a list.
+  redis.call('HSET', task_key(spec.id), 'status', spec.status, 'phase', spec.phase, 'goal', spec.goal, 'gen', spec.gen,
+    'version', spec.version, 'attempts', spec.attempts, 'deadline', spec.deadline, 'entry', '', 'begin', spec.begin,
+    'kind', spec.kind, 'prio', spec.prio, 'key', spec.key, 'title', spec.title, 'payload', spec.payload,
+    'max_retries', spec.max_retries, 'life', spec.life, 'left', left, unpack(past))
+  spec.entry = ''
+  if spec.deadline > 0 then redis.call('ZADD', T .. ':deadline', spec.deadline, spec.id) end
   if too_much and not doom then
-    overwhelm(task)
+    overwhelm(spec)
   elseif spec.status ~= 'PENDING' and spec.cancelled == '' then
-    place(task)
+    place(spec)
   elseif doom then
-    end_task(task, 'CANCELLED', 'task.cancelled', '', {'error', doom})
+    end_task(spec, 'CANCELLED', 'task.cancelled', '', {'error', doom})
   elseif left == 0 then
-    move(task, 'QUEUED', 'task.queued', '')
-    enter(task, 'work')
+    move_in(spec, 'QUEUED', 'task.queued', '')
   end
 end
 
 -- What has ended and was recorded as live again since makes room; its version tells which of the two is the newer.
 local function wanted(spec)
-  local known = load(spec.id)
-  if not known then return true end
-  if not TERMINAL[known.status] or tonumber(known.version) > spec.version then return false end
+  local known = redis.call('HMGET', task_key(spec.id), 'status', 'version')
+  if not known[1] then return true end
+  if not TERMINAL[known[1]] or tonumber(known[2]) > spec.version then return false end
   redis.call('DEL', task_key(spec.id))
   return true
 end

@@ -10,7 +10,7 @@ local spared = redis.call('EXISTS', T .. ':grace') == 1
 -- Count the loss. Before the one that ends a task it is claimed alone: what fails then has failed for no neighbour's fault.
 local function count_loss(task, stage)
   local lost = redis.call('HINCRBY', task_key(task.id), 'lost:' .. stage, 1)
-  if lost == cap - 1 then set(task, 'alone:' .. stage, 1) end
+  if lost == cap - 1 then set(task, 'alone:' .. stage, '1') end
   return lost
 end
 
@@ -22,8 +22,7 @@ local function take_back(task)
   else
     local next = task['alone:work'] == '1' and ', it is claimed alone from here' or ''
     leave(task)
-    move(task, waiting_status(task), 'task.taken_over', '', {'error', 'lease of ' .. task.agent .. ' expired' .. next})
-    enter(task, 'work')
+    move_in(task, waiting_status(task), 'task.taken_over', '', {'error', 'lease of ' .. task.agent .. ' expired' .. next})
   end
 end
 

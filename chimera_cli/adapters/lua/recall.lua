@@ -19,8 +19,11 @@ for _, id in ipairs(redis.call('ZRANGE', lease, '(' .. last, first, 'BYSCORE', '
   local task = load(id)
   if task and task.goal == goal then
     leave(task)
-    if stage == 'work' then move(task, waiting_status(task), 'task.recalled', operator, {'error', why}) end
-    enter(task, stage)
+    if stage == 'work' then
+      move_in(task, waiting_status(task), 'task.recalled', operator, {'error', why})
+    else
+      enter(task, stage)
+    end
     taken = taken + 1
   end
 end

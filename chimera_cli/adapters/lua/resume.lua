@@ -11,9 +11,7 @@
 
 local function judge_again(task, agent, why)
   redis.call('HDEL', task_key(task.id), 'judgement', 'digest', 'approved', 'policy', 'rubric')
-  set(task, 'fail:judge', 0, 'lost:judge', 0, 'alone:judge', 0)
-  move(task, 'JUDGING', 'task.rejudged', agent, {'error', why})
-  enter(task, 'judge')
+  move_in(task, 'JUDGING', 'task.rejudged', agent, {'error', why}, {'fail:judge', '0', 'lost:judge', '0', 'alone:judge', '0'})
 end
 
 local id, generation, digest, decision, operator, reason = unpack(ARGV)

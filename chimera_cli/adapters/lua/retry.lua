@@ -14,8 +14,7 @@ if not task then return {'stale'} end
 leave(task)
 if costs == '1' then redis.call('HINCRBY', task_key(id), 'fail:' .. stage, 1) end
 if stage == 'work' then
-  if costs == '1' then redis.call('HSET', task_key(id), 'begin', 1) end
-  move(task, 'DELAYED', 'task.delayed', agent, {'error', reason})
+  move(task, 'DELAYED', 'task.delayed', agent, {'error', reason}, costs == '1' and {'begin', '1'} or nil)
 end
 redis.call('ZADD', T .. ':' .. stage .. ':delay', now_ms() + tonumber(delay), id)
 return {'ok'}

@@ -29,6 +29,7 @@
 ]]
 
 local T = KEYS[1]
+local OUT = T .. ':out'
 local BELL_TOKENS = 64
 local SETTLE_AT_ONCE = 100
 local MOST_INPUT = 16 * 1024 * 1024 -- Each task has a copy of its own; adapters/postgres_sizes.py knows the same number.
@@ -36,8 +37,7 @@ local MOST_INPUT = 16 * 1024 * 1024 -- Each task has a copy of its own; adapters
 --@LEGAL@
 
 local TERMINAL = {COMPLETED = true, REJECTED = true, FAILED = true, CANCELLED = true}
-local CONTROL = {'status', 'phase', 'goal', 'key', 'kind', 'prio', 'gen', 'version', 'attempts', 'entry', 'left', 'agent',
-                 'digest', 'approved', 'executes', 'mergeable', 'recorded', 'alone:work', 'alone:judge', 'life', 'begin'}
+local NOTHING = {}
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -93,25 +93,34 @@ end
 
 -- The id of the newest event this shard ever had, recorded and trimmed or not; '' when it never had one.
 local function newest_event()
-  local told = redis.pcall('XINFO', 'STREAM', T .. ':out')
+  local told = redis.pcall('XINFO', 'STREAM', OUT)
   for i = 1, #told, 2 do
     if told[i] == 'last-generated-id' then return told[i + 1] end
   end
   return ''
 end
 
--- The control fields of a task, or nil when it is unknown. Payload and output stay where they are: they may be long.
+-- What of a task few scripts ask for is fetched when one does.
+local ON_DEMAND = {__index = function(task, name)
+  local value = redis.call('HGET', task_key(task.id), name) or ''
+  task[name] = value
+  return value
+end}
+
+-- A task, or nil when it is unknown. Its payload and output stay where they are: they may be long.
 local function load(id)
-  local values = redis.call('HMGET', task_key(id), unpack(CONTROL))
-  if not values[1] then return nil end
-  local task = {id = id}
-  for i, name in ipairs(CONTROL) do task[name] = values[i] or '' end
-  return task
+  local found = redis.call('HMGET', task_key(id), 'status', 'phase', 'goal', 'gen', 'version', 'attempts', 'agent', 'deadline')
+  if not found[1] then return nil end
+  return setmetatable({id = id, status = found[1], phase = found[2] or '', goal = found[3] or '', gen = found[4] or '',
+    version = found[5] or '', attempts = found[6] or '', agent = found[7] or '', deadline = found[8] or ''}, ON_DEMAND)
 end
+
+local pauses = {} -- what was found of goals; no script asks before it changes it
 
 -- Whether nothing of a goal may start, and no answer about it may change anything.
 local function paused(goal)
-  return redis.call('HGET', T .. ':g:' .. goal, 'paused') == '1'
+  if pauses[goal] == nil then pauses[goal] = redis.call('HGET', T .. ':g:' .. goal, 'paused') == '1' end
+  return pauses[goal]
 end
 
 -- The fence: the task, if the caller's claim is still the live one; else nil. After a loss of data a generation may come twice,
@@ -125,26 +134,43 @@ local function held(id, generation, agent, stage)
   return task
 end
 
-local function set(task, ...)
-  redis.call('HSET', task_key(task.id), ...)
-  local fields = {...}
-  for i = 1, #fields, 2 do task[fields[i]] = tostring(fields[i + 1]) end
+-- Have the table know what is written to the task: a flat list of names and texts.
+local function note(task, fields)
+  for i = 1, #fields, 2 do task[fields[i]] = fields[i + 1] end
 end
 
--- Change the status and append the one event that tells of it. `extra` is a flat list of more event fields.
-local function move(task, to, name, agent, extra)
+local function set(task, ...)
+  redis.call('HSET', task_key(task.id), ...)
+  note(task, {...})
+end
+
+-- One more than a counter says. What somebody wrote there by hand may be no count.
+local function one_more(counter)
+  local count = tonumber(counter)
+  if not count or count % 1 ~= 0 or math.abs(count) >= 1e15 then error('NO COUNT ' .. tostring(counter)) end
+  return string.format('%d', count + 1)
+end
+
+-- Change the status, and with it `fields`, and append the one event that tells of it. Both are flat lists: `fields` of what else is
+-- written to the task, `extra` of more event fields.
+local function move(task, to, name, agent, extra, fields)
   if not LEGAL[task.status .. '>' .. to] then
     error('ILLEGAL ' .. task.id .. ' ' .. task.status .. ' ' .. to)
   end
-  local version = redis.call('HINCRBY', task_key(task.id), 'version', 1)
-  set(task, 'status', to)
-  redis.call('XADD', T .. ':out', '*', 'name', name, 'task', task.id, 'goal', task.goal, 'status', to, 'phase', task.phase,
-    'version', version, 'generation', task.gen, 'attempts', task.attempts, 'agent', agent, unpack(extra or {}))
+  local version = one_more(task.version)
+  redis.call('HSET', task_key(task.id), 'status', to, 'version', version, unpack(fields or NOTHING))
+  task.status, task.version = to, version
+  if fields then note(task, fields) end
+  redis.call('XADD', OUT, '*', 'name', name, 'task', task.id, 'goal', task.goal, 'status', to, 'phase', task.phase,
+    'version', version, 'generation', task.gen, 'attempts', task.attempts, 'agent', agent, unpack(extra or NOTHING))
 end
+
+local tokens = {} -- how many a stage's bell has; nobody takes one while a script runs
 
 local function ring(stage)
   local bell = T .. ':' .. stage .. ':bell'
-  if redis.call('LLEN', bell) < BELL_TOKENS then redis.call('RPUSH', bell, 1) end
+  tokens[stage] = tokens[stage] or redis.call('LLEN', bell)
+  if tokens[stage] < BELL_TOKENS then tokens[stage] = redis.call('RPUSH', bell, 1) end
 end
 
 local function lane_of(task, stage)
@@ -167,22 +193,40 @@ local function open_lanes(stage, kinds, priorities)
   return lanes
 end
 
--- Keep a task of a paused goal until the goal goes on.
+-- Keep a task of a paused goal until the goal goes on. Returns its `entry`.
 local function set_aside(task, stage)
   redis.call('ZADD', T .. ':' .. stage .. ':aside:' .. task.goal, now_ms(), task.id)
-  set(task, 'entry', 'aside')
+  return 'aside'
 end
 
--- Append the task to its lane of a stage and wake a process.
-local function enter(task, stage)
+local open = {} -- lanes that are in the set, as far as this script has looked
+
+-- Append the task to its lane of a stage and wake a process. Returns its `entry`, which the caller writes.
+local function line_up(task, stage)
   if paused(task.goal) then return set_aside(task, stage) end
   local lane = lane_of(task, stage)
   local stream = T .. ':' .. stage .. ':q:' .. lane
-  if redis.call('SADD', T .. ':' .. stage .. ':lanes', lane) == 1 then
+  if not open[stream] and redis.call('SADD', T .. ':' .. stage .. ':lanes', lane) == 1 then
     redis.pcall('XGROUP', 'CREATE', stream, 'w', '0', 'MKSTREAM')
   end
-  set(task, 'entry', redis.call('XADD', stream, '*', 't', task.id))
+  open[stream] = true
   ring(stage)
+  return redis.call('XADD', stream, '*', 't', task.id)
+end
+
+-- Have the task wait at a stage.
+local function enter(task, stage)
+  set(task, 'entry', line_up(task, stage))
+end
+
+-- `move` to a status in which the task waits at a stage, and have it wait there. Were the move refused, the entry would stand for
+-- nothing, and the next claim drops such.
+local function move_in(task, to, name, agent, extra, fields)
+  fields = fields or {}
+  note(task, fields)
+  table.insert(fields, 'entry')
+  table.insert(fields, line_up(task, to == 'JUDGING' and 'judge' or 'work'))
+  move(task, to, name, agent, extra, fields)
 end
 
 -- Drop a lane that has become empty, so that keys do not outlive work.
@@ -191,14 +235,19 @@ local function close_if_empty(stage, lane)
   if redis.call('XLEN', stream) == 0 then
     redis.call('DEL', stream)
     redis.call('SREM', T .. ':' .. stage .. ':lanes', lane)
+    open[stream] = nil
   end
 end
+
+local LEASED = {RUNNING = true, JUDGING = true}
+local DELAYED = {DELAYED = true, JUDGING = true}
 
 -- Take the task out of wherever it waits or is held.
 local function leave(task)
   local stage = task.status == 'JUDGING' and 'judge' or 'work'
-  redis.call('ZREM', T .. ':' .. stage .. ':lease', task.id)
-  redis.call('ZREM', T .. ':' .. stage .. ':delay', task.id)
+  local held = LEASED[task.status] and redis.call('ZREM', T .. ':' .. stage .. ':lease', task.id) == 1
+  if held then return end
+  if DELAYED[task.status] then redis.call('ZREM', T .. ':' .. stage .. ':delay', task.id) end
   if task.entry == '' then return end
   if task.entry == 'aside' then
     redis.call('ZREM', T .. ':' .. stage .. ':aside:' .. task.goal, task.id)
@@ -237,17 +286,19 @@ local function tell(child, parent)
   end
   if not give(child, parent.key, redis.call('HGET', task_key(parent.id), 'output') or 'null') then return overwhelm(child) end
   if redis.call('HINCRBY', task_key(child.id), 'left', -1) == 0 then
-    move(child, 'QUEUED', 'task.queued', '')
-    enter(child, 'work')
+    move_in(child, 'QUEUED', 'task.queued', '')
   end
 end
+
+local all_told = false -- whether T:settle was found empty, and nothing was put there since
 
 -- Tell at most `limit` children of ended tasks; returns how many were told.
 local function settle(limit)
   local told = 0
-  while told < limit do
+  while told < limit and not all_told do
     local id = redis.call('LINDEX', T .. ':settle', 0)
-    if not id then break end
+    all_told = not id
+    if all_told then break end
     local parent = load(id)
     local ended = parent and TERMINAL[parent.status]
     local child = ended and redis.call('SPOP', T .. ':c:' .. id)
@@ -265,11 +316,14 @@ local function settle(limit)
 end
 
 -- Move a task to a terminal status. Its children are told through T:settle, so a long chain needs no deep stack.
-end_task = function(task, to, name, agent, extra)
+end_task = function(task, to, name, agent, extra, fields)
   leave(task)
-  move(task, to, name, agent, extra)
-  redis.call('ZREM', T .. ':deadline', task.id)
-  if redis.call('EXISTS', T .. ':c:' .. task.id) == 1 then redis.call('RPUSH', T .. ':settle', task.id) end
+  move(task, to, name, agent, extra, fields)
+  if task.deadline ~= '0' then redis.call('ZREM', T .. ':deadline', task.id) end
+  if redis.call('EXISTS', T .. ':c:' .. task.id) == 1 then
+    redis.call('RPUSH', T .. ':settle', task.id)
+    all_told = false
+  end
 end
 
 -- Whether an order about a goal is the last one that came. A goal unknown here takes its orders along when it is dispatched.
@@ -282,6 +336,7 @@ end
 
 -- `changes` is JSON: [[key, expected version, JSON text of the value], ...]
 local function conflict(goal, changes)
+  if changes == '[]' then return nil end
   for _, change in ipairs(cjson.decode(changes)) do
     local actual = tonumber(redis.call('HGET', T .. ':s:' .. goal, 'v:' .. change[1]) or '0')
     if actual ~= change[2] then return {'conflict', change[1], change[2], actual} end
@@ -291,22 +346,30 @@ end
 
 -- Call only after `conflict` returned nil in the same script.
 local function commit(goal, changes)
+  if changes == '[]' then return end
   for _, change in ipairs(cjson.decode(changes)) do
     redis.call('HINCRBY', T .. ':s:' .. goal, 'v:' .. change[1], 1)
     redis.call('HSET', T .. ':s:' .. goal, 'd:' .. change[1], change[3])
   end
 end
 
+local function judgement_of(task)
+  return task.judgement == '' and 'null' or task.judgement
+end
+
+-- The fields with which a task begins another phase.
+local function again(phase)
+  return {'phase', phase, 'fail:work', '0', 'lost:work', '0', 'alone:work', '0'}
+end
+
 -- What follows when an approved result's changes are committed: the execute phase, or the end.
 local function carry_on(task, agent, changes)
-  local judgement = redis.call('HGET', task_key(task.id), 'judgement') or 'null'
+  local told = {'changes', changes, 'judgement', judgement_of(task)}
   if task.executes == '1' then
-    set(task, 'phase', 'execute', 'fail:work', 0, 'lost:work', 0, 'alone:work', 0)
-    move(task, 'APPROVED', 'task.approved', agent, {'changes', changes, 'judgement', judgement})
-    enter(task, 'work')
+    move_in(task, 'APPROVED', 'task.approved', agent, told, again('execute'))
   else
-    move(task, 'APPROVED', 'task.approved', agent, {'changes', changes, 'judgement', judgement})
-    end_task(task, 'COMPLETED', 'task.completed', agent, {'output', redis.call('HGET', task_key(task.id), 'output')})
+    move(task, 'APPROVED', 'task.approved', agent, told)
+    end_task(task, 'COMPLETED', 'task.completed', agent, {'output', task.output})
   end
 end
 
@@ -314,18 +377,17 @@ end
 local function run_again(task, agent, reason, delay)
   redis.call('HINCRBY', task_key(task.id), 'conflicts', 1)
   redis.call('HDEL', task_key(task.id), 'output', 'changes', 'digest', 'approved', 'policy', 'rubric')
-  set(task, 'phase', 'propose')
-  move(task, delay > 0 and 'DELAYED' or 'QUEUED', 'task.conflicted', agent, {'error', reason})
   if delay > 0 then
+    move(task, 'DELAYED', 'task.conflicted', agent, {'error', reason}, {'phase', 'propose'})
     redis.call('ZADD', T .. ':work:delay', now_ms() + delay, task.id)
   else
-    enter(task, 'work')
+    move_in(task, 'QUEUED', 'task.conflicted', agent, {'error', reason}, {'phase', 'propose'})
   end
 end
 
 -- Let the held result take effect, or return why it has to be made again. The approved digest is written here and nowhere else.
 local function approve(task, agent)
-  local changes = redis.call('HGET', task_key(task.id), 'changes') or '[]'
+  local changes = task.changes == '' and '[]' or task.changes
   local found = conflict(task.goal, changes)
   set(task, 'approved', task.digest)
   if not found then
@@ -333,14 +395,12 @@ local function approve(task, agent)
     carry_on(task, agent, changes)
     return nil
   end
-  local judgement = redis.call('HGET', task_key(task.id), 'judgement') or 'null'
   local reason = 'state ' .. found[2] .. ' is at version ' .. found[4] .. ', the result was made on ' .. found[3]
+  local told = {'error', reason, 'judgement', judgement_of(task)}
   if task.mergeable == '1' then
-    set(task, 'phase', 'merge', 'fail:work', 0, 'lost:work', 0, 'alone:work', 0)
-    move(task, 'APPROVED', 'task.approved', agent, {'error', reason, 'judgement', judgement})
-    enter(task, 'work')
+    move_in(task, 'APPROVED', 'task.approved', agent, told, again('merge'))
   else
-    move(task, 'APPROVED', 'task.approved', agent, {'error', reason, 'judgement', judgement})
+    move(task, 'APPROVED', 'task.approved', agent, told)
     run_again(task, agent, reason, 0)
     return reason
   end
