@@ -1,6 +1,7 @@
 """Persisted tasks on their way into the queue, each with all that the queue needs to know of it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import cast
 
 import sqlalchemy
 from sqlalchemy import func, text
@@ -34,9 +35,11 @@ async def undispatched(session: AsyncSession, limit: int) -> list[Dispatch]:
 
 
 async def rows_of(session: AsyncSession, page: Page) -> Sequence[TaskRow]:
-    """Read the tasks of a page, in the order of submission."""
-    asked = select(TaskRow).where(col(TaskRow.id) == sql.any_of(list(page.ids)))
-    return (await session.exec(asked.order_by(col(TaskRow.position)))).all()
+    """Read the tasks of a page, in the order of submission: as plain rows, which have the columns of a TaskRow. To make objects
+    of the ORM that nobody changes took a third of a dispatcher's time."""
+    connection, columns = await session.connection(), TaskRow.metadata.tables["tasks"].c
+    asked = sqlalchemy.select(*columns).where(columns.id == sql.any_of(list(page.ids))).order_by(columns.position)
+    return cast(Sequence[TaskRow], (await connection.execute(asked)).all())
 
 
 async def with_all(session: AsyncSession, page: Page, tasks: Sequence[TaskRow], turn: int) -> list[Dispatch]:
@@ -46,12 +49,17 @@ async def with_all(session: AsyncSession, page: Page, tasks: Sequence[TaskRow], 
     cancelled, states = await _orders(session, tasks, goals), await _states(session, tasks)
     lives = await _lives(session, tasks)
     return [
-        _dispatch(task, goals[task.goal_id], dependencies, turn).model_copy(
-            update={
-                "cancelled": cancelled.get(task.id, ""),
-                "state": states.get(task.goal_id, {}),
-                "life": lives.get(task.id, 0),
-            }
+        Dispatch(
+            task=TaskRow.noun(task),
+            goal=goals[task.goal_id].text,
+            persona=persona_of(goals[task.goal_id].persona),
+            dependencies=_needed(task, dependencies),
+            turn=turn,
+            paused=goals[task.goal_id].paused_at is not None,
+            ordered=goals[task.goal_id].ordered,
+            cancelled=cancelled.get(task.id, ""),
+            state=states.get(task.goal_id, {}),
+            life=lives.get(task.id, 0),
         )
         for task in tasks
     ]
@@ -65,20 +73,9 @@ async def mark(session: AsyncSession, dispatches: Sequence[Dispatch]) -> None:
     await connection.execute(order_sql.CLOSE_RETRIES, {"ids": ids})
 
 
-def _dispatch(task: TaskRow, goal: GoalRow, known: Mapping[tuple[str, str], Dependency], turn: int) -> Dispatch:
-    return Dispatch(
-        task=task.noun(),
-        goal=goal.text,
-        persona=persona_of(goal.persona),
-        dependencies=tuple(
-            known.get((task.id, id)) or _missing(id, key)
-            for key in task.depends_on
-            for id in [task_id(task.goal_id, key)]
-        ),
-        turn=turn,
-        paused=goal.paused_at is not None,
-        ordered=goal.ordered,
-    )
+def _needed(task: TaskRow, known: Mapping[tuple[str, str], Dependency]) -> tuple[Dependency, ...]:
+    ids = [(task_id(task.goal_id, key), key) for key in task.depends_on]
+    return tuple(known.get((task.id, id)) or _missing(id, key) for id, key in ids)
 
 
 def _missing(id: str, key: str) -> Dependency:
