@@ -496,6 +496,24 @@ async def test_forgetting_spares_live_tasks(queue: RedisTaskQueue) -> None:
     assert (await claim(queue)).lease.task_id == a_task().id
 
 
+async def test_of_tasks_forgotten_together_one_whose_children_are_not_all_told_stays_until_they_are(
+    queue: RedisTaskQueue, client: RedisClient, keys: Keys
+) -> None:
+    """One call tells a hundred children at once."""
+    await queue.push_tasks([a_dispatch("parent"), a_dispatch("single")])
+    await queue.push_tasks([a_dispatch(f"child-{n}", after=["parent"]) for n in range(150)])
+    ended = [(await claim(queue)).lease for _ in range(2)]
+    for lease in sorted(ended, key=lambda lease: lease.task_id != a_task("single").id):
+        await queue.complete(lease, a_result())
+    await queue.forget([(GOAL, a_task(key).id) for key in ("parent", "single")], [])
+    names = [f"{keys.shard(0)}:t:{a_task(key).id}" for key in ("parent", "single")]
+    assert [await client.exists(name) for name in names] == [1, 0]
+    assert (await queue.counts()).waiting == 100
+    assert await queue.settle(100) == 50
+    assert (await queue.counts()).waiting == 150
+    assert await client.exists(names[0]) == 0
+
+
 async def test_long_events_are_read_a_few_at_a_time_and_none_is_left_out(
     queue: RedisTaskQueue, events: RedisEventStream
 ) -> None:

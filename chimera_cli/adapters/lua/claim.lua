@@ -6,7 +6,7 @@
   ARGV[4]  JSON list of kinds; empty means any
   ARGV[5]  1 to claim from the lanes of those that are claimed alone, 0 from all others
   Entries of paused goals are set aside, each once, so that they keep nobody else waiting.
-  Returns  a list of {task id, agent, generation, goal text, persona, flat list of the task's fields}. ]]
+  Returns  a list of {task id, agent, generation, goal text, persona, flat list of the task's fields, without UNTOLD}. ]]
 
 local stage = ARGV[1]
 local agents, kinds, alone = cjson.decode(ARGV[3]), cjson.decode(ARGV[4]), ARGV[5] == '1'
@@ -16,15 +16,25 @@ local claimed, put_aside = {}, 0
 -- Entries of paused goals that one call moves out of the way: about 10 ms of the server's time.
 local MOST_ASIDE = 500
 
--- A task, and in it all its fields as they are listed now: the claim tells of them. nil when it is unknown.
+-- Fields that are the scripts' own: nobody who claims reads them.
+local UNTOLD = {status = true, gen = true, version = true, attempts = true, begin = true, entry = true, agent = true, prio = true,
+                life = true, left = true}
+
+-- A task, and in it the fields that the claim tells of; nil when it is unknown.
 local function load_all(id)
-  local fields = redis.call('HGETALL', task_key(id))
+  local fields, told = redis.call('HGETALL', task_key(id)), 0
   local task = {id = id, status = '', phase = '', goal = '', gen = '', version = '', attempts = '', entry = '', deadline = '',
     digest = '', approved = '', begin = '', fields = fields}
   for i = 1, #fields, 2 do
-    if task[fields[i]] == '' then task[fields[i]] = fields[i + 1] end
+    local name, value = fields[i], fields[i + 1]
+    if task[name] == '' then task[name] = value end
+    if not UNTOLD[name] then
+      fields[told + 1], fields[told + 2] = name, value
+      told = told + 2
+    end
   end
-  return fields[1] and setmetatable(task, ON_DEMAND) or nil
+  fields[told + 1] = nil -- A reply ends there.
+  return task.status ~= '' and setmetatable(task, ON_DEMAND) or nil
 end
 
 -- The shortest lanes come first, so that a long one starves nobody.
