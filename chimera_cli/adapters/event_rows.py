@@ -11,7 +11,7 @@ from chimera_cli.adapters.row import (
     json_column,
     json_text,
     number_column,
-    plain_each,
+    plain_texts,
     text_column,
     time_column,
 )
@@ -20,6 +20,8 @@ from chimera_cli.models.result import StateChange, VersionedValue
 from chimera_cli.models.task import Phase, TaskStatus
 
 CHANGES = TypeAdapter(tuple[StateChange, ...])
+TEXTS = ("entry_id", "name", "task_id", "goal_id", "agent", "error")
+"""Fields of an event that anything may stand in."""
 BIGGEST = 2**63 - 1
 """Largest number that a column holds."""
 
@@ -109,8 +111,8 @@ class StateRow(Row, table=True):
 
 
 def event_values(event: TaskEvent) -> dict[str, object] | None:
-    """Return the columns of an event, or None when they could not be stored: such a one is of no swarm's making."""
-    numbers = (event.shard, event.version, event.generation, event.attempts, *(c.expected for c in event.changes))
+    """Return the columns of an event, named as its fields, or None when they could not be stored: no swarm made such a one."""
+    numbers = (event.shard, event.version, event.generation, event.attempts, *[c.expected for c in event.changes])
     if not 0 <= min(numbers) <= max(numbers) < BIGGEST:
         return None
     try:
@@ -118,24 +120,13 @@ def event_values(event: TaskEvent) -> dict[str, object] | None:
         changes = json_text(CHANGES.dump_python(event.changes, mode="json")) if event.changes else "[]"
     except ValueError:
         return None
-    entry_id, name, task_id, goal_id, agent, error = plain_each(
-        event.entry_id, event.name, event.task_id, event.goal_id, event.agent, event.error
-    )
     return {
-        "shard": event.shard,
-        "entry_id": entry_id,
+        **vars(event),
+        **plain_texts(vars(event), TEXTS),
         "at": event.at if event.at.tzinfo else event.at.replace(tzinfo=UTC),
-        "name": name,
-        "task_id": task_id,
-        "goal_id": goal_id,
-        "status": event.status.value,
-        "phase": event.phase.value,
-        "version": event.version,
-        "generation": event.generation,
-        "attempts": event.attempts,
-        "agent": agent,
+        "status": str(event.status),
+        "phase": str(event.phase),
         "output": output,
         "changes": changes,
-        "error": error,
         "data": data,
     }

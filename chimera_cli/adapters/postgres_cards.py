@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from chimera_cli.adapters import postgres_audit
 from chimera_cli.adapters import review_sql as sql
 from chimera_cli.adapters.postgres_batches import batches, rows_of
+from chimera_cli.adapters.postgres_sql import array_of
 from chimera_cli.adapters.review_rows import card_id
 from chimera_cli.adapters.row import json_text, plain
 from chimera_cli.adapters.rows import TaskRow
@@ -46,9 +47,9 @@ async def make(connection: AsyncConnection, held: Sequence[TaskEvent]) -> None:
 async def close(connection: AsyncConnection, ended: Sequence[str], moved: Sequence[str]) -> None:
     """Close the cards that wait for a decision nobody need make: their tasks have ended, or hold what they show no longer."""
     if ended:
-        await connection.execute(sql.EXPIRE_CARDS, {"task_ids": list(ended)})
+        await connection.execute(sql.EXPIRE_CARDS, {"task_ids": array_of(ended)})
     if moved:
-        await connection.execute(sql.OUTDATE_CARDS, {"task_ids": list(moved)})
+        await connection.execute(sql.OUTDATE_CARDS, {"task_ids": array_of(moved)})
 
 
 async def note_reruns(connection: AsyncConnection, conflicted: Sequence[TaskEvent]) -> None:

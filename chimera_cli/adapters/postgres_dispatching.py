@@ -69,8 +69,8 @@ async def mark(session: AsyncSession, dispatches: Sequence[Dispatch]) -> None:
     """Note that these tasks are in the queue."""
     connection = await session.connection()
     ids = [dispatch.task.id for dispatch in dispatches]
-    await connection.execute(sql.MARK_DISPATCHED, {"ids": ids})
-    await connection.execute(order_sql.CLOSE_RETRIES, {"ids": ids})
+    await connection.execute(sql.MARK_DISPATCHED, {"ids": sql.array_of(ids)})
+    await connection.execute(order_sql.CLOSE_RETRIES, {"ids": sql.array_of(ids)})
 
 
 def _needed(task: TaskRow, known: Mapping[tuple[str, str], Dependency]) -> tuple[Dependency, ...]:

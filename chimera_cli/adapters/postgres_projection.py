@@ -45,8 +45,8 @@ class TaskMove:
         event = self.event
         return {
             "id": event.task_id,
-            "status": event.status.value,
-            "phase": event.phase.value,
+            "status": str(event.status),
+            "phase": str(event.phase),
             "version": event.version,
             "generation": event.generation,
             "attempts": event.attempts,

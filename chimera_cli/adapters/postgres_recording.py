@@ -49,7 +49,7 @@ async def _store(connection: AsyncConnection, events: Sequence[TaskEvent]) -> li
 
 async def _marks(connection: AsyncConnection, events: Iterable[TaskEvent]) -> dict[str, TaskMark]:
     """Tell where the events' tasks stand; an unknown one is absent."""
-    ids = list({event.task_id for event in events})
+    ids = sql.array_of({event.task_id for event in events})
     marks = (await connection.execute(sql.TASK_MARKS, {"ids": ids})).scalar_one()
     return {id: TaskMark(goal_id, TaskStatus(status), version) for id, goal_id, status, version in marks}
 
@@ -85,4 +85,4 @@ async def _end_goals(connection: AsyncConnection, projection: Projection) -> Non
     for batch in batches(rows):
         await connection.execute(sql.ADD_ENDS, rows_of(batch))
     if projection.ends:
-        await connection.execute(sql.END_GOALS, {"ids": sorted(projection.ends)})
+        await connection.execute(sql.END_GOALS, {"ids": sql.array_of(projection.ends)})

@@ -1,8 +1,8 @@
 """Every statement that writes, by name; plain selects stand beside their readers. Many rows come as one JSON text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ARRAY, CollectionAggregate, Text, TextClause, any_, literal, text
+from sqlalchemy import ARRAY, CollectionAggregate, Text, TextClause, any_, cast, literal, text
 
 from chimera_cli.adapters.row import LIVE
 
@@ -216,4 +216,10 @@ over."""
 
 def any_of(values: Sequence[str]) -> CollectionAggregate[bool]:
     """Compare with any of many texts, given as one array: a list of thousands of parameters would be refused."""
-    return any_(literal(list(values), ARRAY(Text)))
+    return any_(cast(literal(array_of(values), Text), ARRAY(Text)))
+
+
+def array_of(values: Iterable[str]) -> str:
+    """Write texts as one `text[]`; the driver, given a list, quotes value by value at nine times the cost."""
+    quoted = (value.replace("\\", r"\\").replace('"', r"\"") for value in values)
+    return "{" + ",".join([f'"{value}"' for value in quoted]) + "}"

@@ -1,7 +1,7 @@
 """What every row of the database shares: one private metadata, and the column types that hold any value a task may have."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import JsonValue
@@ -70,7 +70,7 @@ def plain(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def plain_each(*texts: str) -> Sequence[str]:
-    """Do the same with several, which mostly have nothing to replace."""
-    joined = "".join(texts)
-    return texts if joined.isascii() and "\0" not in joined else [plain(text) for text in texts]
+def plain_texts(fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+    """Do the same with the named ones of many fields, and return them; none when there is nothing to replace, as mostly."""
+    joined = "".join([fields[name] for name in names])
+    return {} if joined.isascii() and "\0" not in joined else {name: plain(fields[name]) for name in names}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chimera_cli.adapters.review_rows import card_id
-from chimera_cli.adapters.row import json_text, plain, plain_each
+from chimera_cli.adapters.row import json_text, plain, plain_texts
 
 
 def test_json_is_written_in_ascii_and_reads_back() -> None:
@@ -31,9 +31,10 @@ def test_a_text_loses_only_what_no_column_takes() -> None:
     assert "\ud800" not in plain("lone \ud800")
 
 
-def test_several_texts_lose_as_little() -> None:
-    assert list(plain_each("a", "b \U0001f9a5", "c\x00", "\ud800")) == ["a", "b \U0001f9a5", "c\ufffd", "?"]
-    assert list(plain_each("a", "b\x00")) == ["a", "b\ufffd"]
+def test_of_many_fields_those_named_lose_as_little() -> None:
+    fields = {"a": "a\x00", "b": "lone \ud800", "c": "\U0001f9a5", "n": 1, "other": "\x00"}
+    assert plain_texts(fields, "abc") == {"a": "a\ufffd", "b": "lone ?", "c": "\U0001f9a5"}
+    assert plain_texts({"a": "a\n", "other": "\x00"}, "a") == {}
 
 
 def test_a_cards_id_is_one_per_hold() -> None:
