@@ -40,11 +40,11 @@ async def reached(connection: AsyncConnection, shard: int) -> str:
 
 async def _store(connection: AsyncConnection, events: Sequence[TaskEvent]) -> list[TaskEvent]:
     """Store events and return the new ones in order."""
-    storable = {event.entry_id: (event, values) for event in events if (values := event_values(event))}
+    by_id = {event.entry_id: event for event in events}
     stored: set[str] = set()
-    for batch in batches(values for _, values in storable.values()):
+    for batch in batches(values for event in by_id.values() if (values := event_values(event))):
         stored.update((await connection.execute(sql.INSERT_EVENTS, rows_of(batch))).scalar_one())
-    return [event for entry_id, (event, _) in storable.items() if entry_id in stored]
+    return [event for entry_id, event in by_id.items() if entry_id in stored]
 
 
 async def _marks(connection: AsyncConnection, events: Iterable[TaskEvent]) -> dict[str, TaskMark]:
