@@ -23,7 +23,19 @@ TELLING = {
 READS = (
     *("auth", "client", "execute", "enter", "exit", "set_", "rollback"),
     *("SELECT goals", "SELECT tasks", "SELECT cards", "SELECT clock", "SELECT status", "SELECT seq", "SELECT count"),
-    *("SELECT orders", "blpop", "survey", "warden", "zrem", "hdel", "beat", "sweep", "settle", "expire"),
+    *(
+        "SELECT orders",
+        "SELECT coalesce",
+        "blpop",
+        "survey",
+        "warden",
+        "zrem",
+        "hdel",
+        "beat",
+        "sweep",
+        "settle",
+        "expire",
+    ),
 )
 """What begins so changes nothing that anybody would miss, so that a crash there is one at the next point; stalls and all the rest
 of the points come in random rounds."""

@@ -114,6 +114,8 @@ def listen(engine: AsyncEngine, connect: Callable[..., Awaitable[Any]]) -> None:
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
     def _(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         words = statement.split()
+        if words[0] == "WITH":  # Such as `WITH stored AS ( INSERT INTO events`: what it writes is its name.
+            words = words[4:]
         most = 4 if words[0] == "SELECT" else 3
         connection.connection.driver_connection.said = " ".join(words[:most])[:40]
 
