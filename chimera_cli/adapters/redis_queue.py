@@ -1,5 +1,6 @@
 """The task queue on Redis: a script call a method, and no other writer of a live task's status than these scripts."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import groupby
@@ -41,7 +42,7 @@ class RedisTaskQueue:
         self._keys = keys
         self._scripts = Scripts(client)
         self._lease_ms = _ms(lease.lease)
-        self._turn = 0
+        self._turns: Counter[str] = Counter()
 
     async def push_tasks(self, dispatches: Sequence[Dispatch]) -> int:
         """Put persisted tasks into the queue, in chunks; a known live task is left as it is."""
@@ -57,14 +58,14 @@ class RedisTaskQueue:
         return new
 
     async def pop_tasks(
-        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = ()
+        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = (), resting: bool = False
     ) -> list[Delivery | Malformed]:
         """Claim at most one delivery an agent, shard after shard, each time beginning with another one."""
-        return await self._claim(stage, agents, kinds, alone=False)
+        return await self._claim(stage, agents, kinds, "either" if resting else "others")
 
     async def pop_suspect(self, stage: Stage, agent: str, *, kinds: Sequence[str] = ()) -> Delivery | Malformed | None:
         """Claim one of those that are claimed alone."""
-        return next(iter(await self._claim(stage, [agent], kinds, alone=True)), None)
+        return next(iter(await self._claim(stage, [agent], kinds, "alone")), None)
 
     async def must_rest(self, stage: Stage, process: str, *, kinds: Sequence[str] = ()) -> bool:
         """Tell whether this process should come to rest for one of those that are claimed alone."""
@@ -72,23 +73,26 @@ class RedisTaskQueue:
         return bool(await self._everywhere("warden", *asked))
 
     async def _claim(
-        self, stage: Stage, agents: Sequence[str], kinds: Sequence[str], *, alone: bool
+        self, stage: Stage, agents: Sequence[str], kinds: Sequence[str], which: str
     ) -> list[Delivery | Malformed]:
         claimed: list[Delivery | Malformed] = []
         failed: SwarmError | None = None
-        shards, first = self._keys.shards, self._turn
-        self._turn += 0 if alone else 1
+        shards, first = self._keys.shards, self._turns[which]
+        self._turns[which] += 1
         for shard in ((first + step) % shards for step in range(shards)):
             free = list(agents[len(claimed) :])
             if not free:
                 break
             names = canonical_json(free), canonical_json(list(kinds))
             try:
-                rows = await self._on_shard("claim", shard, stage, self._lease_ms, *names, int(alone))
+                rows = await self._on_shard("claim", shard, stage, self._lease_ms, *names, which)
             except SwarmError as error:
                 failed = failed or error
             else:
                 claimed += [wire.decode_claim(stage, row) for row in rows]
+                which = which if which == "alone" or not claimed else "others"
+                if claimed and claimed[-1].alone:
+                    break
         if failed and not claimed:
             raise failed  # Else the agents must be told of what they hold: a node that is away costs no other's tasks a lease.
         return claimed

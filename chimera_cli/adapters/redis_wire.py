@@ -50,13 +50,13 @@ def decode_claim(stage: Stage, row: Sequence[Any]) -> Delivery | Malformed:
     try:
         return _delivery(lease, goal, persona, fields)
     except UNREADABLE as exc:
-        return Malformed(lease=lease, reason=f"its fields in Redis cannot be read: {type(exc).__name__}: {exc}"[:500])
+        alone = fields.get(f"alone:{stage}") == "1"
+        return Malformed(
+            lease=lease, alone=alone, reason=f"its fields in Redis cannot be read: {type(exc).__name__}: {exc}"[:500]
+        )
 
 
 def _delivery(lease: Lease, goal: str, persona: str, fields: Mapping[str, str]) -> Delivery:
-    def number(name: str) -> int:
-        return int(fields.get(name) or 0)
-
     return Delivery(
         lease=lease,
         key=fields["key"],
@@ -66,15 +66,16 @@ def _delivery(lease: Lease, goal: str, persona: str, fields: Mapping[str, str]) 
         persona=None if persona == "null" else json.loads(persona),
         payload=json.loads(fields["payload"] or "{}"),
         payload_elsewhere=not fields["payload"],
+        alone=fields.get(f"alone:{lease.stage}") == "1",
         inputs={name[3:]: json.loads(value) for name, value in fields.items() if name.startswith("in:")},
         phase=fields["phase"],
-        attempt=number(f"fail:{lease.stage}") + 1,
-        max_retries=number("max_retries"),
-        conflicts=number("conflicts"),
-        revisions=number("revisions"),
-        abandoned=number(f"lost:{lease.stage}"),
+        attempt=_number(fields, f"fail:{lease.stage}") + 1,
+        max_retries=_number(fields, "max_retries"),
+        conflicts=_number(fields, "conflicts"),
+        revisions=_number(fields, "revisions"),
+        abandoned=_number(fields, f"lost:{lease.stage}"),
         feedback=fields.get("feedback", ""),
-        deadline=from_ms(number("deadline")),
+        deadline=from_ms(_number(fields, "deadline")),
         output=json.loads(fields["output"]) if "output" in fields else None,
         changes=decode_changes(fields.get("changes", "[]")),
         usage=json.loads(fields["usage"]) if "usage" in fields else Usage(),
@@ -84,6 +85,10 @@ def _delivery(lease: Lease, goal: str, persona: str, fields: Mapping[str, str]) 
         policy_version=fields.get("policy", ""),
         rubric_version=fields.get("rubric", ""),
     )
+
+
+def _number(fields: Mapping[str, str], name: str) -> int:
+    return int(fields.get(name) or 0)
 
 
 def decode_event(shard: int, entry_id: str, fields: Mapping[str, str]) -> TaskEvent:

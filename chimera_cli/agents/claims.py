@@ -32,16 +32,16 @@ class Claims:
             return await self._several(free)
         if self._alone:
             return await self._several(free) or await self._single(free[0])
-        return await self._single(free[0]) or await self._several(free)
+        return await self._several(free, resting=True)
 
     async def look(self) -> None:
         """Find out whether this process should come to rest; it is asked for again and again while it should."""
         busy = len(self._runs) > 0 and not self._alone
         self._resting = busy and await self._queue.must_rest(self._stage, self._process, kinds=self._kinds)
 
-    async def _several(self, free: Sequence[str]) -> list[Delivery | Malformed]:
-        claimed = await self._queue.pop_tasks(self._stage, free, kinds=self._kinds)
-        self._alone = self._alone and not claimed
+    async def _several(self, free: Sequence[str], *, resting: bool = False) -> list[Delivery | Malformed]:
+        claimed = await self._queue.pop_tasks(self._stage, free, kinds=self._kinds, resting=resting)
+        self._alone = claimed[0].alone if claimed else self._alone
         return claimed
 
     async def _single(self, agent: str) -> list[Delivery | Malformed]:

@@ -56,6 +56,8 @@ class Delivery(Noun):
     """Arguments for the handler; empty while they are elsewhere."""
     payload_elsewhere: bool = False
     """Whether the payload is too long for the queue and still to be fetched from the record."""
+    alone: bool = False
+    """Whether its agent's process takes nothing else until it has ended, because it may be what ended processes before."""
     inputs: Mapping[str, Parsed] = Field(default_factory=dict)
     """Outputs of the tasks it depends on, by key."""
     phase: Phase
@@ -102,6 +104,8 @@ class Malformed(Noun):
 
     lease: Lease
     """The fence for failing it."""
+    alone: bool = False
+    """As for a Delivery."""
     reason: str
     """What is wrong with it."""
 

@@ -170,21 +170,25 @@ class Lives(RuleBasedStateMachine):
         agents=st.permutations(AGENTS),
         count=st.integers(1, 3),
         lapsed=rarely,
-        alone=rarely,
+        which=st.sampled_from(("others", "others", "others", "either", "either", "alone")),
         kinds=st.sampled_from(((), (), (), ("ink",), ("oil",))),
     )
     def claim(
-        self, stage: str, agents: list[str], count: int, lapsed: bool, alone: bool, kinds: tuple[str, ...]
+        self, stage: str, agents: list[str], count: int, lapsed: bool, which: str, kinds: tuple[str, ...]
     ) -> None:
         queue = self.lapsing if lapsed else self.live
         if not self.table.anything(f"lane:{stage}"):
             stage = "judge" if stage == "work" else "work"
+        alone = which == "alone" or (which == "either" and bool(self.table.claimable(stage, alone=True, kinds=kinds)))
         ready = self.table.claimable(stage, alone=alone, kinds=kinds)
-        if alone:
+        if which == "alone":
             found = self.do(queue.pop_suspect(Stage(stage), agents[0], kinds=kinds))
-            deliveries, most = [found] if found else [], 1
+            deliveries = [found] if found else []
         else:
-            deliveries, most = self.do(queue.pop_tasks(Stage(stage), agents[:count], kinds=kinds)), count
+            claiming = queue.pop_tasks(Stage(stage), agents[:count], kinds=kinds, resting=which == "either")
+            deliveries = self.do(claiming)
+        assert [delivery.alone for delivery in deliveries] == [alone] * len(deliveries)
+        most = 1 if alone else count
         taken = [self._taken(delivery, ready, lapsed) for delivery in deliveries]
         assert len(taken) == len(set(taken)) == min(most, len(ready))
         order = {"high": 0, "normal": 1, "low": 2}

@@ -79,6 +79,22 @@ async def test_no_shard_is_served_before_the_others(client: RedisClient, keys: K
     assert served == set(range(shards))
 
 
+async def test_a_suspect_of_one_shard_is_claimed_though_the_others_always_have_work(
+    queue: RedisTaskQueue, client: RedisClient, cut: Keys
+) -> None:
+    vanishing = RedisTaskQueue(client, cut, LeasePolicy(lease=timedelta(0)))
+    await queue.push_tasks([a_dispatch(goal=GOALS[1])])
+    for _ in range(2):
+        assert await pop(vanishing, "a")
+        assert await queue.reap(3)
+    await queue.push_tasks([a_dispatch(f"t{n}", goal=goal) for goal in GOALS.values() for n in range(2 * SHARDS)])
+    claims = []
+    for _ in range(SHARDS):
+        claims.append(await queue.pop_tasks(Stage.WORK, ["a", "b"], resting=True))
+        await pop(queue, "a")  # By others of the process, in between.
+    assert [len(claim) for claim in claims if claim[0].alone] == [1]
+
+
 async def test_what_was_claimed_on_one_shard_is_handed_over_though_another_is_away(
     queue: RedisTaskQueue, client: RedisClient, cut: Keys
 ) -> None:

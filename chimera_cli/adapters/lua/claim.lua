@@ -4,13 +4,14 @@
   ARGV[2]  length of the lease [ms]
   ARGV[3]  JSON list of agent ids, one delivery each at most
   ARGV[4]  JSON list of kinds; empty means any
-  ARGV[5]  1 to claim from the lanes of those that are claimed alone, 0 from all others
+  ARGV[5]  'others' to leave those that are claimed alone, 'alone' to claim one of them, 'either' to claim one of them if one
+           waits, else others
   Entries of paused goals are set aside, each once, so that they keep nobody else waiting.
   Returns  a list of {task id, agent, generation, goal text, persona, flat list of the task's fields, without UNTOLD}. ]]
 
 local stage = ARGV[1]
-local agents, kinds, alone = cjson.decode(ARGV[3]), cjson.decode(ARGV[4]), ARGV[5] == '1'
-local PRIORITIES = alone and {'alone'} or {'high', 'normal', 'low'}
+local agents, kinds = cjson.decode(ARGV[3]), cjson.decode(ARGV[4])
+local PRIORITIES = ({others = {'high', 'normal', 'low'}, alone = {'alone'}, either = {'alone', 'high', 'normal', 'low'}})[ARGV[5]]
 local ends = string.format('%d', now_ms() + tonumber(ARGV[2]))
 local claimed, put_aside = {}, 0
 -- Entries of paused goals that one call moves out of the way: about 10 ms of the server's time.
@@ -134,17 +135,19 @@ end
 
 local lanes = lanes_by_priority()
 for _, prio in ipairs(PRIORITIES) do
-  local list = lanes[prio]
+  local list, most = lanes[prio], prio == 'alone' and 1 or #agents
   for i, lane in ipairs(list) do
     local before
     repeat
       before = put_aside
-      local want = math.ceil((#agents - #claimed) / (#list - i + 1))
+      local want = math.ceil((most - #claimed) / (#list - i + 1))
       if want > 0 then take(lane[1], want) end
     until put_aside == before or put_aside >= MOST_ASIDE
   end
+  if prio == 'alone' and #claimed > 0 then
+    redis.call('DEL', T .. ':' .. stage .. ':warden') -- Whoever came to rest for this one has done its duty.
+    break
+  end
 end
--- Whoever came to rest for this one has done its duty.
-if alone and #claimed > 0 then redis.call('DEL', T .. ':' .. stage .. ':warden') end
 if put_aside >= MOST_ASIDE then ring(stage) end
 return claimed

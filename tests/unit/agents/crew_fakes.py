@@ -79,6 +79,10 @@ async def quiet() -> None:
         await asyncio.sleep(0)
 
 
+def _claimed(task: Delivery | Malformed, agent: str) -> Delivery | Malformed:
+    return task.model_copy(update={"lease": task.lease.model_copy(update={"agent": agent})})
+
+
 class FakeQueue:
     """Hands out what a test put in, and writes down every answer. `errors[method]` are raised first, one a call."""
 
@@ -116,21 +120,22 @@ class FakeQueue:
         self.answers.append((name, *said))
 
     async def pop_tasks(
-        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = ()
+        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = (), resting: bool = False
     ) -> list[Delivery | Malformed]:
         self._trip("pop_tasks")
+        if resting and (suspect := await self.pop_suspect(stage, agents[0])):
+            return [suspect]
         self.kinds.append(kinds)
         taken, self.stock = self.stock[: len(agents)], self.stock[len(agents) :]
         self.claims.append((len(agents), len(taken)))
         self.on_claim()
-        return taken
+        return [_claimed(task, agent) for task, agent in zip(taken, agents, strict=False)]
 
     async def pop_suspect(self, stage: Stage, agent: str, *, kinds: Sequence[str] = ()) -> Delivery | Malformed | None:
         self._trip("pop_suspect")
         if not self.suspects:
             return None
-        task = self.suspects.pop(0)
-        return task.model_copy(update={"lease": task.lease.model_copy(update={"agent": agent})})
+        return _claimed(self.suspects.pop(0), agent).model_copy(update={"alone": True})
 
     async def must_rest(self, stage: Stage, process: str, *, kinds: Sequence[str] = ()) -> bool:
         self._trip("must_rest")

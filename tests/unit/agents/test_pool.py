@@ -122,17 +122,6 @@ class Shop:
 @pytest.fixture
 async def shop() -> AsyncIterator[Shop]:
     shop = Shop()
-    stock = shop.queue.pop_tasks
-
-    async def pop_tasks(stage: Stage, agents: Any, *, kinds: Any = ()) -> Any:
-        # Like the real queue, which writes the claiming agent into the lease.
-        taken = await stock(stage, agents, kinds=kinds)
-        return [
-            task.model_copy(update={"lease": task.lease.model_copy(update={"agent": agent})})
-            for task, agent in zip(taken, agents, strict=False)
-        ]
-
-    shop.queue.pop_tasks = pop_tasks  # type: ignore[method-assign]
     yield shop
     if shop.done is not None and not shop.done.done():
         shop.done.cancel()
