@@ -69,6 +69,7 @@ async def connect(url: str) -> RedisClient:
         protocol=2,
         socket_timeout=SOCKET_TIMEOUT_S,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
+        driver_info=None,
     )
 
 
@@ -104,6 +105,8 @@ def _single(url: str) -> Redis:
             protocol=2,
             socket_timeout=SOCKET_TIMEOUT_S,
             socket_connect_timeout=CONNECT_TIMEOUT_S,
+            # Who asks is nobody's business, and a server of 7.0 does not know the command that tells.
+            driver_info=None,
         )
     except ValueError as exc:
         raise ConfigError("REDIS_URL is not a Redis URL", hint="redis://:password@host:6379/0") from exc
