@@ -3,7 +3,6 @@
 import itertools
 import os
 import secrets
-import socket
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,18 +13,14 @@ from typing import TypeVar
 import psycopg
 import pytest
 from psycopg import sql
-from redis import Redis
 
+from benchmarks.cluster import NODES, cluster_port, join
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.local.postgres_server import PostgresServer
-from chimera_cli.local.process import free_port, wait_until
+from chimera_cli.local.process import free_port
 from chimera_cli.local.redis_server import RedisServer
 from chimera_cli.local.server import LocalServer
 
-CLUSTER_NODES = 3
-SLOTS = 16384
-BUS_OFFSET = 10_000
-"""A cluster node listens for its peers this far above its port."""
 TEMPLATE = "chimera_template"
 
 Server = TypeVar("Server", bound=LocalServer)
@@ -57,7 +52,7 @@ class Servers:
             self._started(
                 RedisServer(self._folder / f"node-{n}", cluster_port(), password, durable=False, cluster=True)
             )
-            for n in range(CLUSTER_NODES)
+            for n in range(NODES)
         ]
         join(nodes)
         return nodes
@@ -105,42 +100,6 @@ def or_skip(start: Callable[[], object], server: Started) -> Started:
             pytest.fail(f"{error} ({error.hint})")
         pytest.skip(str(error))
     return server
-
-
-def join(nodes: list[RedisServer]) -> None:
-    """Introduce the nodes to each other and share out the slots."""
-    clients = [Redis.from_url(node.url, decode_responses=True) for node in nodes]
-    try:
-        for number, client in enumerate(clients):
-            first, last = (SLOTS * edge // len(nodes) for edge in (number, number + 1))
-            client.execute_command("CLUSTER", "ADDSLOTS", *range(first, last))
-            for peer in nodes[:number]:
-                client.execute_command("CLUSTER", "MEET", "127.0.0.1", peer.port)
-        assert wait_until(lambda: all(_agrees(client, len(nodes)) for client in clients), timeout_s=20)
-    finally:
-        for client in clients:
-            client.close()
-
-
-def cluster_port() -> int:
-    """Name a free port whose companion for the cluster bus is free too."""
-    while True:
-        port = free_port()
-        if port + BUS_OFFSET > 65_535:
-            # Ports given out by the system are mostly in this range: fold them down.
-            port -= 30_000
-        if _is_free(port) and _is_free(port + BUS_OFFSET):
-            return port
-
-
-def _agrees(client: Redis, nodes: int) -> bool:
-    told = str(client.execute_command("CLUSTER", "INFO"))
-    return "cluster_state:ok" in told and f"cluster_known_nodes:{nodes}" in told
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def _password() -> str:

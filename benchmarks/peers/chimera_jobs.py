@@ -1,6 +1,7 @@
 """chimera itself, with its defaults; it has a Postgres beside the Redis, which records all that happens."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from uuid import uuid4
 
@@ -74,13 +75,18 @@ async def one(swarm: Swarm, kind: str, job: str) -> None:
         await swarm.queue.push_tasks(waiting)
 
 
+async def several(swarm: Swarm, kind: str, jobs: Sequence[str]) -> None:
+    """Submit jobs in as many goals as were asked for."""
+    goals = int(os.environ.get("GOALS", "1"))
+    for first in range(goals):
+        await swarm.submit(kind, specs(kind, jobs[first::goals]))
+
+
 async def submit() -> None:
-    """Enqueue jobs: all in one goal, or one goal each."""
+    """Enqueue jobs: all in few goals, or one goal each."""
     async with connect() as swarm:
         await swarm.orchestrator.reconcile()
-        await noted.order_async(
-            lambda kind, job: one(swarm, kind, job), lambda kind, jobs: swarm.submit(kind, specs(kind, jobs))
-        )
+        await noted.order_async(lambda kind, job: one(swarm, kind, job), lambda kind, jobs: several(swarm, kind, jobs))
 
 
 if __name__ == "__main__":
