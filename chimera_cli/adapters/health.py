@@ -28,9 +28,9 @@ async def redis_checks(url: str) -> AsyncIterator[Check]:
     names = ("redis version", "redis eviction", "redis persistence", "redis clock")
     try:
         with redis_errors():
-            # The older protocol: for the newer one the client asks for more than deploy/redis.acl allows.
-            how: dict[str, Any] = {"socket_timeout": PATIENCE_S, "socket_connect_timeout": PATIENCE_S, "protocol": 2}
-            async with Redis.from_url(url, decode_responses=True, **how) as client:
+            # For the newer protocol, and to tell who it is, the client asks for more than deploy/redis.acl allows.
+            how: dict[str, Any] = {"socket_timeout": PATIENCE_S, "socket_connect_timeout": PATIENCE_S}
+            async with Redis.from_url(url, decode_responses=True, protocol=2, driver_info=None, **how) as client:
                 info: dict[str, Any] = await client.info()
                 seconds, micros = await client.time()
     except (SwarmError, ValueError) as error:
