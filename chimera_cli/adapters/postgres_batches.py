@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pydantic_core import to_json
 
 MOST_ROWS = 1000
-MOST_CHARACTERS = 8_000_000
+MOST_BYTES = 8_000_000
 """A statement of 1,000 results of 1 MB would be more than Postgres takes at once."""
 
 Values = Mapping[str, object]
@@ -22,7 +22,7 @@ def batches(rows: Iterable[Values]) -> Iterator[list[bytes]]:
         written = to_json(row)
         batch.append(written)
         size += len(written)
-        if len(batch) >= MOST_ROWS or size >= MOST_CHARACTERS:
+        if len(batch) >= MOST_ROWS or size >= MOST_BYTES:
             yield batch
             batch, size = [], 0
     if batch:

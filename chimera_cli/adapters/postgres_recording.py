@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chimera_cli.adapters import postgres_cards as cards
@@ -15,6 +15,12 @@ from chimera_cli.adapters.row import json_text
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.recovery import place
 from chimera_cli.models.task import TaskStatus
+
+MARKS = text("""
+    SELECT coalesce(json_agg(json_build_array(id, goal_id, status, version)), '[]')
+    FROM tasks WHERE id = ANY(CAST(:ids AS text[]))
+""")
+"""Tell in one value where tasks stand."""
 
 
 async def record(connection: AsyncConnection, events: Sequence[TaskEvent]) -> int:
@@ -50,7 +56,7 @@ async def _store(connection: AsyncConnection, events: Sequence[TaskEvent]) -> li
 async def _marks(connection: AsyncConnection, events: Iterable[TaskEvent]) -> dict[str, TaskMark]:
     """Tell where the events' tasks stand; an unknown one is absent."""
     ids = sql.array_of({event.task_id for event in events})
-    marks = (await connection.execute(sql.TASK_MARKS, {"ids": ids})).scalar_one()
+    marks = (await connection.execute(MARKS, {"ids": ids})).scalar_one()
     return {id: TaskMark(goal_id, TaskStatus(status), version) for id, goal_id, status, version in marks}
 
 

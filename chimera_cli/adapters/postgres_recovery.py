@@ -89,7 +89,7 @@ class PostgresComparison:
         """Go through these tasks with all that the queue needs to go on with them, as many at a time as fit into memory."""
         left = set(task_ids)
         while left and (page := await first_page(self._connection, sorted(left))).ids:
-            rows = await dispatching.rows_of(self._session, page)
+            rows = await dispatching.tasks_of(self._session, page)
             known = await pasts(self._connection, rows)
             whole = await dispatching.with_all(self._session, page, rows, self.turn)
             yield [dispatch.model_copy(update={"past": known[dispatch.task.id]}) for dispatch in whole]

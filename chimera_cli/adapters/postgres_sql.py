@@ -97,28 +97,22 @@ MARK_DISPATCHED = _statement("""
 
 INSERT_EVENTS = _statement("""
     WITH stored AS (
-    INSERT INTO events (shard, entry_id, at, name, task_id, goal_id, status, phase, version, generation, attempts, agent,
-                        output, changes, error, data)
-    SELECT shard, entry_id, at, name, task_id, goal_id, status, phase, version, generation, attempts, agent,
-           output::json, changes::json, error, data::json
-    FROM ROWS FROM (json_to_recordset(CAST(:rows AS json)) AS (
-        shard bigint, entry_id text, at timestamptz, name text, task_id text, goal_id text, status text, phase text,
-        version bigint, generation bigint, attempts bigint, agent text, output text, changes text, error text,
-        data text
-    )) WITH ORDINALITY AS new
-    ORDER BY ordinality
-    ON CONFLICT (shard, entry_id) DO NOTHING
-    RETURNING entry_id
+        INSERT INTO events (shard, entry_id, at, name, task_id, goal_id, status, phase, version, generation, attempts,
+                            agent, output, changes, error, data)
+        SELECT shard, entry_id, at, name, task_id, goal_id, status, phase, version, generation, attempts, agent,
+               output::json, changes::json, error, data::json
+        FROM ROWS FROM (json_to_recordset(CAST(:rows AS json)) AS (
+            shard bigint, entry_id text, at timestamptz, name text, task_id text, goal_id text, status text, phase text,
+            version bigint, generation bigint, attempts bigint, agent text, output text, changes text, error text,
+            data text
+        )) WITH ORDINALITY AS new
+        ORDER BY ordinality
+        ON CONFLICT (shard, entry_id) DO NOTHING
+        RETURNING entry_id
     )
     SELECT coalesce(json_agg(entry_id), '[]') FROM stored
 """)
 """Store events in the given order, and tell in one value which were new: a thousand rows of a reply cost their reader more."""
-
-TASK_MARKS = _statement("""
-    SELECT coalesce(json_agg(json_build_array(id, goal_id, status, version)), '[]')
-    FROM tasks WHERE id = ANY(CAST(:ids AS text[]))
-""")
-"""Tell in one value where tasks stand."""
 
 REACH = _statement("""
     INSERT INTO shards (shard, last_entry) VALUES (:shard, :entry_id)

@@ -1,7 +1,8 @@
 """Connections to Redis: a single server or a cluster, told apart by asking."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 
@@ -19,6 +20,17 @@ MAX_CONNECTIONS = 16
 SOCKET_TIMEOUT_S = 5.0
 #: Longest wait for a connection [s]: start-up checks must end within 3 s.
 CONNECT_TIMEOUT_S = 2.0
+#: How every connection is made.
+OPTIONS: Mapping[str, Any] = {
+    "decode_responses": True,
+    "encoding_errors": "replace",
+    # RESP3 makes fakeredis hand a flattened XREADGROUP reply to Lua; real servers hand RESP2 arrays either way.
+    "protocol": 2,
+    "socket_timeout": SOCKET_TIMEOUT_S,
+    "socket_connect_timeout": CONNECT_TIMEOUT_S,
+    # Who asks is nobody's business, and a server of 7.0 does not know the command that tells.
+    "driver_info": None,
+}
 #: Oldest server whose scripts we were tested with: XADD, ZADD GT and XREADGROUP NOACK inside Lua.
 OLDEST_VERSION = (6, 2)
 
@@ -62,15 +74,7 @@ async def connect(url: str) -> RedisClient:
     if not clustered:
         return single
     await single.aclose()
-    return ListeningCluster.from_url(
-        url,
-        decode_responses=True,
-        encoding_errors="replace",
-        protocol=2,
-        socket_timeout=SOCKET_TIMEOUT_S,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        driver_info=None,
-    )
+    return ListeningCluster.from_url(url, **OPTIONS)
 
 
 def check_server(version: str, policy: str) -> None:
@@ -96,17 +100,7 @@ def new_enough(version: str) -> bool:
 def _single(url: str) -> Redis:
     try:
         pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=MAX_CONNECTIONS,
-            timeout=SOCKET_TIMEOUT_S,
-            decode_responses=True,
-            encoding_errors="replace",
-            # RESP3 makes fakeredis hand a flattened XREADGROUP reply to Lua; real servers hand RESP2 arrays either way.
-            protocol=2,
-            socket_timeout=SOCKET_TIMEOUT_S,
-            socket_connect_timeout=CONNECT_TIMEOUT_S,
-            # Who asks is nobody's business, and a server of 7.0 does not know the command that tells.
-            driver_info=None,
+            url, max_connections=MAX_CONNECTIONS, timeout=SOCKET_TIMEOUT_S, **OPTIONS
         )
     except ValueError as exc:
         raise ConfigError("REDIS_URL is not a Redis URL", hint="redis://:password@host:6379/0") from exc

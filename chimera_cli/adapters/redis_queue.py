@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 from chimera_cli.adapters import redis_wire as wire
 from chimera_cli.adapters.keys import Keys
@@ -30,6 +30,8 @@ ORDERS = {
     CardStatus.STALE: "judge",
 }
 """What resume.lua is told about a card that waits no longer."""
+Which = Literal["others", "alone", "either"]
+"""What claim.lua is asked for."""
 LEASES_AT_ONCE = 250
 """Leases that one call prolongs: some 4 ms of the server's time. A process may hold ten thousand."""
 
@@ -42,7 +44,9 @@ class RedisTaskQueue:
         self._keys = keys
         self._scripts = Scripts(client)
         self._lease_ms = _ms(lease.lease)
-        self._turns: Counter[str] = Counter()
+        self._claims: Counter[Which] = (
+            Counter()
+        )  # One count for all sorts could give each sort the same shards for ever.
 
     async def push_tasks(self, dispatches: Sequence[Dispatch]) -> int:
         """Put persisted tasks into the queue, in chunks; a known live task is left as it is."""
@@ -58,10 +62,10 @@ class RedisTaskQueue:
         return new
 
     async def pop_tasks(
-        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = (), resting: bool = False
+        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = (), idle: bool = False
     ) -> list[Delivery | Malformed]:
         """Claim at most one delivery an agent, shard after shard, each time beginning with another one."""
-        return await self._claim(stage, agents, kinds, "either" if resting else "others")
+        return await self._claim(stage, agents, kinds, "either" if idle else "others")
 
     async def pop_suspect(self, stage: Stage, agent: str, *, kinds: Sequence[str] = ()) -> Delivery | Malformed | None:
         """Claim one of those that are claimed alone."""
@@ -73,12 +77,12 @@ class RedisTaskQueue:
         return bool(await self._everywhere("warden", *asked))
 
     async def _claim(
-        self, stage: Stage, agents: Sequence[str], kinds: Sequence[str], which: str
+        self, stage: Stage, agents: Sequence[str], kinds: Sequence[str], which: Which
     ) -> list[Delivery | Malformed]:
         claimed: list[Delivery | Malformed] = []
         failed: SwarmError | None = None
-        shards, first = self._keys.shards, self._turns[which]
-        self._turns[which] += 1
+        shards, first = self._keys.shards, self._claims[which]
+        self._claims[which] += 1
         for shard in ((first + step) % shards for step in range(shards)):
             free = list(agents[len(claimed) :])
             if not free:
@@ -90,9 +94,9 @@ class RedisTaskQueue:
                 failed = failed or error
             else:
                 claimed += [wire.decode_claim(stage, row) for row in rows]
-                which = which if which == "alone" or not claimed else "others"
-                if claimed and claimed[-1].alone:
+                if claimed and claimed[0].alone:
                     break
+                which = "others" if claimed else which
         if failed and not claimed:
             raise failed  # Else the agents must be told of what they hold: a node that is away costs no other's tasks a lease.
         return claimed

@@ -17,7 +17,6 @@ from chimera_cli.models.result import StateChange, Usage
 
 UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError)
 """What reading fields that somebody wrote by hand may raise; pydantic's ValidationError is a ValueError."""
-_DECODER = json.JSONDecoder()
 _ANY = TypeAdapter[JsonValue](JsonValue, config=ConfigDict(defer_build=True))
 DEEP = 100
 """Brackets above which a value may be nested so deep that whoever reads it later would fail."""
@@ -64,10 +63,10 @@ def _delivery(lease: Lease, goal: str, persona: str, fields: Mapping[str, str]) 
         title=fields["title"],
         goal=goal,
         persona=None if persona == "null" else json.loads(persona),
-        payload=json.loads(fields["payload"] or "{}"),
+        payload=_parsed(fields["payload"] or "{}"),
         payload_elsewhere=not fields["payload"],
         alone=fields.get(f"alone:{lease.stage}") == "1",
-        inputs={name[3:]: json.loads(value) for name, value in fields.items() if name.startswith("in:")},
+        inputs={name[3:]: _parsed(value) for name, value in fields.items() if name.startswith("in:")},
         phase=fields["phase"],
         attempt=_number(fields, f"fail:{lease.stage}") + 1,
         max_retries=_number(fields, "max_retries"),
@@ -76,7 +75,7 @@ def _delivery(lease: Lease, goal: str, persona: str, fields: Mapping[str, str]) 
         abandoned=_number(fields, f"lost:{lease.stage}"),
         feedback=fields.get("feedback", ""),
         deadline=from_ms(_number(fields, "deadline")),
-        output=json.loads(fields["output"]) if "output" in fields else None,
+        output=_parsed(fields.get("output", "null")),
         changes=decode_changes(fields.get("changes", "[]")),
         usage=json.loads(fields["usage"]) if "usage" in fields else Usage(),
         executes=fields.get("executes") == "1",
@@ -120,10 +119,10 @@ def decode_event(shard: int, entry_id: str, fields: Mapping[str, str]) -> TaskEv
     )
 
 
-def _parsed(text: str) -> JsonValue:
+def _parsed(text: str) -> Any:
     if text == "null":
         return None
-    value: JsonValue = _DECODER.decode(text)
+    value = json.loads(text)
     return _ANY.validate_python(value) if text.count("[") + text.count("{") > DEEP else value
 
 

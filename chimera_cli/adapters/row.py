@@ -71,6 +71,6 @@ def plain(text: str) -> str:
 
 
 def plain_texts(fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
-    """Do the same with the named ones of many fields, and return them; none when there is nothing to replace, as mostly."""
+    """Return those of the named fields that `plain` may change; an empty dict, as mostly, when it would change none."""
     joined = "".join([fields[name] for name in names])
     return {} if joined.isascii() and "\0" not in joined else {name: plain(fields[name]) for name in names}

@@ -27,20 +27,22 @@ class Claims:
 
     async def take(self, free: Sequence[str]) -> list[Delivery | Malformed]:
         """Claim for agents with free hands. One that must be alone comes first, but never twice in a row while others wait."""
-        self._resting = False
+        rested, self._resting = self._resting, False
         if len(self._runs):
             return await self._several(free)
         if self._alone:
             return await self._several(free) or await self._single(free[0])
-        return await self._several(free, resting=True)
+        if rested:  # For one that waits, on whichever shard.
+            return await self._single(free[0]) or await self._several(free)
+        return await self._several(free, idle=True)
 
     async def look(self) -> None:
         """Find out whether this process should come to rest; it is asked for again and again while it should."""
         busy = len(self._runs) > 0 and not self._alone
         self._resting = busy and await self._queue.must_rest(self._stage, self._process, kinds=self._kinds)
 
-    async def _several(self, free: Sequence[str], *, resting: bool = False) -> list[Delivery | Malformed]:
-        claimed = await self._queue.pop_tasks(self._stage, free, kinds=self._kinds, resting=resting)
+    async def _several(self, free: Sequence[str], *, idle: bool = False) -> list[Delivery | Malformed]:
+        claimed = await self._queue.pop_tasks(self._stage, free, kinds=self._kinds, idle=idle)
         self._alone = claimed[0].alone if claimed else self._alone
         return claimed
 

@@ -9,7 +9,7 @@ from chimera_cli.models.noun import Noun
 from chimera_cli.models.words import Key
 
 Parsed = SkipValidation[JsonValue]
-"""A value that was read from JSON: to look at all of it once more would take as long as the reading."""
+"""A value that was read from JSON, not too deep: to look at all of it once more would take as long as the reading."""
 
 
 class Usage(Noun):

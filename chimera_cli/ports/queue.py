@@ -26,12 +26,12 @@ class TaskQueuePort(Protocol):
         ...
 
     async def pop_tasks(
-        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = (), resting: bool = False
+        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = (), idle: bool = False
     ) -> list[Delivery | Malformed]:
         """Claim at most one delivery an agent, higher priorities first; each claim raises the task's generation.
 
         No task is handed to two agents while its lease lives. An empty list means that nothing may be claimed now.
-        `kinds` restricts the claim; empty means any kind. `resting` says that the caller has nothing in hand: if a delivery waits
+        `kinds` restricts the claim; empty means any kind. `idle` says that the caller has nothing in hand: if a delivery waits
         that must be alone, it may get that one (see `pop_suspect`) and nothing else.
         """
         ...

@@ -24,7 +24,7 @@ ROUNDS = 50
 BATCH = 500
 """Tasks in one batch."""
 EVENTS = 1000
-"""Events in one batch: a third more a second than by 500, as `python -m benchmarks --scenarios judge` tells."""
+"""Events in one batch: a third more a second than by 500; `python -m benchmarks --scenarios judge` tells how many they are."""
 BEHIND_THE_LOCK = frozenset({"obey", "dispatch", "resume", "record"})
 """Steps that take turns at the record. While a shard stands still they can do nothing for it, and many processes that tried would
 keep the record from the one that compares it. Besides, what is recorded then would hide that the record was put back."""

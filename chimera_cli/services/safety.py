@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.models.delivery import Delivery
 from chimera_cli.models.gate import Finding, GateDecision, GatePolicy, Route
-from chimera_cli.models.text import text_of
+from chimera_cli.models.text import is_short, text_of
 from chimera_cli.models.verdict import Verdict
 from chimera_cli.services.checks import check
 from chimera_cli.services.confidence_filter import ConfidenceFilter
@@ -40,7 +40,7 @@ class SafetyService:
 
     def quick(self, delivery: Delivery) -> bool:
         """Whether a decision on it takes no longer than an event loop may stand still."""
-        return len(text_of(delivery.payload)) + len(text_of(delivery.output)) <= QUICK
+        return is_short([delivery.payload, delivery.output], QUICK)
 
     def screen(self, delivery: Delivery) -> tuple[Finding, ...]:
         """Return what is sensitive in the arguments and in the result."""

@@ -185,7 +185,7 @@ class Lives(RuleBasedStateMachine):
             found = self.do(queue.pop_suspect(Stage(stage), agents[0], kinds=kinds))
             deliveries = [found] if found else []
         else:
-            claiming = queue.pop_tasks(Stage(stage), agents[:count], kinds=kinds, resting=which == "either")
+            claiming = queue.pop_tasks(Stage(stage), agents[:count], kinds=kinds, idle=which == "either")
             deliveries = self.do(claiming)
         assert [delivery.alone for delivery in deliveries] == [alone] * len(deliveries)
         most = 1 if alone else count

@@ -68,6 +68,18 @@ async def test_nothing_of_a_paused_goal_is_claimed_and_others_are(queue: RedisTa
     assert len(await claimed(queue, many=40)) == 31
 
 
+async def test_what_stands_between_tasks_of_a_paused_goal_is_claimed_with_all_its_fields(
+    queue: RedisTaskQueue, control: RedisControl
+) -> None:
+    for key in ("one", "two", "three"):
+        await queue.push_tasks([a_dispatch(key), a_dispatch(key, goal=OTHER)])
+    await control.pause(order(1))
+    whole = await claimed(queue, many=6)
+    assert [(one.key, one.title, one.lease.goal_id) for one in whole] == [
+        (key, a_dispatch(key).task.title, OTHER) for key in ("one", "two", "three")
+    ]
+
+
 async def test_a_thousand_paused_tasks_ahead_keep_nobody_waiting(queue: RedisTaskQueue, control: RedisControl) -> None:
     await queue.push_tasks([a_dispatch(f"t{n}") for n in range(1000)])
     await queue.push_tasks([a_dispatch("mine", goal=OTHER)])

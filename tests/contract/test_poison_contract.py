@@ -17,7 +17,7 @@ GOOD = [f"good-{number}" for number in range(60)]
 
 async def claim_as_a_process_does(queue: RedisTaskQueue) -> list[Delivery]:
     """Claim with nothing in hand: first what must be alone."""
-    claimed = await queue.pop_tasks(Stage.WORK, AGENTS, resting=True)
+    claimed = await queue.pop_tasks(Stage.WORK, AGENTS, idle=True)
     return [delivery for delivery in claimed if isinstance(delivery, Delivery)]
 
 
@@ -66,14 +66,14 @@ async def test_a_suspect_is_claimed_by_none_who_has_other_work_in_hand(make_queu
     assert await queue.pop_suspect(Stage.WORK, "a2") is None
 
 
-async def test_whoever_has_nothing_in_hand_claims_a_suspect_and_nothing_else_or_everything_else(
+async def test_an_idle_process_claims_a_suspect_and_nothing_else_or_everything_else(
     make_queue: MakeQueue,
 ) -> None:
     vanishing, queue = make_queue(0), make_queue()
     await queue.push_tasks([a_dispatch("one")])
     await lose(vanishing, CAP - 1)
     await queue.push_tasks([a_dispatch("two"), a_dispatch("three")])
-    first, second = [await queue.pop_tasks(Stage.WORK, AGENTS, resting=True) for _ in range(2)]
+    first, second = [await queue.pop_tasks(Stage.WORK, AGENTS, idle=True) for _ in range(2)]
     assert [(delivery.lease.task_id, delivery.alone) for delivery in first] == [(a_task("one").id, True)]
     assert [(delivery.lease.task_id, delivery.alone) for delivery in second] == [
         (a_task("two").id, False),

@@ -464,6 +464,16 @@ async def test_of_tasks_claimed_together_one_whose_counter_is_no_number_fails_an
     assert [(e.task_id, e.version) for e in happened if e.name == "task.failed"] == [(a_task("two").id, 1000001)]
 
 
+async def test_of_tasks_claimed_together_one_that_is_no_hash_any_more_keeps_the_others_from_nothing(
+    queue: RedisTaskQueue, client: RedisClient, keys: Keys
+) -> None:
+    await queue.push_tasks([a_dispatch(key) for key in ("one", "two", "three")])
+    await client.set(f"{keys.shard(0)}:t:{a_task('two').id}", "junk")
+    claimed = [d.lease.task_id for d in await queue.pop_tasks(Stage.WORK, list("abc"))]
+    assert claimed == [a_task("one").id, a_task("three").id]
+    assert sorted(await client.zrange(f"{keys.shard(0)}:work:lease", 0, -1)) == sorted(claimed)
+
+
 async def test_an_illegal_change_is_refused_by_the_script_itself(
     queue: RedisTaskQueue, client: RedisClient, keys: Keys
 ) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_client import RedisClient, open_redis
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
+from chimera_cli.agents.claims import Claims
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.delivery import Delivery, Stage
 from chimera_cli.models.identity import shard_of
@@ -90,9 +92,26 @@ async def test_a_suspect_of_one_shard_is_claimed_though_the_others_always_have_w
     await queue.push_tasks([a_dispatch(f"t{n}", goal=goal) for goal in GOALS.values() for n in range(2 * SHARDS)])
     claims = []
     for _ in range(SHARDS):
-        claims.append(await queue.pop_tasks(Stage.WORK, ["a", "b"], resting=True))
+        claims.append(await queue.pop_tasks(Stage.WORK, ["a", "b"], idle=True))
         await pop(queue, "a")  # By others of the process, in between.
     assert [len(claim) for claim in claims if claim[0].alone] == [1]
+
+
+async def test_whoever_came_to_rest_for_a_suspect_claims_it_though_other_shards_have_work(
+    queue: RedisTaskQueue, client: RedisClient, cut: Keys
+) -> None:
+    vanishing = RedisTaskQueue(client, cut, LeasePolicy(lease=timedelta(0)))
+    await queue.push_tasks([a_dispatch(goal=GOALS[1])])
+    for _ in range(2):
+        assert await pop(vanishing, "a")
+        assert await queue.reap(3)
+    await queue.push_tasks([a_dispatch(f"t{n}", goal=goal) for goal in GOALS.values() for n in range(SHARDS)])
+    hands: Any = ["busy"]
+    claims = Claims(queue, hands, stage=Stage.WORK, kinds=(), process="p1")
+    await claims.look()
+    assert claims.closed
+    hands.clear()
+    assert [delivery.alone for delivery in await claims.take(["a", "b"])] == [True]
 
 
 async def test_what_was_claimed_on_one_shard_is_handed_over_though_another_is_away(

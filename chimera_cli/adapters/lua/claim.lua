@@ -19,7 +19,8 @@ local MOST_ASIDE = 500
 
 -- Fields that are the scripts' own: nobody who claims reads them.
 local UNTOLD = {status = true, gen = true, version = true, attempts = true, begin = true, entry = true, agent = true, prio = true,
-                life = true, left = true}
+                life = true, left = true, judgement = true, digest = true, mergeable = true, given = true, resumed = true,
+                recorded = true}
 
 -- A task, and in it the fields that the claim tells of; nil when it is unknown.
 local function load_all(id)
@@ -36,6 +37,12 @@ local function load_all(id)
   end
   fields[told + 1] = nil -- A reply ends there.
   return task.status ~= '' and setmetatable(task, ON_DEMAND) or nil
+end
+
+-- A task to look at, or nil when nothing can be read of it. After one of a paused goal more of it will come, and may be long.
+local function look_at(id)
+  local readable, task = pcall(put_aside > 0 and load or load_all, id)
+  return readable and task or nil
 end
 
 -- The shortest lanes come first, so that a long one starves nobody.
@@ -115,13 +122,13 @@ local function take(lane, want)
   local found = {}
   for _, entry in ipairs(read(T .. ':' .. stage .. ':q:' .. lane, want)) do
     local id = entry[2] and entry[2][2]
-    local task = id and load_all(id)
+    local task = id and look_at(id)
     if claimable(task, entry[1]) then
       if goal_of(task).paused then
         set(task, 'entry', set_aside(task, stage))
         put_aside = put_aside + 1
       else
-        table.insert(found, task)
+        table.insert(found, rawget(task, 'fields') and task or load_all(id))
       end
     end
   end

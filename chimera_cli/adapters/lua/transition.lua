@@ -100,7 +100,8 @@ local function newest_event()
   return ''
 end
 
--- What of a task few scripts ask for is fetched when one does.
+-- What of a task few scripts ask for is fetched when one does, and stays as it was found: whoever deletes or counts a field by
+-- redis.call does not ask the table for it afterwards.
 local ON_DEMAND = {__index = function(task, name)
   local value = redis.call('HGET', task_key(task.id), name) or ''
   task[name] = value
@@ -115,7 +116,7 @@ local function load(id)
     version = found[5] or '', attempts = found[6] or '', agent = found[7] or '', deadline = found[8] or ''}, ON_DEMAND)
 end
 
-local pauses = {} -- what was found of goals; no script asks before it changes it
+local pauses = {} -- goal -> whether it is paused, for all calls of a batch: a script that changes that does so before anything asks
 
 -- Whether nothing of a goal may start, and no answer about it may change anything.
 local function paused(goal)
@@ -239,15 +240,16 @@ local function close_if_empty(stage, lane)
   end
 end
 
-local LEASED = {RUNNING = true, JUDGING = true}
-local DELAYED = {DELAYED = true, JUDGING = true}
+-- Statuses in which a task may have a lease, or a delay.
+local MAY_BE_LEASED = {RUNNING = true, JUDGING = true}
+local MAY_BE_DELAYED = {DELAYED = true, JUDGING = true}
 
 -- Take the task out of wherever it waits or is held.
 local function leave(task)
   local stage = task.status == 'JUDGING' and 'judge' or 'work'
-  local held = LEASED[task.status] and redis.call('ZREM', T .. ':' .. stage .. ':lease', task.id) == 1
-  if held then return end
-  if DELAYED[task.status] then redis.call('ZREM', T .. ':' .. stage .. ':delay', task.id) end
+  -- What is leased waits nowhere.
+  if MAY_BE_LEASED[task.status] and redis.call('ZREM', T .. ':' .. stage .. ':lease', task.id) == 1 then return end
+  if MAY_BE_DELAYED[task.status] then redis.call('ZREM', T .. ':' .. stage .. ':delay', task.id) end
   if task.entry == '' then return end
   if task.entry == 'aside' then
     redis.call('ZREM', T .. ':' .. stage .. ':aside:' .. task.goal, task.id)

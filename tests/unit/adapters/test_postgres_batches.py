@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from chimera_cli.adapters.postgres_batches import MOST_CHARACTERS, MOST_ROWS, batches, rows_of
+from chimera_cli.adapters.postgres_batches import MOST_BYTES, MOST_ROWS, batches, rows_of
 
 
 def test_no_rows_make_no_batch() -> None:
@@ -17,7 +17,7 @@ def test_many_rows_are_cut_and_none_is_lost() -> None:
 
 
 def test_long_rows_are_cut_sooner() -> None:
-    long = "x" * (MOST_CHARACTERS // 2)
+    long = "x" * (MOST_BYTES // 2)
     assert [len(batch) for batch in batches({"a": long} for _ in range(5))] == [2, 2, 1]
 
 

@@ -42,6 +42,9 @@ def test_trimming_up_to_an_entry_keeps_the_next_one() -> None:
         ("max_retries", "x"),
         ("changes", "{"),
         ("payload", "[" * 100_000),
+        ("payload", '{"a":' * 400 + "1" + "}" * 400),
+        ("in:before", "[" * 400 + "]" * 400),
+        ("output", "[" * 400 + "]" * 400),
         ("deadline", "9" * 30),
     ],
 )

@@ -120,10 +120,10 @@ class FakeQueue:
         self.answers.append((name, *said))
 
     async def pop_tasks(
-        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = (), resting: bool = False
+        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = (), idle: bool = False
     ) -> list[Delivery | Malformed]:
         self._trip("pop_tasks")
-        if resting and (suspect := await self.pop_suspect(stage, agents[0])):
+        if idle and (suspect := await self.pop_suspect(stage, agents[0])):
             return [suspect]
         self.kinds.append(kinds)
         taken, self.stock = self.stock[: len(agents)], self.stock[len(agents) :]
