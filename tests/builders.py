@@ -11,7 +11,7 @@ from chimera_cli.models.goal import Goal
 from chimera_cli.models.identity import task_id
 from chimera_cli.models.result import StateChange, TaskResult
 from chimera_cli.models.review import CardStatus, ReviewCard
-from chimera_cli.models.task import Phase, Task, TaskSpec, TaskStatus
+from chimera_cli.models.task import Phase, PlannedTask, Task, TaskSpec, TaskStatus
 from chimera_cli.models.verdict import Verdict
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -30,6 +30,11 @@ def a_task(key: str = "one", kind: str = "noop", *, goal: str = GOAL, **fields: 
     spec = a_spec(key, kind).model_dump()
     own = {"id": task_id(goal, key), "goal_id": goal, "created_at": NOON, "updated_at": NOON}
     return Task(**{**spec, **own, **fields})
+
+
+def planned(task: Task) -> PlannedTask:
+    """What a plan shows of it."""
+    return PlannedTask(*(getattr(task, name) for name in PlannedTask._fields))
 
 
 def a_dispatch(

@@ -4,7 +4,9 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from sys import intern
 
+import sqlalchemy
 from sqlalchemy import func, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
@@ -23,7 +25,7 @@ from chimera_cli.models.goal import Goal, GoalStatus, Ledger
 from chimera_cli.models.identity import ID_LENGTH
 from chimera_cli.models.recovery import Recovery, together
 from chimera_cli.models.result import VersionedValue
-from chimera_cli.models.task import Task, TaskStatus
+from chimera_cli.models.task import PlannedTask, Priority, Task, TaskStatus
 
 SHORTEST = 4
 """Characters of an id that are enough to ask for it."""
@@ -94,6 +96,17 @@ class PostgresReads:
             asked = asked.where(TaskRow.status == status.value)
         async with reading(self._engine) as session:
             return [row.noun() for row in await session.exec(asked)]
+
+    async def plan(self, goal_id: str) -> list[PlannedTask]:
+        """List all tasks of a goal in the order they were submitted, as far as a plan shows them."""
+        columns = TaskRow.metadata.tables["tasks"].c
+        asked = sqlalchemy.select(*(columns[name] for name in PlannedTask._fields)).where(columns.goal_id == goal_id)
+        async with reading(self._engine) as session:
+            rows = await (await session.connection()).execute(asked.order_by(columns.position))
+            return [
+                PlannedTask(id, key, intern(kind), title, tuple(needs), Priority(priority), TaskStatus(status))
+                for id, key, kind, title, needs, priority, status in rows
+            ]
 
     async def keys(self, goal_id: str) -> list[str]:
         """List the keys of a goal's tasks."""

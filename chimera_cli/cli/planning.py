@@ -14,7 +14,7 @@ from chimera_cli.exceptions import EXIT_FAILED, InvalidInput
 if TYPE_CHECKING:
     from chimera_cli.models.goal import Goal
     from chimera_cli.models.persona import Persona
-    from chimera_cli.models.task import Task, TaskSpec
+    from chimera_cli.models.task import PlannedTask, TaskSpec
     from chimera_cli.services.swarm import Swarm
 
 
@@ -97,7 +97,7 @@ def submit(terminal: Terminal, request: PlanRequest) -> int:
     from chimera_cli.views.documents import plan_document
     from chimera_cli.views.plan import PlanTree
 
-    async def work() -> "tuple[Goal, list[Task]]":
+    async def work() -> "tuple[Goal, list[PlannedTask]]":
         # The record first: a plan costs money, and must not be made where it cannot be kept.
         async with terminal.swarm() as swarm:
             find_room = room(terminal, swarm, request.room, request.timeout)
@@ -107,7 +107,7 @@ def submit(terminal: Terminal, request: PlanRequest) -> int:
             goal_id = await find_room(lambda: _submit(swarm, prepared, request))
             terminal.note(f"goal {goal_id} submitted; chimera goals show {goal_id}")
             goal = await _awaited(swarm, goal_id, request)
-            tasks = await swarm.record.tasks(goal_id=goal_id, limit=0)
+            tasks = await swarm.record.plan(goal_id)
         return goal, tasks
 
     goal, tasks = terminal.run(work())

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from pydantic import Field, JsonValue
 
@@ -134,3 +135,15 @@ class Task(TaskSpec):
     def retry_count(self) -> int:
         """Attempts after the first."""
         return max(self.attempts - 1, 0)
+
+
+class PlannedTask(NamedTuple):
+    """What a plan shows of a stored task. As cheap as can be: a plan may have a hundred thousand."""
+
+    id: str
+    key: str
+    kind: str
+    title: str
+    depends_on: tuple[str, ...]
+    priority: Priority
+    status: TaskStatus

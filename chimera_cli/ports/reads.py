@@ -7,7 +7,7 @@ from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
 from chimera_cli.models.recovery import Recovery
 from chimera_cli.models.result import VersionedValue
-from chimera_cli.models.task import Task, TaskStatus
+from chimera_cli.models.task import PlannedTask, Task, TaskStatus
 
 
 class ReadsPort(Protocol):
@@ -33,6 +33,10 @@ class ReadsPort(Protocol):
         self, *, goal_id: str | None = None, status: TaskStatus | None = None, limit: int = 50
     ) -> list[Task]:
         """List tasks in the order they were submitted; limit 0 means all."""
+        ...
+
+    async def plan(self, goal_id: str) -> list[PlannedTask]:
+        """List all tasks of a goal in the order they were submitted, as far as a plan shows them."""
         ...
 
     async def keys(self, goal_id: str) -> list[str]:

@@ -9,7 +9,7 @@ from chimera_cli.models.goal import Goal
 from chimera_cli.models.order import Order
 from chimera_cli.models.review import ReviewCard
 from chimera_cli.models.snapshot import Snapshot
-from chimera_cli.models.task import Task, TaskSpec
+from chimera_cli.models.task import PlannedTask, Task, TaskSpec
 
 Document = dict[str, Any]
 
@@ -19,12 +19,12 @@ def dry_plan_document(goal: str, tasks: Iterable[TaskSpec]) -> Document:
     return {"goal_id": None, "goal": goal, "tasks": [{"id": None, **_planned(task), "status": None} for task in tasks]}
 
 
-def plan_document(goal_id: str, tasks: Iterable[Task]) -> Document:
+def plan_document(goal_id: str, tasks: Iterable[PlannedTask]) -> Document:
     """A submitted plan."""
     return {"goal_id": goal_id, "tasks": [{"id": task.id, **_planned(task), "status": task.status} for task in tasks]}
 
 
-def _planned(task: TaskSpec) -> Document:
+def _planned(task: TaskSpec | PlannedTask) -> Document:
     return {
         "key": task.key,
         "kind": task.kind,

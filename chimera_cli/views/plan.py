@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from chimera_cli.models.goal import Goal
 from chimera_cli.models.order import Order
-from chimera_cli.models.task import Task, TaskSpec, TaskStatus
+from chimera_cli.models.task import PlannedTask, Task, TaskSpec, TaskStatus
 from chimera_cli.services.plain_text import one_line
 from chimera_cli.views.order import orders_grid
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, moment
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
+Planned = TaskSpec | PlannedTask
+"""A task before it is stored, or after."""
 SHOWN_TASKS = 200
 """Tasks of a drawn tree; a longer plan is counted. The plain face lists them all."""
 
@@ -40,7 +42,7 @@ _GOALS = (
 class PlanTree:
     """Both faces of a plan."""
 
-    def __init__(self, goal: str, tasks: Sequence[TaskSpec]) -> None:
+    def __init__(self, goal: str, tasks: Sequence[Planned]) -> None:
         self._goal = goal
         self._tasks = tasks
 
@@ -64,28 +66,28 @@ class PlanTree:
         return ["\t".join(map(one_line, _fields(task))) for task in self._tasks]
 
 
-def _leaf(task: TaskSpec) -> "Text":
+def _leaf(task: Planned) -> "Text":
     from rich.text import Text
 
     text = Text(one_line(task.key), style="bold")
     text.append(f"  {one_line(task.kind)}", style="cyan")
     text.append(f"  {one_line(task.title)}", style="not bold")
-    if isinstance(task, Task):
+    if isinstance(task, PlannedTask):
         text.append(f"  {task.status}", style=STATUS.get(task.status, ""))
     if len(task.depends_on) > 1:
         text.append(f"  (also after {', '.join(map(one_line, task.depends_on[1:]))})", style="dim not bold")
     return text
 
 
-def _fields(task: TaskSpec) -> tuple[str, ...]:
-    id, status = (task.id, str(task.status)) if isinstance(task, Task) else ("-", "-")
+def _fields(task: Planned) -> tuple[str, ...]:
+    id, status = (task.id, str(task.status)) if isinstance(task, PlannedTask) else ("-", "-")
     return (id, task.key, task.kind, status, task.priority, ",".join(task.depends_on), task.title)
 
 
-def _parents_first(tasks: Sequence[TaskSpec]) -> list[TaskSpec]:
+def _parents_first(tasks: Sequence[Planned]) -> list[Planned]:
     """Order tasks so that dependencies come before what depends on them; the order is kept otherwise."""
-    by_key: Mapping[str, TaskSpec] = {task.key: task for task in tasks}
-    placed: dict[str, TaskSpec] = {}
+    by_key: Mapping[str, Planned] = {task.key: task for task in tasks}
+    placed: dict[str, Planned] = {}
     for task in tasks:
         # An explicit stack: a chain of 100,000 tasks would exhaust Python's own. A dict, for a cycle must not hang it.
         path = {task.key: task}

@@ -18,6 +18,7 @@ from chimera_cli.models.persona import Persona
 from chimera_cli.models.result import StateChange, VersionedValue
 from chimera_cli.models.task import Phase, Priority, TaskSpec, TaskStatus
 from chimera_cli.ports.record import RecordPort
+from tests.builders import planned
 from tests.contract.postgres_life import HELD, START, Story, a_goal, specs
 
 pytestmark = pytest.mark.integration
@@ -50,6 +51,7 @@ async def test_a_submitted_goal_reads_back_as_it_was_given(record: RecordPort) -
     first, second = await record.tasks(goal_id=goal.id)
     assert TaskSpec(**{name: getattr(first, name) for name in TaskSpec.model_fields}) == spec
     assert second.depends_on == ("a.b-c_1",)
+    assert await record.plan(goal.id) == [planned(first), planned(second)]
     assert first.id == task_id(goal.id, spec.key)
     assert (first.status, first.phase, first.version) == (TaskStatus.PENDING, Phase.PROPOSE, 0)
 

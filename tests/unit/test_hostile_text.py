@@ -35,7 +35,7 @@ from chimera_cli.models.telemetry import Level, TelemetryEvent
 from chimera_cli.models.verdict import CriterionScore
 from chimera_cli.views import audit, doctor, drill, order, plan, report, review, shown, stack, swarm, task
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, Words
-from tests.builders import GOAL, NOON, a_card, a_goal, a_judgement, a_task
+from tests.builders import GOAL, NOON, a_card, a_goal, a_judgement, a_spec, a_task, planned
 from tests.hostile import COLOURS, PIECES, TEXTS, offending, poisoned
 from tests.unit.cli.fakes import FakeBackend, FakeSwarm, run, settle
 from tests.unit.views.drawing import drawn
@@ -153,7 +153,10 @@ VIEWS: Mapping[str, Callable[[str], Shown]] = {
     "drill.drill_view": lambda text: drill.drill_view(poisoned(DRILL, text)),
     "drill.verdict": lambda text: drill.verdict(poisoned(DRILL, text)),
     "order.orders_grid": lambda text: order.orders_grid([poisoned(ORDER, text)], mark="order"),
-    "plan.PlanTree": lambda text: plan.PlanTree(text, [poisoned(TASK, text), TASK.model_copy(update={"title": text})]),
+    "plan.PlanTree": lambda text: plan.PlanTree(
+        text,
+        [poisoned(a_spec(), text), planned(poisoned(TASK, text)), planned(TASK.model_copy(update={"title": text}))],
+    ),
     "plan.goals_grid": lambda text: plan.goals_grid([poisoned(a_goal(), text)]),
     "plan.goal_page": lambda text: plan.goal_page(poisoned(a_goal(), text), [poisoned(TASK, text)]),
     "plan.tasks_grid": lambda text: plan.tasks_grid([poisoned(TASK, text)]),

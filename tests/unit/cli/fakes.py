@@ -36,9 +36,9 @@ from chimera_cli.models.plan import Plan
 from chimera_cli.models.result import TaskOutcome
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
 from chimera_cli.models.snapshot import Snapshot
-from chimera_cli.models.task import Task, TaskSpec, TaskStatus
+from chimera_cli.models.task import PlannedTask, Task, TaskSpec, TaskStatus
 from chimera_cli.ports.orders import Ordered
-from tests.builders import GOAL, NOON, a_goal, a_task
+from tests.builders import GOAL, NOON, a_goal, a_task, planned
 
 PASSWORD = "hunter2hunter2"
 
@@ -154,6 +154,9 @@ class FakeSwarm:
     ) -> list[Task]:
         found = [t for t in self.tasks_by_id.values() if goal_id in (None, t.goal_id) and status in (None, t.status)]
         return found[: limit or None]
+
+    async def plan(self, goal_id: str) -> list[PlannedTask]:
+        return [planned(task) for task in await self.tasks(goal_id=goal_id, limit=0)]
 
     async def keys(self, goal_id: str) -> list[str]:
         return [task.key for task in self.tasks_by_id.values() if task.goal_id == goal_id]

@@ -2,7 +2,7 @@ from chimera_cli.models.task import TaskStatus
 from chimera_cli.views.documents import dry_plan_document, goal_document, plan_document, task_document, tasks_document
 from chimera_cli.views.plan import PlanTree, goal_page, goals_grid, tasks_grid
 from chimera_cli.views.task import task_page
-from tests.builders import GOAL, a_goal, a_spec, a_task
+from tests.builders import GOAL, a_goal, a_spec, a_task, planned
 from tests.unit.views.drawing import ESCAPE, drawn
 
 
@@ -32,7 +32,7 @@ def test_a_goal_from_anywhere_cannot_move_the_cursor() -> None:
 
 
 def test_the_plain_tree_has_a_line_a_task() -> None:
-    assert PlanTree("g", [a_task("one")]).lines() == [f"{a_task().id}\tone\tnoop\tPENDING\tnormal\t\tdo one"]
+    assert PlanTree("g", [planned(a_task("one"))]).lines() == [f"{a_task().id}\tone\tnoop\tPENDING\tnormal\t\tdo one"]
     assert PlanTree("g", [a_spec("one")]).lines() == ["-\tone\tnoop\t-\tnormal\t\tdo one"]
 
 
@@ -59,9 +59,9 @@ def test_a_task_page_shows_payload_output_and_error() -> None:
 
 def test_documents_have_the_promised_fields() -> None:
     task = a_task()
-    for planned in (plan_document(GOAL, [task]), dry_plan_document("g", [a_spec()])):
-        assert planned.keys() >= {"goal_id", "tasks"}
-        assert planned["tasks"][0].keys() >= {"id", "key", "kind", "title", "depends_on", "priority", "status"}
+    for plan in (plan_document(GOAL, [planned(task)]), dry_plan_document("g", [a_spec()])):
+        assert plan.keys() >= {"goal_id", "tasks"}
+        assert plan["tasks"][0].keys() >= {"id", "key", "kind", "title", "depends_on", "priority", "status"}
     assert tasks_document([task])["tasks"][0].keys() >= {"id", "goal_id", "key", "kind", "title", "status", "attempts"}
     goal = goal_document(a_goal(counts={TaskStatus.COMPLETED: 2}))
     assert (goal["id"], goal["text"], goal["status"], goal["counts"]) == (
