@@ -111,7 +111,7 @@ def submit(terminal: Terminal, request: PlanRequest) -> int:
         return goal, tasks
 
     goal, tasks = terminal.run(work())
-    terminal.show(plan_document(goal.id, tasks), PlanTree(goal.text, tasks))
+    terminal.show(lambda: plan_document(goal.id, tasks), PlanTree(goal.text, tasks))
     if request.wait and goal.status != "COMPLETED":
         terminal.note(f"goal {goal.id} is {goal.status}")
         return EXIT_FAILED

@@ -65,9 +65,12 @@ class Terminal:
         return asyncio.run(work)
 
     def show(self, document: object, view: "Shown") -> None:
-        """Print a value: as one JSON document, as a drawing on a terminal, or as tab-separated lines into a pipe."""
+        """Print a value: as one JSON document, as a drawing on a terminal, or as tab-separated lines into a pipe.
+
+        A long document may come as a function, which is asked for it only where it is printed.
+        """
         if self.options.json:
-            self.write([json.dumps(document, indent=2)])
+            self.write([json.dumps(document() if callable(document) else document, indent=2)])
         elif self.drawing:
             self.console().print(view.drawn())
         else:
