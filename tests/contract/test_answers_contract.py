@@ -7,7 +7,7 @@ from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.exceptions import OCCConflict, StaleLease, SwarmError
 from chimera_cli.models.delivery import Delivery, QueueCounts, Stage
-from tests.builders import a_dispatch, a_result
+from tests.builders import GOAL, a_dispatch, a_result
 
 MANY = 120
 """More than go as one."""
@@ -51,9 +51,11 @@ async def test_an_answer_about_what_somebody_spoilt_by_hand_spoils_no_other(
 ) -> None:
     await queue.push_tasks([a_dispatch(f"n-{n}") for n in range(3)])
     deliveries = await claimed(queue, Stage.WORK, 3)
-    await client.hset(f"{keys.shard(0)}:t:{deliveries[1].lease.task_id}", "version", "no number")
+    await client.set(f"{keys.shard(0)}:s:{GOAL}", "no hash")
+    results = a_result(), a_result(calendar=(0, "full")), a_result()
     replies = await asyncio.gather(
-        *(queue.complete(one.lease, a_result()) for one in deliveries), return_exceptions=True
+        *(queue.complete(one.lease, result) for one, result in zip(deliveries, results, strict=True)),
+        return_exceptions=True,
     )
     assert [reply is None for reply in replies] == [True, False, True], replies
 
@@ -64,10 +66,10 @@ async def test_an_answer_that_fails_spoils_no_other_while_the_server_does_not_kn
     await queue.push_tasks([a_dispatch(f"n-{n}") for n in range(2)])
     spoilt, sound = await claimed(queue, Stage.WORK, 2)
     await queue.counts()
-    await client.hset(f"{keys.shard(0)}:t:{spoilt.lease.task_id}", "version", "no number")
+    await client.set(f"{keys.shard(0)}:s:{GOAL}", "no hash")
     await client.script_flush()
     failed, handed_over, counts = await asyncio.gather(
-        queue.complete(spoilt.lease, a_result()),
+        queue.complete(spoilt.lease, a_result(calendar=(0, "full"))),
         queue.hand_over(sound.lease, a_result("a draft")),
         queue.counts(),
         return_exceptions=True,

@@ -464,14 +464,36 @@ async def test_of_tasks_claimed_together_one_whose_counter_is_no_number_fails_an
     assert [(e.task_id, e.version) for e in happened if e.name == "task.failed"] == [(a_task("two").id, 1000001)]
 
 
+@pytest.mark.parametrize("spoilt", ["task", "goal"])
 async def test_of_tasks_claimed_together_one_that_is_no_hash_any_more_keeps_the_others_from_nothing(
-    queue: RedisTaskQueue, client: RedisClient, keys: Keys
+    queue: RedisTaskQueue, client: RedisClient, keys: Keys, spoilt: str
 ) -> None:
-    await queue.push_tasks([a_dispatch(key) for key in ("one", "two", "three")])
-    await client.set(f"{keys.shard(0)}:t:{a_task('two').id}", "junk")
+    goals = {"one": "a" * 20, "two": "b" * 20, "three": "a" * 20}
+    await queue.push_tasks([a_dispatch(key, goal=goal) for key, goal in goals.items()])
+    two = a_task("two", goal=goals["two"])
+    await client.set(f"{keys.shard(0)}:t:{two.id}" if spoilt == "task" else f"{keys.shard(0)}:g:{two.goal_id}", "junk")
     claimed = [d.lease.task_id for d in await queue.pop_tasks(Stage.WORK, list("abc"))]
-    assert claimed == [a_task("one").id, a_task("three").id]
+    assert claimed == [a_task(key, goal=goals[key]).id for key in ("one", "three")]
     assert sorted(await client.zrange(f"{keys.shard(0)}:work:lease", 0, -1)) == sorted(claimed)
+
+
+@pytest.mark.parametrize("version", ["abc", "1e15", "1.5", None])
+async def test_an_answer_about_a_task_whose_version_is_spoilt_ends_it(
+    queue: RedisTaskQueue, events: RedisEventStream, client: RedisClient, keys: Keys, version: str | None
+) -> None:
+    await queue.push_tasks([a_dispatch()])
+    [delivery] = await queue.pop_tasks(Stage.WORK, ["agent"])
+    name = f"{keys.shard(0)}:t:{a_task().id}"
+    await (client.hset(name, "version", version) if version else client.hdel(name, "version"))  # type: ignore[misc]
+    await queue.complete(delivery.lease, a_result())
+    happened, _ = await events.read(0)
+    assert (happened[-1].name, happened[-1].version) == ("task.completed", 1000001)
+
+
+async def test_more_are_claimed_at_once_than_lua_passes_to_one_command(queue: RedisTaskQueue) -> None:
+    await queue.push_tasks([a_dispatch(f"t{n}") for n in range(4500)])
+    assert len(await queue.pop_tasks(Stage.WORK, [f"a{n}" for n in range(4500)])) == 4500
+    assert (await queue.counts()).running == 4500
 
 
 async def test_an_illegal_change_is_refused_by_the_script_itself(

@@ -39,12 +39,6 @@ local function load_all(id)
   return task.status ~= '' and setmetatable(task, ON_DEMAND) or nil
 end
 
--- A task to look at, or nil when nothing can be read of it. After one of a paused goal more of it will come, and may be long.
-local function look_at(id)
-  local readable, task = pcall(put_aside > 0 and load or load_all, id)
-  return readable and task or nil
-end
-
 -- The shortest lanes come first, so that a long one starves nobody.
 local function lanes_by_priority()
   local lanes = open_lanes(stage, kinds, PRIORITIES)
@@ -72,9 +66,16 @@ local function goal_of(task)
   return goals[task.goal]
 end
 
+-- A task to look at, or nil when nothing can be read of it. After one of a paused goal more of it will come, and may be long.
+local function look_at(id)
+  local readable, task = pcall(put_aside > 0 and load or load_all, id)
+  return readable and task and pcall(goal_of, task) and task or nil
+end
+
 local function claim(task)
   local agent, goal = agents[#claimed + 1], goal_of(task)
   local gen = one_more(task.gen)
+  one_more(task.version) -- Such a task does not begin.
   if stage == 'judge' then
     set(task, 'gen', gen, 'agent', agent, 'entry', '')
   elseif task.begin == '1' then
@@ -86,14 +87,18 @@ local function claim(task)
   table.insert(claimed, {task.id, agent, tonumber(gen), goal.text, goal.persona, task.fields})
 end
 
+local LEASED_AT_ONCE = 1000 -- Lua passes some thousands of values to one command
+
 -- Lease all at once, before anything of them changes: whatever goes wrong, nothing runs without a lease.
 local function lease(tasks)
-  local leases = {}
-  for _, task in ipairs(tasks) do
-    table.insert(leases, ends)
-    table.insert(leases, task.id)
+  for first = 1, #tasks, LEASED_AT_ONCE do
+    local leases = {}
+    for n = first, math.min(first + LEASED_AT_ONCE - 1, #tasks) do
+      table.insert(leases, ends)
+      table.insert(leases, tasks[n].id)
+    end
+    redis.call('ZADD', T .. ':' .. stage .. ':lease', unpack(leases))
   end
-  if #leases > 0 then redis.call('ZADD', T .. ':' .. stage .. ':lease', unpack(leases)) end
 end
 
 -- End a task whose counters somebody wrote by hand. The version is beyond any that the record may know of it.

@@ -158,7 +158,9 @@ local function move(task, to, name, agent, extra, fields)
   if not LEGAL[task.status .. '>' .. to] then
     error('ILLEGAL ' .. task.id .. ' ' .. task.status .. ' ' .. to)
   end
-  local version = one_more(task.version)
+  local counted, version = pcall(one_more, task.version)
+  -- What somebody spoilt goes on beyond any version that the record may know: to stop here would strand a task that has left its place.
+  if not counted then version = '1000001' end
   redis.call('HSET', task_key(task.id), 'status', to, 'version', version, unpack(fields or NOTHING))
   task.status, task.version = to, version
   if fields then note(task, fields) end
