@@ -39,6 +39,12 @@ def effects(line: Line, goal: str) -> int:
     return int(ended) + int(line.rows(keys, goal)[0][0])
 
 
+def stopped(line: Line, goal: str) -> bool:
+    """Whether each of the goal's tasks that waited at a gate has heard that it shall not go on."""
+    waiting = {key for key in marked(line, "begun", goal) if key.startswith("t-")}
+    return waiting <= set(marked(line, "stopped", goal))
+
+
 def marked(line: Line, word: str, goal: str) -> list[str]:
     """The keys of the goal's tasks that were noted under a word."""
     ids = {id for (id,) in line.rows("SELECT id FROM tasks WHERE goal_id = %s", goal)}
@@ -269,6 +275,8 @@ def test_orders_given_while_redis_is_away_are_kept_and_carried_out_when_it_is_ba
     line.until(lambda: line.tasks(third)["f"] == "COMPLETED", "the failed one ran again")
     line.until(lambda: line.rows("SELECT count(*) FROM orders WHERE done_at IS NULL") == [(0,)], "all is carried out")
     line.until(lambda: line.history(first, "t-0")[-1] == "task.recalled", "what ran of the paused goal was taken back")
+    # Its process hears of that with its next beat.
+    line.until(lambda: all(stopped(line, goal) for goal in (first, second)), "what had begun has stopped")
     line.open_gate("away")
     line.until(lambda: [line.tasks(third)[f"t-{n}"] for n in (1, 2)] == ["COMPLETED"] * 2, "the rest goes on")
     assert effects(line, first) == effects(line, second) == 0
