@@ -42,6 +42,15 @@ async def pop(queue: RedisTaskQueue, *agents: str) -> list[Delivery]:
     return [delivery for delivery in popped if isinstance(delivery, Delivery)]
 
 
+async def make_suspect(queue: RedisTaskQueue, client: RedisClient, cut: Keys) -> None:
+    """Have a task of shard 1 outlive two processes."""
+    vanishing = RedisTaskQueue(client, cut, LeasePolicy(lease=timedelta(0)))
+    await queue.push_tasks([a_dispatch(goal=GOALS[1])])
+    for _ in range(2):
+        assert await pop(vanishing, "a")
+        assert await queue.reap(3)
+
+
 async def test_the_bell_of_every_shard_wakes_a_process(queue: RedisTaskQueue) -> None:
     for shard in (2, 0, 1):
         await queue.push_tasks([a_dispatch(goal=GOALS[shard])])
@@ -84,11 +93,7 @@ async def test_no_shard_is_served_before_the_others(client: RedisClient, keys: K
 async def test_a_suspect_of_one_shard_is_claimed_though_the_others_always_have_work(
     queue: RedisTaskQueue, client: RedisClient, cut: Keys
 ) -> None:
-    vanishing = RedisTaskQueue(client, cut, LeasePolicy(lease=timedelta(0)))
-    await queue.push_tasks([a_dispatch(goal=GOALS[1])])
-    for _ in range(2):
-        assert await pop(vanishing, "a")
-        assert await queue.reap(3)
+    await make_suspect(queue, client, cut)
     await queue.push_tasks([a_dispatch(f"t{n}", goal=goal) for goal in GOALS.values() for n in range(2 * SHARDS)])
     claims = []
     for _ in range(SHARDS):
@@ -100,11 +105,7 @@ async def test_a_suspect_of_one_shard_is_claimed_though_the_others_always_have_w
 async def test_whoever_came_to_rest_for_a_suspect_claims_it_though_other_shards_have_work(
     queue: RedisTaskQueue, client: RedisClient, cut: Keys
 ) -> None:
-    vanishing = RedisTaskQueue(client, cut, LeasePolicy(lease=timedelta(0)))
-    await queue.push_tasks([a_dispatch(goal=GOALS[1])])
-    for _ in range(2):
-        assert await pop(vanishing, "a")
-        assert await queue.reap(3)
+    await make_suspect(queue, client, cut)
     await queue.push_tasks([a_dispatch(f"t{n}", goal=goal) for goal in GOALS.values() for n in range(SHARDS)])
     hands: Any = ["busy"]
     claims = Claims(queue, hands, stage=Stage.WORK, kinds=(), process="p1")
