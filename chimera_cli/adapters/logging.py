@@ -59,9 +59,15 @@ class LogTelemetry:
         # One look at all of it: there is hardly ever anything to mask, and there are two lines a task.
         if self._redactor.suspects(f"{source}\n{message}\n{data}"):
             source, message = self._redactor.text(source), self._redactor.text(message)
-            data = _json({self._redactor.text(key): self._redactor.value(value) for key, value in fields.items()})
+            data = _json({self._redactor.text(key): self._value(value) for key, value in fields.items()})
         source = "_".join(_words(source).split()) or "chimera"
         return f"{PREFIX} {_time(self._now())} {event.level} {source} {_words(message)} {data}"
+
+    def _value(self, value: object) -> object:
+        try:
+            return self._redactor.value(value)
+        except RecursionError:  # what holds itself
+            return self._redactor.text(str(value))
 
 
 def _time(at: datetime) -> str:

@@ -111,10 +111,10 @@ class PostgresRecord(PostgresReads):
                 connection = await session.connection()
                 if not await turns.hold(connection, wait=wait):
                     return None
-                new = await recording.record(connection, events)
+                new, reached = await recording.record(connection, events)
                 turn = await turns.number(connection)
                 goals = await _terminal(session, {goal_id for goal_id, _ in ended})
-        return Recorded(new=new, turn=turn, ended_tasks=tuple(ended), ended_goals=tuple(goals))
+        return Recorded(new=new, reached=reached, turn=turn, ended_tasks=tuple(ended), ended_goals=tuple(goals))
 
 
 async def _terminal(session: AsyncSession, goal_ids: set[str]) -> list[Goal]:

@@ -23,18 +23,20 @@ MARKS = text("""
 """Tell in one value where tasks stand."""
 
 
-async def record(connection: AsyncConnection, events: Sequence[TaskEvent]) -> int:
-    """Record events of one shard, and return how many were new. The connection's transaction holds the record's lock.
+async def record(connection: AsyncConnection, events: Sequence[TaskEvent]) -> tuple[int, str]:
+    """Record events of one shard, one at least; return how many were new, and the id of the newest that is recorded.
 
-    One at or before the newest that is recorded is recorded itself, or void: it was read of an old copy of Redis, whose story
-    did not go on.
+    The connection's transaction holds the record's lock. One at or before the newest that is recorded is recorded itself, or
+    void: it was read of an old copy of Redis, whose story did not go on.
     """
-    known = place(await reached(connection, events[0].shard)) if events else ()
+    newest = await reached(connection, events[0].shard)
+    known = place(newest)
     new = await _store(connection, [event for event in events if place(event.entry_id) > known])
     if new:
-        await connection.execute(sql.REACH, {"shard": new[-1].shard, "entry_id": new[-1].entry_id})
+        newest = new[-1].entry_id
+        await connection.execute(sql.REACH, {"shard": new[-1].shard, "entry_id": newest})
         await _write(connection, project(await _marks(connection, new), new))
-    return len(new)
+    return len(new), newest
 
 
 async def reached(connection: AsyncConnection, shard: int) -> str:

@@ -68,9 +68,10 @@ class PostgresComparison:
         """Return the id of the shard's newest recorded event, or an empty text."""
         return await recording.reached(self._connection, shard)
 
-    async def record(self, events: Sequence[TaskEvent]) -> int:
-        """Store events of one shard; returns how many were new."""
-        return await recording.record(self._connection, events) if events else 0
+    async def record(self, events: Sequence[TaskEvent]) -> None:
+        """Store events of one shard."""
+        if events:
+            await recording.record(self._connection, events)
 
     async def live(self, *, unheard: bool) -> AsyncIterator[Sequence[Mark]]:
         """Go through the tasks that are in the queue by the record, in the order of submission, page by page."""

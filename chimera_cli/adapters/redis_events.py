@@ -44,11 +44,11 @@ class RedisEventStream:
                 break
         return events, last if count else ""
 
-    async def trim(self, shard: int, last: str) -> None:
-        """Drop all events up to and including the entry id `last`."""
+    async def trim(self, shard: int, last: str, *, recorded: str) -> None:
+        """Drop all events up to and including the entry id `last`, and note how far the record is."""
         with redis_errors():
-            # By this note a record that was put back shows.
-            await self._client.set(f"{self._keys.shard(shard)}:recorded", last)
+            if recorded:
+                await self._client.set(f"{self._keys.shard(shard)}:recorded", recorded)
             await self._client.xtrim(self._name(shard), minid=wire.after(last), approximate=False)
 
     def _name(self, shard: int) -> str:

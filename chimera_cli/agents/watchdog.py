@@ -92,10 +92,8 @@ class Watchdog:
 
     def _say(self, said: str, trace: str) -> None:
         fields = {"role": "watchdog", "error": said, "trace": trace}
-        source = self._source
-        self._telemetry.emit(
-            TelemetryEvent(name="agent.failed", level=Level.ERROR, source=source, message=said, fields=fields)
-        )
+        event = TelemetryEvent(name="agent.failed", level=Level.ERROR, source=self._source, message=said, fields=fields)
+        self._telemetry.emit(event)
 
 
 def patience(lease: LeasePolicy) -> timedelta:

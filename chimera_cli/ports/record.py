@@ -18,6 +18,8 @@ class Recorded(Noun):
 
     new: int
     """Events that were not recorded before."""
+    reached: str = ""
+    """Id of the newest event of the shard that is recorded, of this batch or an earlier one; empty when the batch was."""
     turn: int = 0
     """Turn of whoever recorded them; the queue forgets nothing under an older turn than it has seen."""
     ended_tasks: tuple[tuple[str, str], ...] = ()

@@ -64,8 +64,8 @@ class Comparison(Protocol):
         """Return the id of the shard's newest recorded event, or an empty text."""
         ...
 
-    async def record(self, events: Sequence[TaskEvent]) -> int:
-        """Store events of one shard; returns how many were new."""
+    async def record(self, events: Sequence[TaskEvent]) -> None:
+        """Store events of one shard."""
         ...
 
     def live(self, *, unheard: bool) -> AsyncIterator[Sequence[Mark]]:

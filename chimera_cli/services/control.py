@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+from chimera_cli.exceptions import BackendUnavailable, SwarmError
 from chimera_cli.models.order import TOO_LATE, Fate, Order, OrderAction
 from chimera_cli.models.task import TaskStatus
 from chimera_cli.models.telemetry import Level, TelemetryEvent
@@ -55,11 +56,21 @@ class ControlService:
 
         Raises:
             BackendUnavailable: A store is away; the orders stay open.
+            SwarmError: An order could not be carried out and stays open; those behind it were, all the same.
         """
         done = after = 0
+        failed: SwarmError | None = None
         while orders := await self._orders.open(after, AT_ONCE):
             after = orders[-1].seq
-            done += sum([await self._carry_out_alike(list(alike)) for _, alike in groupby(orders, key=_likeness)])
+            for _, alike in groupby(orders, key=_likeness):
+                try:
+                    done += await self._carry_out_alike(list(alike))
+                except BackendUnavailable:
+                    raise  # For the next one just the same.
+                except SwarmError as error:
+                    failed = failed or error
+        if failed:
+            raise failed
         return done
 
     async def _announced(self, ordered: Ordered) -> Ordered:

@@ -168,7 +168,7 @@ class Orchestrator:
             ended_goals = [goal.id for goal in recorded.ended_goals]
             if not await self._queue.forget(recorded.ended_tasks, ended_goals, turn=recorded.turn):
                 break  # Others recorded meanwhile; the events stay until the next round.
-            await self._events.trim(shard, last)
+            await self._events.trim(shard, last, recorded=recorded.reached)
             for goal in recorded.ended_goals:
                 self._say("goal.finished", goal=goal.id, status=goal.status)
             new += recorded.new

@@ -80,7 +80,7 @@ class TrimsFirst(RedisEventStream):
             await self._client.xtrim(self._name(shard), minid=wire.after(last), approximate=False)
         return events, last
 
-    async def trim(self, shard: int, last: str) -> None:
+    async def trim(self, shard: int, last: str, *, recorded: str) -> None:
         """Do nothing: it is done."""
 
 

@@ -311,7 +311,7 @@ async def test_a_task_is_cancelled_wherever_it_stands_and_leaves_nothing(
     assert (happened[-1].name, happened[-1].agent, happened[-1].error) == ("task.cancelled", "ana", "no use")
     assert [event.version for event in happened] == list(range(1, len(happened) + 1))
     await queue.forget([(GOAL, a_task().id)], [GOAL])
-    await events.trim(0, last)
+    await events.trim(0, last, recorded=last)
     left = {key async for key in client.scan_iter(match=f"{keys.shard(0)}:*")}
     assert {key.removeprefix(f"{keys.shard(0)}:") for key in left} <= {"out", "work:bell", "judge:bell"} | STAYS
 

@@ -479,3 +479,12 @@ async def test_what_a_record_that_was_put_back_forgot_is_done_again_and_told(pai
     await pair.orchestrator.tick()
     await pair.orchestrator.tick()
     assert pair.rows("SELECT count(*) FROM recoveries") == [(1,)], "it is found out once"
+
+
+async def test_what_was_written_by_hand_behind_the_last_event_makes_no_record_look_put_back(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec("one"))
+    await pair.client.xadd(f"{pair.keys.shard(0)}:out", {"x": "y"})
+    await pair.orchestrator.tick()
+    await pair.orchestrator.tick()
+    assert not [event for event in pair.said if event.name == "recovery.done"]
+    assert await pair.client.xlen(f"{pair.keys.shard(0)}:out") == 0

@@ -139,7 +139,7 @@ async def test_nothing_is_left_of_a_suspect_that_has_ended(
     task = a_task("one")
     await queue.forget([(task.goal_id, task.id)], [task.goal_id])
     _, last = await events.read(0)
-    await events.trim(0, last)
+    await events.trim(0, last, recorded=last)
     left = [
         key
         async for key in client.scan_iter(f"*{queue._keys.namespace}*")

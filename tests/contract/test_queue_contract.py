@@ -424,7 +424,7 @@ async def test_trimmed_events_are_gone_and_later_ones_are_not(queue: RedisTaskQu
     await queue.push_tasks([a_dispatch("one")])
     _, last = await events.read(0)
     await queue.push_tasks([a_dispatch("two")])
-    await events.trim(0, last)
+    await events.trim(0, last, recorded=last)
     happened, _ = await events.read(0)
     assert [event.task_id for event in happened] == [a_task("two").id]
 

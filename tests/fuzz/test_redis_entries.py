@@ -70,7 +70,7 @@ class Shop:
         """Take the events, as the recorder does: nothing that was written by hand stops what stands behind it."""
         _, last = await self.events.read(0)
         if last:
-            await self.events.trim(0, last)
+            await self.events.trim(0, last, recorded=last)
 
     async def work_off(self) -> set[str]:
         """Claim and answer everything, at most so often that an endless circle shows; returns the keys completed."""

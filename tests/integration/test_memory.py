@@ -115,7 +115,7 @@ class Line:
             await self.queue.forget(over, sorted({goal for goal, _ in over}))
             self.ended += len(over)
             if last:
-                await self.events.trim(0, last)
+                await self.events.trim(0, last, recorded=last)
             return bool(happened)
 
     async def none_undispatched(self) -> int:

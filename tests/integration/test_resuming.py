@@ -71,7 +71,7 @@ class Swarm:
         recorded = await self.record.record(events)
         await self.queue.forget(recorded.ended_tasks, [], turn=recorded.turn)
         if last:
-            await self.events.trim(0, last)
+            await self.events.trim(0, last, recorded=recorded.reached)
 
     async def work(self) -> None:
         """Have every waiting task add its name to one list of the state, and every result held for a person."""

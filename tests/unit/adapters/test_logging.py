@@ -65,6 +65,15 @@ def test_no_field_can_forge_a_line(evil: str) -> None:
     assert json.loads(found[5])["trace"] == evil
 
 
+def test_what_holds_itself_is_said_without_the_secret_in_it() -> None:
+    itself: list[object] = ["sk-abcdefghijklmnop"]
+    itself.append(itself)
+    line = said(TelemetryEvent(name="x", source="t", fields={"itself": itself}))
+    assert LINE.match(line)
+    assert "***" in line
+    assert "abcdefghijklmnop" not in line
+
+
 def test_an_event_field_cannot_pass_itself_off_as_another_event() -> None:
     line = said(TelemetryEvent(name="task.failed", source="w", fields={"event": "task.finished"}))
     assert json.loads(line[line.index("{") :])["event"] == "task.failed"

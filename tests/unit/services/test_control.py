@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.exceptions import BackendUnavailable, SwarmError
 from chimera_cli.models.goal import Goal, GoalStatus
 from chimera_cli.models.order import TOO_LATE, Fate, Order, OrderAction
 from chimera_cli.models.task import Task, TaskStatus
@@ -32,11 +32,14 @@ class Desk:
         self.status = GoalStatus.ACTIVE
         self.diary: list[str] = []
         self.away = False
+        self.refused = ""
         self.said: list[TelemetryEvent] = []
 
     def _do(self, what: str) -> None:
         if self.away:
             raise BackendUnavailable("Redis", "gone")
+        if what == self.refused:
+            raise SwarmError("Redis refused a command: ERR what stands there makes no sense")
         self.diary.append(what)
 
     async def order_goals(self, action: OrderAction, goal_ids: Sequence[str], operator: str, reason: str) -> Ordered:
@@ -130,6 +133,15 @@ async def test_orders_that_stay_open_do_not_keep_later_ones_waiting() -> None:
     desk.recorded = dict.fromkeys(desk.fates, TaskStatus.PENDING)
     assert await service(desk).carry_out() == 1
     assert desk.diary[-1] == "pause 500"
+
+
+async def test_an_order_that_cannot_be_carried_out_stays_open_and_keeps_no_later_one_waiting() -> None:
+    desk = Desk(an_order(1, OrderAction.PAUSE), an_order(2, OrderAction.RESUME), an_order(3, OrderAction.PAUSE))
+    desk.refused = "go on 2"
+    with pytest.raises(SwarmError, match="makes no sense"):
+        await service(desk).carry_out()
+    assert desk.diary == ["pause 1", "pause 3"]
+    assert sorted(desk.notes) == [1, 3]
 
 
 async def test_a_goal_is_fenced_before_its_tasks_are_cancelled() -> None:

@@ -98,7 +98,7 @@ class Stores:
         self._do(f"forget {list(tasks)} {list(goals)}", "Redis")
         return turn >= self.turn
 
-    async def trim(self, shard: int, last: str) -> None:
+    async def trim(self, shard: int, last: str, *, recorded: str) -> None:
         self._do(f"trim {last}", "Redis")
         self.entries.pop(0)
 
