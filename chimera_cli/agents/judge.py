@@ -4,6 +4,7 @@ import asyncio
 import traceback
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from chimera_cli.agents.crew import CrewAgent, PayloadOf, no_record
 from chimera_cli.agents.outcome import Outcome, commit
@@ -21,7 +22,7 @@ from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.retry import RetryDecision, decide_retry, describe
 from chimera_cli.services.safety import SafetyService
-from chimera_cli.services.scoring import ScoringService, unscored
+from chimera_cli.services.scoring import Aside, ScoringService, here, unscored
 
 MAX_RETRIES = 3
 """Failed attempts at scoring that are followed by another; then a person decides without a score."""
@@ -81,10 +82,11 @@ class JudgeAgent(CrewAgent):
             BackendUnavailable: The model cannot be reached, or asks for a pause.
             ConfigError: The provider refuses the key.
         """
-        faults = self.tools.safety.check(delivery)
+        aside = self._aside(delivery)
+        faults = await aside(self.tools.safety.check, delivery)
         if faults and self.tools.safety.policy.low_confidence is Route.REVIEW:
             return self._unscored(f"not scored, for a person decides in any case: {faults[0].message}")
-        return await self.tools.scoring.score(delivery)
+        return await self.tools.scoring.score(delivery, aside=aside)
 
     async def _verdict(self, delivery: Delivery) -> Verdict | RetryDecision:
         try:
@@ -106,14 +108,15 @@ class JudgeAgent(CrewAgent):
             chance=self.chance,
         )
 
+    def _aside(self, delivery: Delivery) -> Aside:
+        """Take a thread for a long result: reading one of a megabyte takes a second, and beats must not wait for it."""
+        return here if self.tools.safety.quick(delivery) else partial(in_thread, name="judging", agent=self.id)
+
     async def _judgement(self, delivery: Delivery, verdict: Verdict) -> Judgement:
-        """Screen a long result in a thread: it takes a second for a megabyte, and beats must not wait for it."""
-        if self.tools.safety.quick(delivery):
-            return self._judge(delivery, verdict)
         limit = self.tools.timeout.total_seconds()
         try:
             async with asyncio.timeout(limit):
-                return await in_thread(self._judge, delivery, verdict, name="gate", agent=self.id)
+                return await self._aside(delivery)(self._judge, delivery, verdict)
         except TimeoutError:
             return self._bound(delivery, verdict, self._for_a_person(f"Screening took longer than {limit:g} s."))
 

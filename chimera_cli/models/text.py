@@ -4,12 +4,14 @@ import json
 
 from pydantic import JsonValue
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, indent=2)
+
 
 def text_of(value: JsonValue) -> str:
     """Write a JSON value as text: a string is itself, anything else is indented JSON with sorted keys and real Unicode."""
     if isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2)
+    return _ENCODER.encode(value)
 
 
 def is_short(value: JsonValue, most: int) -> bool:

@@ -7,7 +7,6 @@ from pydantic import JsonValue
 
 from chimera_cli.models.delivery import Delivery
 from chimera_cli.models.gate import Finding
-from chimera_cli.models.text import text_of
 from chimera_cli.services.disclosure import disclosed
 from chimera_cli.services.platforms import LIMITS, post_length
 
@@ -62,7 +61,7 @@ def _words(value: JsonValue) -> str:
         return "\n".join(_words(item) for item in value.values())
     if isinstance(value, list):
         return "\n".join(_words(item) for item in value)
-    return "" if value is None else text_of(value)
+    return "" if value is None else str(value)
 
 
 def _fault(rule: str, message: str) -> Finding:

@@ -3,9 +3,10 @@
 import secrets
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated, Literal, Protocol, TypeVar
 
 from pydantic import ConfigDict, Field, JsonValue
 
@@ -22,6 +23,21 @@ from chimera_cli.services.prompts import judge_prompt
 
 MIN_QUOTE = 3
 """Letters and digits that a quote needs: a single one occurs in any text and proves nothing."""
+
+
+T = TypeVar("T")
+
+
+class Aside(Protocol):
+    """Where work on a result is done that takes the longer the longer the result is."""
+
+    def __call__(self, function: Callable[..., T], *args: object) -> Awaitable[T]:
+        """Call a plain function and return what it returns."""
+
+
+async def here(function: Callable[..., T], *args: object) -> T:
+    """Call it at once."""
+    return function(*args)
 
 
 class CriterionAnswer(Noun):
@@ -70,22 +86,26 @@ class ScoringService:
         self._timeout = timeout
         self._token = token
 
-    async def score(self, task: Delivery) -> Verdict:
+    async def score(self, task: Delivery, *, aside: Aside = here) -> Verdict:
         """Score the task's output. An answer of no use makes the result *unscored*, never 0 and never 1.
+
+        Args:
+            task: The task with its output.
+            aside: Where the output is written out and searched.
 
         Raises:
             BackendUnavailable: The model cannot be reached; try again later. ModelThrottled is one.
             ConfigError: The provider refuses the key.
         """
         token = self._token()
-        prompt = judge_prompt(task, self.rubric, token=token)
+        prompt = await aside(partial(judge_prompt, task, self.rubric, token=token))
         try:
             answer = await self._llm.ask(prompt.system, prompt.user, VerdictDraft, timeout=self._timeout)
         except LLMError as exc:
             calls, read, written = exc.spent
             usage = Usage(calls=calls, input_tokens=read, output_tokens=written)
             return unscored(self.rubric, exc.message).model_copy(update={"usage": usage})
-        verdict = weigh(answer.value, self.rubric, task.output, token=token)
+        verdict = await aside(partial(weigh, answer.value, self.rubric, task.output, token=token))
         return verdict.model_copy(update={"model": answer.model, "usage": answer.usage})
 
 

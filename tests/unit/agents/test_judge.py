@@ -12,7 +12,7 @@ import pytest
 from chimera_cli.agents.judge import JudgeAgent, JudgeTools
 from chimera_cli.exceptions import BackendUnavailable, ConfigError, LLMError, ModelThrottled, StaleLease
 from chimera_cli.models.delivery import Delivery, Malformed, Stage
-from chimera_cli.models.gate import GateDecision, GatePolicy, Judgement, Route
+from chimera_cli.models.gate import Finding, GateDecision, GatePolicy, Judgement, Route
 from chimera_cli.models.identity import content_digest
 from chimera_cli.models.result import StateChange, Usage
 from chimera_cli.models.verdict import Verdict
@@ -20,7 +20,7 @@ from chimera_cli.ports.llm import Answer
 from chimera_cli.services.policy_file import load_policy
 from chimera_cli.services.rubric_file import load_rubric
 from chimera_cli.services.safety import QUICK, SafetyService
-from chimera_cli.services.scoring import CriterionAnswer, ScoringService, VerdictDraft
+from chimera_cli.services.scoring import Aside, CriterionAnswer, ScoringService, VerdictDraft, here
 from tests.unit.agents.crew_fakes import Ears, FakeQueue, HastyClock, delivery, lease
 
 WORDS = "Seven gentle ways to wake up early."
@@ -270,6 +270,39 @@ async def test_a_result_whose_screening_takes_too_long_is_held_for_a_person() ->
     name, judgement = await court.judgement(result(output="x" * (QUICK + 1)))
     SlowGate.release.set()
     assert (name, judgement.decision.reasons) == ("hold", ("Screening took longer than 0.01 s.",))
+
+
+class WatchedGate(SafetyService):
+    """A gate that notes where it reads."""
+
+    def __init__(self, policy: GatePolicy) -> None:
+        super().__init__(policy)
+        self.threads: list[threading.Thread] = []
+
+    def check(self, delivery: Delivery) -> tuple[Finding, ...]:
+        self.threads.append(threading.current_thread())
+        return super().check(delivery)
+
+
+class WatchedScoring(ScoringService):
+    """Scoring that notes where it would read."""
+
+    threads: tuple[threading.Thread, ...] = ()
+
+    async def score(self, task: Delivery, *, aside: Aside = here) -> Verdict:
+        self.threads = (await aside(threading.current_thread),)
+        return await super().score(task, aside=aside)
+
+
+@pytest.mark.parametrize(("characters", "stays"), [(QUICK - 100, True), (QUICK + 1, False)])
+async def test_only_a_short_result_is_read_where_the_beats_wait_for_it(characters: int, stays: bool) -> None:
+    court = Court(scored(5))
+    gate, scoring = WatchedGate(court.policy), WatchedScoring(court, load_rubric())
+    court.agent = JudgeAgent(replace(court.tools, safety=gate, scoring=scoring))
+    output = WORDS.ljust(characters, ".")
+    await court.answers(result(output=output, payload={}))
+    read_in = {*gate.threads, *scoring.threads}
+    assert (threading.current_thread() in read_in, len(gate.threads)) == (stays, 2)
 
 
 async def test_a_result_whose_scoring_takes_too_long_is_held_for_a_person() -> None:
