@@ -42,6 +42,7 @@ SAME = Offsets()
 """The offsets of a text that was not rewritten, or only character by character."""
 Rewritten = tuple[str, Offsets]
 
+_ODD = re.compile(r"[^ -~\n\t\r]")
 _ESCAPES = re.compile(
     r"(?:%[0-9A-Fa-f]{2})+|&#?[0-9A-Za-z]{1,32};|\\u\{[0-9A-Fa-f]{1,6}\}|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}"
     r"|\\[nrt\"\\]|<[A-Za-z/!][^<>]{0,200}>"
@@ -88,9 +89,9 @@ def rewrite(text: str, pattern: re.Pattern[str], replace: Callable[[re.Match[str
 
 def per_character(text: str, change: Callable[[str], str]) -> Rewritten:
     """Change every character that is not plain ASCII by itself, quickly: the function is called once a distinct one."""
-    if text.isascii() and text.isprintable():
+    if not _ODD.search(text):
         return text, SAME
-    odd = {ch for ch in set(text) if not (" " <= ch <= "~" or ch in "\n\t\r")}
+    odd = set(filter(_ODD.match, set(text)))
     table = {ch: change(ch) for ch in odd}
     single = {ord(ch): new for ch, new in table.items() if len(new) == 1}
     uneven = [ch for ch, new in table.items() if len(new) != 1]

@@ -36,10 +36,17 @@ class Reading:
     def through(self, lens: Lens, name: str = "", *, folded: bool = False, leet: bool = False) -> "Reading":
         """Look at this reading through one more lens."""
         text, offsets = lens(self.text)
-        if text == self.text and folded == self.folded:
-            return self
+        if text == self.text and folded <= self.folded and leet <= self.leet:
+            return self  # There is nothing new to see.
         label = ", ".join(part for part in (self.name, name) if part)
         return Reading(label, text, self.original, (*self.chain, offsets), folded or self.folded, leet or self.leet)
+
+    def again_and_again(self, lens: Lens, name: str, *, most: int) -> "Reading":
+        """Look through one more lens for as long as it shows something new."""
+        last, shown = self, self.through(lens, name)
+        while shown is not last and most > 1:
+            last, shown, most = shown, shown.through(lens), most - 1
+        return shown
 
 
 def readings(text: str) -> Iterator[Reading]:
@@ -55,13 +62,9 @@ def _sources(text: str) -> Iterator[Reading]:
     raw = Reading("", text, text)
     yield raw.through(lenses.normalised)
     # Encodings are nested at times (`%2570`); three layers are more than any reader would undo by accident.
-    clear = raw
-    for _ in range(3):
-        clear = clear.through(lenses.decoded, "decoded" if clear is raw else "")
-    clear = clear.through(lenses.normalised)
+    clear = raw.again_and_again(lenses.decoded, "decoded", most=3).through(lenses.normalised)
     yield clear
-    unpacked = clear.through(lenses.unpacked, "base64").through(lenses.unpacked)
-    yield unpacked.through(lenses.normalised)
+    yield clear.again_and_again(lenses.unpacked, "base64", most=2).through(lenses.normalised)
     yield clear.through(lenses.unhexed, "hex").through(lenses.normalised)
 
 
@@ -69,12 +72,12 @@ def _stack(source: Reading) -> Iterator[Reading]:
     yield source
     plain = source.through(lenses.casefolded, folded=True)
     shapes = [plain]
+    signs = lenses.disguised(source.original)  # Without them nothing was written in leet.
     for lens, name in ((lenses.joined, "joined letters"), (lenses.unbroken, "joined words")):
         shape = plain.through(lens, name)
         if shape is not plain:
             shapes.append(shape)
     for shape in shapes:
         yield shape
-        leet = shape.through(lenses.deleeted, "leet", leet=True)
-        if leet is not shape:
-            yield leet
+        if signs:
+            yield shape.through(lenses.deleeted, "leet", leet=True)

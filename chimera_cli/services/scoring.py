@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from typing import Annotated, Literal, Protocol, TypeVar
 
 from pydantic import ConfigDict, Field, JsonValue
@@ -123,7 +124,8 @@ def weigh(draft: VerdictDraft, rubric: Rubric, output: JsonValue, *, token: str 
         output: The result.
         token: Delimiter under which the model saw it.
     """
-    texts = tuple(_plain(text) for text in _readings(output, token))
+    # Mostly the readings are all the same.
+    texts = tuple(_plain(text) for text in dict.fromkeys(_readings(output, token)))
     known = {criterion.id for criterion in rubric.criteria}
     times = Counter(answer.criterion for answer in draft.scores)
     answers = {answer.criterion: answer for answer in draft.scores}
@@ -157,10 +159,10 @@ def _believed(criterion: str, answer: CriterionAnswer | None, times: int, texts:
 
 def _occurs(quote: str, texts: tuple[str, ...]) -> bool:
     wanted = _plain(quote)
-    solid = sum(map(str.isalnum, wanted))
-    if any(wanted == text for text in texts):
-        return solid > 0
-    return solid >= MIN_QUOTE and any(wanted in text for text in texts)
+    if not any(wanted in text for text in texts):
+        return False
+    needed = 1 if wanted in texts else MIN_QUOTE
+    return len(list(islice(filter(str.isalnum, wanted), needed))) == needed
 
 
 def _plain(text: str) -> str:
