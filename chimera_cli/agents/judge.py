@@ -113,10 +113,12 @@ class JudgeAgent(CrewAgent):
         return here if self.tools.safety.quick(delivery) else partial(in_thread, name="judging", agent=self.id)
 
     async def _judgement(self, delivery: Delivery, verdict: Verdict) -> Judgement:
-        limit = self.tools.timeout.total_seconds()
+        aside, limit = self._aside(delivery), self.tools.timeout.total_seconds()
+        if aside is here:
+            return self._judge(delivery, verdict)
         try:
             async with asyncio.timeout(limit):
-                return await self._aside(delivery)(self._judge, delivery, verdict)
+                return await aside(self._judge, delivery, verdict)
         except TimeoutError:
             return self._bound(delivery, verdict, self._for_a_person(f"Screening took longer than {limit:g} s."))
 

@@ -20,7 +20,7 @@ from chimera_cli.models.text import text_of
 from chimera_cli.models.verdict import CriterionScore, Verdict
 from chimera_cli.ports.llm import LLMPort
 from chimera_cli.services.fence import harmless
-from chimera_cli.services.prompts import judge_prompt
+from chimera_cli.services.prompts import criteria_text, judge_prompt
 
 MIN_QUOTE = 3
 """Letters and digits that a quote needs: a single one occurs in any text and proves nothing."""
@@ -84,6 +84,7 @@ class ScoringService:
         """
         self._llm = llm
         self.rubric = rubric
+        self._criteria = criteria_text(rubric)
         self._timeout = timeout
         self._token = token
 
@@ -99,7 +100,7 @@ class ScoringService:
             ConfigError: The provider refuses the key.
         """
         token = self._token()
-        prompt = await aside(partial(judge_prompt, task, self.rubric, token=token))
+        prompt = await aside(partial(judge_prompt, task, self._criteria, token=token))
         try:
             answer = await self._llm.ask(prompt.system, prompt.user, VerdictDraft, timeout=self._timeout)
         except LLMError as exc:

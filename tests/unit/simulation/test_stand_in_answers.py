@@ -9,7 +9,14 @@ from chimera_cli.handlers.content import PostDraft
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.task import TaskStatus
 from chimera_cli.services.planning import PlanDraft, check_draft
-from chimera_cli.services.prompts import Prompt, drafter_prompt, judge_prompt, planner_prompt, replan_prompt
+from chimera_cli.services.prompts import (
+    Prompt,
+    criteria_text,
+    drafter_prompt,
+    judge_prompt,
+    planner_prompt,
+    replan_prompt,
+)
 from chimera_cli.services.rubric_file import load_rubric
 from chimera_cli.services.scoring import VerdictDraft, weigh
 from chimera_cli.simulation.stand_in_answers import answer, purpose
@@ -35,7 +42,7 @@ def post(seed: int = 0, *, rules=(), **fields) -> str:
 
 
 def verdict(output, *, token: str = "f00d"):
-    prompt = judge_prompt(a_delivery(output=output), RUBRIC, token=token)
+    prompt = judge_prompt(a_delivery(output=output), criteria_text(RUBRIC), token=token)
     draft = VerdictDraft.model_validate(answer("VerdictDraft", {}, said(prompt), 0))
     return weigh(draft, RUBRIC, output, token=token)
 
