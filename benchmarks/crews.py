@@ -29,7 +29,7 @@ from chimera_cli.models.result import TaskResult
 from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.registry import AgentRegistryPort
 
-WAIT = timedelta(seconds=1)
+PATIENCE = timedelta(seconds=1)
 T = TypeVar("T")
 
 
@@ -110,15 +110,19 @@ class Crew:
     async def _claim(self) -> None:
         while True:
             free = list(self._free)
-            claimed = await self._found.time(self._found.claim, self._queue.pop_tasks(Stage.WORK, free)) if free else []
-            for delivery in claimed or ():
-                self._take(delivery.lease)
             if not free:
                 await asyncio.wait(self._work, return_when=asyncio.FIRST_COMPLETED)
-            elif len(claimed or ()) < len(free):
-                await self._found.time([], self._queue.wait(Stage.WORK, WAIT))
+            elif await self._take(free, self._found.claim, timedelta(0)) < len(free):
+                # What waits for a bell tells nothing of the server.
+                await self._take(list(self._free), [], PATIENCE)
 
-    def _take(self, lease: Lease) -> None:
+    async def _take(self, free: list[str], times: list[float], patience: timedelta) -> int:
+        claimed = await self._found.time(times, self._queue.pop_tasks(Stage.WORK, free, patience=patience)) or ()
+        for delivery in claimed:
+            self._hold_on_to(delivery.lease)
+        return len(claimed)
+
+    def _hold_on_to(self, lease: Lease) -> None:
         self._free.remove(lease.agent)
         self._held[lease.agent] = lease
         self._found.claimed += self._found.counts

@@ -8,16 +8,19 @@ from typing import Any
 
 from redis.asyncio import RedisCluster
 
+Slot = tuple[str, ...]
+"""Names of lists in one slot."""
+
 
 class ListeningCluster(RedisCluster):
     """Knows one call more than redis-py: `hear`."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._ears: dict[str, asyncio.Task[Any]] = {}
+        self._ears: dict[Slot, asyncio.Task[Any]] = {}
 
-    async def hear(self, names: Sequence[str], timeout: timedelta) -> bool:
-        """Wait until something can be taken from one of the lists, and take it: one blocked read a list, each on a connection.
+    async def hear(self, slots: Sequence[Slot], timeout: timedelta) -> None:
+        """Wait until something can be taken from one of the lists, and take it: one blocked read a slot, each on a connection.
 
         What the others wait for is left to go on until their own timeout, and the next call listens to it: cancelling it would
         cost a connection each time. So a token may be taken in the name of a process that is busy by then.
@@ -25,13 +28,14 @@ class ListeningCluster(RedisCluster):
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout.total_seconds()):
                 while True:
-                    for name in names:
-                        if name not in self._ears:
-                            self._ears[name] = asyncio.create_task(self._listen(name, timeout), name=f"listen {name}")
-                    await asyncio.wait([self._ears[name] for name in names], return_when=asyncio.FIRST_COMPLETED)
-                    if any([self._ears.pop(name).result() for name in names if self._ears[name].done()]):
-                        return True
-        return False
+                    for slot in slots:
+                        if slot not in self._ears:
+                            self._ears[slot] = asyncio.create_task(
+                                self._listen(slot, timeout), name=f"listen {slot[-1]}"
+                            )
+                    await asyncio.wait([self._ears[slot] for slot in slots], return_when=asyncio.FIRST_COMPLETED)
+                    if any([self._ears.pop(slot).result() for slot in slots if self._ears[slot].done()]):
+                        return
 
     async def aclose(self) -> None:
         """Close all connections, those that listen first."""
@@ -42,5 +46,5 @@ class ListeningCluster(RedisCluster):
         await asyncio.gather(*ears, return_exceptions=True)
         await super().aclose()
 
-    async def _listen(self, name: str, timeout: timedelta) -> bool:
-        return bool(await self.blpop([name], timeout=timeout.total_seconds()))
+    async def _listen(self, slot: Slot, timeout: timedelta) -> bool:
+        return bool(await self.blpop(list(slot), timeout=timeout.total_seconds()))

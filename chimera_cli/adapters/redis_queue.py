@@ -1,20 +1,19 @@
 """The task queue on Redis: a script call a method, and no other writer of a live task's status than these scripts."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
 from chimera_cli.adapters import redis_wire as wire
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.push_wire import parcels
+from chimera_cli.adapters.redis_claims import RedisClaims
 from chimera_cli.adapters.redis_client import RedisClient
-from chimera_cli.adapters.redis_cluster import ListeningCluster
 from chimera_cli.adapters.redis_errors import redis_errors
 from chimera_cli.adapters.redis_shards import on_each
 from chimera_cli.adapters.scripts import Scripts
-from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease, SwarmError
+from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease
 from chimera_cli.models.audit import SWARM
 from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Stage
 from chimera_cli.models.gate import Judgement, Route
@@ -30,8 +29,6 @@ ORDERS = {
     CardStatus.STALE: "judge",
 }
 """What resume.lua is told about a card that waits no longer."""
-Which = Literal["others", "alone", "either"]
-"""What claim.lua is asked for."""
 LEASES_AT_ONCE = 250
 """Leases that one call prolongs: some 4 ms of the server's time. A process may hold ten thousand."""
 
@@ -44,9 +41,7 @@ class RedisTaskQueue:
         self._keys = keys
         self._scripts = Scripts(client)
         self._lease_ms = _ms(lease.lease)
-        self._claims: Counter[Which] = (
-            Counter()
-        )  # One count for all sorts could give each sort the same shards for ever.
+        self._claims = RedisClaims(client, keys, self._scripts, lease.lease)
 
     async def push_tasks(self, dispatches: Sequence[Dispatch]) -> int:
         """Put persisted tasks into the queue, in chunks; a known live task is left as it is."""
@@ -62,52 +57,29 @@ class RedisTaskQueue:
         return new
 
     async def pop_tasks(
-        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = (), idle: bool = False
+        self,
+        stage: Stage,
+        agents: Sequence[str],
+        *,
+        kinds: Sequence[str] = (),
+        idle: bool = False,
+        patience: timedelta = timedelta(0),
     ) -> list[Delivery | Malformed]:
         """Claim at most one delivery an agent, shard after shard, each time beginning with another one."""
-        return await self._claim(stage, agents, kinds, "either" if idle else "others")
+        return await self._claims.take(stage, agents, kinds, "either" if idle else "others", patience=patience)
 
     async def pop_suspect(self, stage: Stage, agent: str, *, kinds: Sequence[str] = ()) -> Delivery | Malformed | None:
         """Claim one of those that are claimed alone."""
-        return next(iter(await self._claim(stage, [agent], kinds, "alone")), None)
+        return next(iter(await self._claims.take(stage, [agent], kinds, "alone", patience=timedelta(0))), None)
+
+    async def rouse(self) -> None:
+        """End the patience of claims by a bell of their own."""
+        await self._claims.rouse()
 
     async def must_rest(self, stage: Stage, process: str, *, kinds: Sequence[str] = ()) -> bool:
         """Tell whether this process should come to rest for one of those that are claimed alone."""
         asked = stage, process, self._lease_ms, canonical_json(list(kinds))
         return bool(await self._everywhere("warden", *asked))
-
-    async def _claim(
-        self, stage: Stage, agents: Sequence[str], kinds: Sequence[str], which: Which
-    ) -> list[Delivery | Malformed]:
-        claimed: list[Delivery | Malformed] = []
-        failed: SwarmError | None = None
-        shards, first = self._keys.shards, self._claims[which]
-        self._claims[which] += 1
-        for shard in ((first + step) % shards for step in range(shards)):
-            free = list(agents[len(claimed) :])
-            if not free:
-                break
-            names = canonical_json(free), canonical_json(list(kinds))
-            try:
-                rows = await self._on_shard("claim", shard, stage, self._lease_ms, *names, which)
-            except SwarmError as error:
-                failed = failed or error
-            else:
-                claimed += [wire.decode_claim(stage, row) for row in rows]
-                if claimed and claimed[0].alone:
-                    break
-                which = "others" if claimed else which
-        if failed and not claimed:
-            raise failed  # Else the agents must be told of what they hold: a node that is away costs no other's tasks a lease.
-        return claimed
-
-    async def wait(self, stage: Stage, timeout: timedelta) -> bool:
-        """Block on all bells of the stage: on one connection, or on a cluster on one a shard."""
-        bells = [f"{self._keys.shard(shard)}:{stage}:bell" for shard in range(self._keys.shards)]
-        with redis_errors():
-            if isinstance(self._client, ListeningCluster):
-                return await self._client.hear(bells, timeout)
-            return bool(await self._client.blpop(bells, timeout=timeout.total_seconds()))
 
     async def extend(self, leases: Sequence[Lease]) -> list[Lease]:
         """Prolong the leases that still hold and return those that do not, stage by stage and shard by shard."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -179,19 +180,19 @@ class _Lane:
         if isinstance(self._client, Redis):
             pipe = self._client.pipeline(transaction=False)
             for errand in errands:
-                self._send(pipe, errand, whole)
+                _send(pipe, errand, whole)
             return await pipe.execute(raise_on_error=False)
         # A cluster's client has no pipeline for scripts.
         replies: list[Any] = []
         for at in range(0, len(errands), MAX_CONNECTIONS):
-            sent = (self._send(self._client, errand, whole) for errand in errands[at : at + MAX_CONNECTIONS])
+            sent = (_send(self._client, errand, whole) for errand in errands[at : at + MAX_CONNECTIONS])
             replies += await asyncio.gather(*sent, return_exceptions=True)
         return replies
 
-    @staticmethod
-    def _send(client: Any, errand: _Errand, whole: bool) -> Any:
-        args = 1, errand.tag, *errand.args
-        return client.eval(errand.text, *args) if whole else client.evalsha(_hash(errand.text), *args)
+
+def _send(client: Any, errand: _Errand, whole: bool) -> Any:
+    args = 1, errand.tag, *errand.args
+    return client.eval(errand.text, *args) if whole else client.evalsha(_hash(errand.text), *args)
 
 
 class Scripts:
@@ -211,3 +212,20 @@ class Scripts:
         lane = self._lanes.get(tag) or self._lanes.setdefault(tag, _Lane(self._client))
         lane.take(call)
         return await call.reply
+
+    async def call_behind(
+        self, lists: Sequence[str], patience: timedelta, name: str, tag: str, *args: str | int
+    ) -> Any:
+        """Take something from one of some lists, as soon as there is something or until `patience` is over, then run a script:
+        all in one round trip, for the server does not read on while it keeps a client waiting. For a single Redis only."""
+        pipe: Any = self._client.pipeline(transaction=False)
+        pipe.blpop(lists, timeout=patience.total_seconds())
+        _send(pipe, _Errand(load_scripts()[name], tag, args, ()), whole=False)
+        taken, reply = await pipe.execute(raise_on_error=False)
+        if isinstance(taken, Exception):
+            raise taken
+        if isinstance(reply, NoScriptError):
+            return await self.call(name, tag, *args)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply

@@ -5,6 +5,7 @@ it has ended. So whatever it does to the process, no other task is lost with it.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from chimera_cli.agents.runs import Runs
 from chimera_cli.models.delivery import Delivery, Malformed, Stage
@@ -25,24 +26,27 @@ class Claims:
         """Whether nothing may be claimed before what is in hand has ended."""
         return (self._alone or self._resting) and len(self._runs) > 0
 
-    async def take(self, free: Sequence[str]) -> list[Delivery | Malformed]:
-        """Claim for agents with free hands. One that must be alone comes first, but never twice in a row while others wait."""
+    async def take(self, free: Sequence[str], *, patience: timedelta = timedelta(0)) -> list[Delivery | Malformed]:
+        """Claim for agents with free hands, when a bell rings or `patience` is over. One that must be alone comes first, but never
+        twice in a row while others wait."""
         rested, self._resting = self._resting, False
         if len(self._runs):
-            return await self._several(free)
+            return await self._several(free, patience=patience)
         if self._alone:
             return await self._several(free) or await self._single(free[0])
         if rested:  # For one that waits, on whichever shard.
-            return await self._single(free[0]) or await self._several(free)
-        return await self._several(free, idle=True)
+            return await self._single(free[0]) or await self._several(free, patience=patience)
+        return await self._several(free, idle=True, patience=patience)
 
     async def look(self) -> None:
         """Find out whether this process should come to rest; it is asked for again and again while it should."""
         busy = len(self._runs) > 0 and not self._alone
         self._resting = busy and await self._queue.must_rest(self._stage, self._process, kinds=self._kinds)
 
-    async def _several(self, free: Sequence[str], *, idle: bool = False) -> list[Delivery | Malformed]:
-        claimed = await self._queue.pop_tasks(self._stage, free, kinds=self._kinds, idle=idle)
+    async def _several(
+        self, free: Sequence[str], *, idle: bool = False, patience: timedelta = timedelta(0)
+    ) -> list[Delivery | Malformed]:
+        claimed = await self._queue.pop_tasks(self._stage, free, kinds=self._kinds, idle=idle, patience=patience)
         self._alone = claimed[0].alone if claimed else self._alone
         return claimed
 

@@ -4,6 +4,7 @@ There are as many claims as free agents, and one blocked wait a process when the
 nothing. The first signal drains, the second forces.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,8 +26,8 @@ from chimera_cli.ports.queue import TaskQueuePort
 
 MOST_AT_ONCE = 100
 """Deliveries in one claim, so that a crew of thousands does not hold up the queue for everybody else."""
-WAIT = timedelta(seconds=1)
-"""Longest wait for a bell: what a missed one costs."""
+PATIENCE = timedelta(seconds=1)
+"""How long a claim waits for a bell when the one before found less than it asked for: what a missed bell costs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,12 +90,14 @@ class Pool:
     async def run(self) -> int:
         """Work until the end and return the exit code: 0, or 130 or 143 when it was forced."""
         async with self._pulse:
+            rousing = asyncio.create_task(self._rouse_at_the_end(), name="rouse")
             try:
                 await self._claim_to_the_end()
                 await self._or_stop(self._runs.all_done())
                 if self._signals.stop.is_set():
                     await self._drain()
             finally:
+                rousing.cancel()
                 await self._let_go()
             if not self._signals.force.is_set():
                 # What was done last should be on record when the process is gone.
@@ -111,6 +114,7 @@ class Pool:
 
     async def _claim_to_the_end(self) -> None:
         self._expect_claim()
+        patience = timedelta(0)
         while not self._signals.stop.is_set() and not self._runs.exhausted:
             free = self._runs.free(self._allowed())
             if self._claims.closed:
@@ -118,12 +122,13 @@ class Pool:
                 await self._or_stop(self._runs.one_done())
                 self._expect_claim()
             elif free:
-                claimed = await self._claim(free)
+                claimed = await self._claim(free, patience)
+                patience = timedelta(0)
                 if len(claimed) == len(free) or self._claims.closed:
                     continue
                 if self._options.burst and await self._nothing_left():
                     return
-                await self._or_stop(self._rest())
+                patience = await self._rest()
             elif self._claimed == self._options.max_tasks:
                 return
             else:
@@ -132,17 +137,17 @@ class Pool:
         self._pulse.claim_due = None
 
     def _expect_claim(self) -> None:
-        self._pulse.claim_due = self._tools.clock.now() + self._options.lease.lease + WAIT
+        self._pulse.claim_due = self._tools.clock.now() + self._options.lease.lease + PATIENCE
 
     def _allowed(self) -> int:
         if self._options.max_tasks is None:
             return MOST_AT_ONCE
         return min(MOST_AT_ONCE, self._options.max_tasks - self._claimed)
 
-    async def _claim(self, free: list[str]) -> list[Delivery | Malformed]:
+    async def _claim(self, free: list[str], patience: timedelta) -> list[Delivery | Malformed]:
         nothing: list[Delivery | Malformed] = []
         # Never cancelled: a claim whose reply nobody reads would be held by nobody until its lease ends.
-        claimed = await self._attempt("claims", partial(self._claims.take, free), nothing)
+        claimed = await self._attempt("claims", partial(self._claims.take, free, patience=patience), nothing)
         if not self._pulse.outages.pause("claims"):
             self._expect_claim()
         if self._signals.stop.is_set():
@@ -153,12 +158,17 @@ class Pool:
             self._runs.start(delivery)
         return claimed
 
-    async def _rest(self) -> None:
+    async def _rest(self) -> timedelta:
+        """Leave a lost server alone for a while; return how patient the next claim may be."""
         pause = self._pulse.outages.pause("claims")
-        if pause:
-            await self._tools.clock.sleep(pause)
-        else:
-            await self._attempt("claims", partial(self._tools.queue.wait, self._stage, WAIT), False)
+        if not pause:
+            return PATIENCE
+        await self._or_stop(self._tools.clock.sleep(pause))
+        return timedelta(0)
+
+    async def _rouse_at_the_end(self) -> None:
+        await self._signals.stop.wait()
+        await self._attempt("claims", self._tools.queue.rouse, None)
 
     async def _nothing_left(self) -> bool:
         if len(self._runs) or self._pulse.outages.pause("claims"):

@@ -26,14 +26,27 @@ class TaskQueuePort(Protocol):
         ...
 
     async def pop_tasks(
-        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = (), idle: bool = False
+        self,
+        stage: Stage,
+        agents: Sequence[str],
+        *,
+        kinds: Sequence[str] = (),
+        idle: bool = False,
+        patience: timedelta = timedelta(0),
     ) -> list[Delivery | Malformed]:
         """Claim at most one delivery an agent, higher priorities first; each claim raises the task's generation.
 
         No task is handed to two agents while its lease lives. An empty list means that nothing may be claimed now.
         `kinds` restricts the claim; empty means any kind. `idle` says that the caller has nothing in hand: if a delivery waits
         that must be alone, it may get that one (see `pop_suspect`) and nothing else.
+
+        With `patience` the claim is made when a bell rings, which it does when something may be claimable, and without a bell
+        when `patience` is over. It must not be cancelled: what it takes then would be in nobody's hands until its lease ends.
         """
+        ...
+
+    async def rouse(self) -> None:
+        """Have claims of this process that wait for a bell be made now, or the next one that would."""
         ...
 
     async def pop_suspect(self, stage: Stage, agent: str, *, kinds: Sequence[str] = ()) -> Delivery | Malformed | None:
@@ -47,10 +60,6 @@ class TaskQueuePort(Protocol):
     async def must_rest(self, stage: Stage, process: str, *, kinds: Sequence[str] = ()) -> bool:
         """Tell whether this process should finish what it holds and then `pop_suspect`: one waits, and this is the one
         process whose duty that is. The duty holds for a lease, unless it is asked for again."""
-        ...
-
-    async def wait(self, stage: Stage, timeout: timedelta) -> bool:
-        """Wait until something may be claimable, and tell whether a bell rang. A missed bell costs at most the timeout."""
         ...
 
     async def extend(self, leases: Sequence[Lease]) -> list[Lease]:

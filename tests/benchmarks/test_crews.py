@@ -21,15 +21,12 @@ class Servers:
         self.beats: list[ProcessBeat] = []
         self.done = asyncio.Event()
 
-    async def pop_tasks(self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = ()) -> list[object]:
+    async def pop_tasks(self, stage: Stage, agents: Sequence[str], *, patience: timedelta) -> list[object]:
+        if patience and not self.left:
+            await asyncio.Event().wait()
         taken = agents[: min(self.left, 3)]
         self.left -= len(taken)
         return [a_delivery(lease=lease(agent, stage)) for agent in taken]
-
-    async def wait(self, stage: Stage, timeout: timedelta) -> bool:
-        if not self.left:
-            await asyncio.Event().wait()
-        return True
 
     async def complete(self, lease: Lease, result: TaskResult) -> None:
         self.completed.append(lease)

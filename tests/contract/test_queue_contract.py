@@ -507,10 +507,48 @@ async def test_an_illegal_change_is_refused_by_the_script_itself(
         await RedisControl(client, keys).cancel(GOAL, {a_task().id: None}, operator="ana", reason="x")
 
 
-async def test_a_bell_rings_for_new_work(queue: RedisTaskQueue) -> None:
-    assert await queue.wait(Stage.WORK, timedelta(milliseconds=10)) is False
+LONG = timedelta(seconds=4)
+"""Shorter than the client waits for any reply."""
+
+
+async def test_a_patient_claim_is_made_when_new_work_comes(queue: RedisTaskQueue) -> None:
+    waiting = asyncio.create_task(queue.pop_tasks(Stage.WORK, ["a", "b"], patience=LONG))
+    await queue.counts()
     await queue.push_tasks([a_dispatch()])
-    assert await queue.wait(Stage.WORK, timedelta(seconds=5)) is True
+    async with asyncio.timeout(10):
+        assert [delivery.lease.task_id for delivery in await waiting] == [a_task().id]
+
+
+async def test_a_patient_claim_is_made_without_a_bell_when_its_patience_is_over(
+    queue: RedisTaskQueue, client: RedisClient, keys: Keys
+) -> None:
+    await queue.push_tasks([a_dispatch()])
+    await client.delete(f"{keys.shard(0)}:work:bell")
+    assert len(await queue.pop_tasks(Stage.WORK, ["a"], patience=timedelta(milliseconds=10))) == 1
+    assert await queue.pop_tasks(Stage.WORK, ["a"], patience=timedelta(milliseconds=10)) == []
+
+
+async def test_a_patient_claim_brings_its_script_to_a_server_that_has_forgotten_it(
+    queue: RedisTaskQueue, client: RedisClient
+) -> None:
+    await queue.push_tasks([a_dispatch()])
+    await client.script_flush()
+    assert len(await queue.pop_tasks(Stage.WORK, ["a"], patience=LONG)) == 1
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["before", "while it waits"])
+async def test_a_patient_claim_is_made_at_once_when_it_is_roused(
+    queue: RedisTaskQueue, client: RedisClient, keys: Keys, early: bool
+) -> None:
+    if early:
+        await queue.rouse()
+    waiting = asyncio.create_task(queue.pop_tasks(Stage.WORK, ["a"], patience=LONG))
+    await queue.counts()
+    if not early:
+        await queue.rouse()
+    async with asyncio.timeout(10):
+        assert await waiting == []
+    assert await client.keys(f"{keys.shard(0)}:bell:*") == []
 
 
 async def test_nothing_is_left_when_work_has_ended(queue: RedisTaskQueue, client: RedisClient, keys: Keys) -> None:

@@ -11,6 +11,7 @@
   T:<stage>:delay                zset     task id by when it is due [ms]
   T:<stage>:parked               zset     kind by when it may be claimed again [ms]
   T:<stage>:bell                 list     wake-up tokens, at most 64
+  T:bell:<process>               list     wakes one process, of shard 0; expires
   T:t:<id>                       hash     a live task, see push.lua; kept after its end until the end is recorded
   T:c:<id>                       set      ids of the tasks that wait for this one
   T:settle                       list     ended tasks whose children are not told yet

@@ -120,8 +120,20 @@ class FakeQueue:
         self.answers.append((name, *said))
 
     async def pop_tasks(
-        self, stage: Stage, agents: Sequence[str], *, kinds: Sequence[str] = (), idle: bool = False
+        self,
+        stage: Stage,
+        agents: Sequence[str],
+        *,
+        kinds: Sequence[str] = (),
+        idle: bool = False,
+        patience: timedelta = timedelta(0),
     ) -> list[Delivery | Malformed]:
+        if patience:
+            self.waits += 1
+            await self.bell.wait()
+            self.bell.clear()
+            await asyncio.sleep(0)  # Others go on while the claim travels.
+            await asyncio.sleep(0)
         self._trip("pop_tasks")
         if idle and (suspect := await self.pop_suspect(stage, agents[0])):
             return [suspect]
@@ -141,12 +153,8 @@ class FakeQueue:
         self._trip("must_rest")
         return self.rest and bool(self.suspects)
 
-    async def wait(self, stage: Stage, timeout: timedelta) -> bool:
-        self.waits += 1
-        self._trip("wait")
-        await self.bell.wait()
-        self.bell.clear()
-        return True
+    async def rouse(self) -> None:
+        self.bell.set()
 
     async def extend(self, leases: Sequence[Lease]) -> list[Lease]:
         self._trip("extend")

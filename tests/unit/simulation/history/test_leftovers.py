@@ -4,7 +4,14 @@ from pathlib import Path
 from chimera_cli.simulation.history.leftovers import EMPTIED, FLEET, LIVE, STAYS
 
 SCRIPTS = Path(__file__).parents[4] / "chimera_cli" / "adapters" / "lua"
-EXAMPLES = {"<stage>": "work", "<kind>": "content.draft", "<priority>": "high", "<id>": "ab12", "<goal>": "cd34"}
+EXAMPLES = {
+    "<stage>": "work",
+    "<kind>": "content.draft",
+    "<priority>": "high",
+    "<id>": "ab12",
+    "<goal>": "cd34",
+    "<process>": "ef56" * 8,
+}
 
 
 def test_the_checker_knows_every_key_that_the_scripts_document() -> None:
