@@ -322,6 +322,16 @@ async def test_what_a_claim_brings_after_the_signal_is_given_back_unseen(shop: S
     assert [lease.task_id for _, lease in shop.queue.told("give_back")] == ["t1", "t2"]
 
 
+async def test_a_claim_that_waits_for_a_bell_is_made_at_the_signal_and_what_it_brings_is_given_back(shop: Shop) -> None:
+    await shop.start(2)
+    assert shop.queue.waits == 1
+    shop.queue.stock.extend(tasks(1))
+    shop.signals.receive(SIGTERM)
+    assert await shop.exit_code() == 0
+    assert shop.begun == []
+    assert [lease.task_id for _, lease in shop.queue.told("give_back")] == ["t1"]
+
+
 async def test_a_burst_ends_when_nothing_is_left_after_a_round_of_housekeeping(shop: Shop) -> None:
     shop.open = True
     shop.queue.put(*tasks(7))
