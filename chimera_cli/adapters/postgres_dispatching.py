@@ -48,11 +48,12 @@ async def with_all(session: AsyncSession, page: Page, tasks: Sequence[TaskRow], 
     dependencies = await _dependencies(session, tasks, page.oversized)
     cancelled, states = await _orders(session, tasks, goals), await _states(session, tasks)
     lives = await _lives(session, tasks)
+    personas = {goal.id: persona_of(goal.persona) for goal in goals.values()}
     return [
         Dispatch(
             task=TaskRow.noun(task),
             goal=goals[task.goal_id].text,
-            persona=persona_of(goals[task.goal_id].persona),
+            persona=personas[task.goal_id],
             dependencies=_needed(task, dependencies),
             turn=turn,
             paused=goals[task.goal_id].paused_at is not None,

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from chimera_cli.adapters.postgres_connection import PatientConnection, connector
 from chimera_cli.adapters.postgres_errors import postgres_errors
-from chimera_cli.adapters.row import json_text
+from chimera_cli.adapters.row import json_text, json_value
 from chimera_cli.adapters.schema import HEAD
 from chimera_cli.exceptions import ConfigError, SchemaOutdated
 
@@ -69,6 +69,7 @@ def open_engine(
         # A connection that died while it lay in the pool is replaced, not handed out.
         "pool_pre_ping": True,
         "json_serializer": json_text,
+        "json_deserializer": json_value,
         "connect_args": {"async_creator_fn": connector(answer_within)},
     }
     return create_async_engine(driver_url(database_url), **arguments)

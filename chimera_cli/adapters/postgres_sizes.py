@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from chimera_cli.adapters.postgres_sql import array_of
 from chimera_cli.models.identity import task_id
 
 MOST_READ = 32_000_000
@@ -43,7 +44,7 @@ class Page:
 
 async def first_page(connection: AsyncConnection, ids: Sequence[str]) -> Page:
     """Return the first of these tasks, in the order of submission: as many as fit together, one at least."""
-    rows = (await connection.execute(OWN, {"ids": list(ids)})).all()
+    rows = (await connection.execute(OWN, {"ids": array_of(ids)})).all()
     needs = {row.id: {task_id(row.goal_id, key) for key in row.depends_on} for row in rows}
     outputs = await _outputs(connection, set().union(*needs.values()))
     oversized = {id for id, needed in needs.items() if sum(outputs.get(one, 0) for one in needed) > MOST_INPUT}
@@ -64,4 +65,4 @@ async def first_page(connection: AsyncConnection, ids: Sequence[str]) -> Page:
 async def _outputs(connection: AsyncConnection, ids: Collection[str]) -> dict[str, int]:
     if not ids:
         return {}
-    return {row.id: row.size for row in await connection.execute(OUTPUTS, {"ids": sorted(ids)})}
+    return {row.id: row.size for row in await connection.execute(OUTPUTS, {"ids": array_of(sorted(ids))})}

@@ -33,7 +33,8 @@ class Parcel(NamedTuple):
 def parcels(dispatches: Sequence[Dispatch]) -> Iterator[Parcel]:
     """Write tasks of one shard, their goals and their inputs as the arguments of as many calls as it takes, in order."""
     turn = min((dispatch.turn for dispatch in dispatches), default=0)
-    goals = {dispatch.task.goal_id: _goal_fields(dispatch) for dispatch in dispatches}
+    one_each = {dispatch.task.goal_id: dispatch for dispatch in dispatches}
+    goals = {goal_id: _goal_fields(dispatch) for goal_id, dispatch in one_each.items()}
     for rows in cut(_state(dispatches), lambda row: len(str(row[1][-1])), most=1000):
         states: dict[str, list[list[str | int]]] = {}
         for goal_id, kept in rows:

@@ -52,6 +52,7 @@ def json_column(*, nullable: bool = False) -> Any:
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+_DECODER = json.JSONDecoder()
 
 
 def json_text(value: JsonValue | object) -> str | None:
@@ -61,6 +62,11 @@ def json_text(value: JsonValue | object) -> str | None:
         ValueError: The value holds NaN or an infinity.
     """
     return None if value is None else _ENCODER.encode(value)
+
+
+def json_value(written: bytes | str) -> Any:
+    """Read a JSON value as Postgres sends it, always in UTF-8: `json.loads` would guess the encoding of each anew."""
+    return _DECODER.decode(written if isinstance(written, str) else written.decode())
 
 
 def plain(text: str) -> str:

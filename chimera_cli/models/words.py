@@ -12,6 +12,8 @@ LAYOUT = frozenset("\n\t")
 
 def _harmless(text: str, allowed: frozenset[str] = frozenset()) -> str:
     """Refuse control characters (they forge log lines and steer terminals) and lone surrogates (no store takes them)."""
+    if text.isprintable():
+        return text  # As nearly all are; what is refused below is never printable.
     for char in text:
         code = ord(char)
         if char not in allowed and (code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000):
