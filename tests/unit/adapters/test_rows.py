@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chimera_cli.adapters.review_rows import card_id
-from chimera_cli.adapters.row import json_text, plain, plain_texts
+from chimera_cli.adapters.row import json_text, json_value, plain, plain_texts
 
 
 def test_json_is_written_in_ascii_and_reads_back() -> None:
@@ -14,6 +14,11 @@ def test_json_is_written_in_ascii_and_reads_back() -> None:
     assert written is not None
     assert written.isascii()
     assert json.loads(written) == value
+
+
+@pytest.mark.parametrize("written", ['"üml\\ud800"', ' {"a" : [1, null]} ', "12345678901234567890"])
+def test_json_is_read_in_any_spelling_that_postgres_keeps(written: str) -> None:
+    assert json_value(written.encode()) == json_value(written) == json.loads(written)
 
 
 def test_nothing_is_written_as_null() -> None:
