@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 """Grain of CPU times in /proc: 10 ms on Linux."""
@@ -29,25 +30,41 @@ class Ended:
     """CPU time of it and its children, user and system."""
     rss_mib: float
     """Most memory it had resident at once, without its children."""
+    first_byte_s: float | None = None
+    """Time until it said something; None when it said nothing or nobody listened."""
 
 
-def command(words: Sequence[str | Path], environment: Mapping[str, str], folder: Path) -> Ended:
-    """Run a command to its end.
+def command(
+    words: Sequence[str | Path], environment: Mapping[str, str], folder: Path, *, listen: bool = False
+) -> Ended:
+    """Run a command to its end, and with `listen` read what it says; else that costs nothing.
 
     Raises:
         RuntimeError: It ended with an error; carries what it said.
     """
     with (folder / "command.log").open("wb") as log:
         since = time.monotonic()
-        process = subprocess.Popen(words, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=log)
+        out = subprocess.PIPE if listen else subprocess.DEVNULL
+        process = subprocess.Popen(words, env=environment, cwd=folder, stdout=out, stderr=log)
         with _peak_of(process.pid) as peak:
+            first_byte = _first_byte_s(process.stdout, since)
             # The account of wait4 has its own word for this memory, but begins with ours, from which the process was made.
             _, status, used = os.wait4(process.pid, 0)
             wall = time.monotonic() - since
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError((folder / "command.log").read_text() or f"{words[0]} ended with {process.returncode}")
-    return Ended(wall, used.ru_utime + used.ru_stime, max(peak) / 1024)
+    return Ended(wall, used.ru_utime + used.ru_stime, max(peak) / 1024, first_byte)
+
+
+def _first_byte_s(out: IO[bytes] | None, since: float) -> float | None:
+    """Read to the end and return how long after `since` the first byte came."""
+    if out is None:
+        return None
+    with out:
+        heard = time.monotonic() - since if out.read(1) else None
+        out.read()
+    return heard
 
 
 @contextmanager

@@ -45,3 +45,12 @@ def test_a_command_is_charged_with_what_it_used_itself(tmp_path: Path) -> None:
 def test_a_command_that_fails_is_told_with_its_words(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="no such thing"):
         command([sys.executable, "-c", "raise SystemExit('no such thing')"], dict(os.environ), tmp_path)
+
+
+def test_the_first_byte_comes_before_the_end_and_only_from_who_says_something(tmp_path: Path) -> None:
+    says = "import sys; sys.stdout.write('x' * 200_000); sys.stdout.flush(); import http.server"
+    used = command([sys.executable, "-c", says], dict(os.environ), tmp_path, listen=True)
+    assert used.first_byte_s is not None
+    assert 0 < used.first_byte_s < used.wall_s
+    assert command([sys.executable, "-c", "pass"], dict(os.environ), tmp_path, listen=True).first_byte_s is None
+    assert command([sys.executable, "-c", says], dict(os.environ), tmp_path).first_byte_s is None
