@@ -61,9 +61,10 @@ class KeywordFilter:
     def _words(self, reading: Reading, budget: Budget) -> Iterator[Sighting]:
         if not reading.folded:
             return
-        book = self._leet if reading.leet else self._plain
+        book = self._leet if reading.signs else self._plain
         for phrase, low, high in book.find(reading.text, budget):
-            if not reading.leet or lenses.disguised(reading.original[slice(*reading.span(low, high))]):
+            # An l that was read as an i is no disguise.
+            if not reading.signs or lenses.disguised(reading.signs[low:high]):
                 yield phrase.rule, phrase.text, low, high
 
 

@@ -1,7 +1,7 @@
 """All the ways one text is read, each once: the lenses of `lenses`, stacked in the orders in which disguises are combined."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chimera_cli.services import lenses
 from chimera_cli.services.lenses import SAME, Offsets, Rewritten
@@ -23,8 +23,8 @@ class Reading:
     """How to come back, first lens first."""
     folded: bool = False
     """Whether it is in lower case and meant for words; else case is kept, for patterns."""
-    leet: bool = False
-    """Whether signs were read as letters, and l as i."""
+    signs: str = field(default="", repr=False)
+    """What stands here where signs were read as letters, and l as i, character by character; else empty."""
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where these characters stand in the original text."""
@@ -33,13 +33,18 @@ class Reading:
                 start, end = offsets.span(start, end)
         return start, end
 
-    def through(self, lens: Lens, name: str = "", *, folded: bool = False, leet: bool = False) -> "Reading":
+    def through(self, lens: Lens, name: str = "", *, folded: bool = False) -> "Reading":
         """Look at this reading through one more lens."""
         text, offsets = lens(self.text)
-        if text == self.text and folded <= self.folded and leet <= self.leet:
+        if text == self.text and folded <= self.folded:
             return self  # There is nothing new to see.
         label = ", ".join(part for part in (self.name, name) if part)
-        return Reading(label, text, self.original, (*self.chain, offsets), folded or self.folded, leet or self.leet)
+        return Reading(label, text, self.original, (*self.chain, offsets), folded or self.folded)
+
+    def deleeted(self) -> "Reading":
+        """Read signs as letters."""
+        shown = self.through(lenses.deleeted, "leet")
+        return shown if shown is self else replace(shown, signs=self.text)
 
     def again_and_again(self, lens: Lens, name: str, *, most: int) -> "Reading":
         """Look through one more lens for as long as it shows something new."""
@@ -72,12 +77,12 @@ def _stack(source: Reading) -> Iterator[Reading]:
     yield source
     plain = source.through(lenses.casefolded, folded=True)
     shapes = [plain]
-    signs = lenses.disguised(source.original)  # Without them nothing was written in leet.
     for lens, name in ((lenses.joined, "joined letters"), (lenses.unbroken, "joined words")):
         shape = plain.through(lens, name)
         if shape is not plain:
             shapes.append(shape)
     for shape in shapes:
         yield shape
-        if signs:
-            yield shape.through(lenses.deleeted, "leet", leet=True)
+        leet = shape.deleeted()
+        if leet is not shape:
+            yield leet
