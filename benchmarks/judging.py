@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,7 +12,6 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from benchmarks.peers import noted
-from chimera_cli.__main__ import LOOK_FOR_GARBAGE_AFTER
 from chimera_cli.adapters.logging import open_log
 from chimera_cli.config import Settings, load_settings
 from chimera_cli.models.result import Usage
@@ -70,7 +68,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--count", type=int, default=25, help="judges in this process")
     parser.add_argument("--instant", action="store_true", help="take the model that answers at once")
     chosen = parser.parse_args(arguments)
-    gc.set_threshold(LOOK_FOR_GARBAGE_AFTER)  # As the command line does.
     options = JudgeOptions(count=chosen.count, drain=timedelta(seconds=10))
     model = instant if chosen.instant else real
     return asyncio.run(run_judges(load_settings(), options, open_log(), model=model))

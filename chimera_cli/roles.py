@@ -42,6 +42,9 @@ from chimera_cli.services.swarm import Swarm
 ModelOpener = Callable[[Settings, TelemetryPort], AbstractAsyncContextManager[LLMPort]]
 """Makes the connection to a model, closed at the end."""
 
+LOOK_FOR_GARBAGE_AFTER = 100_000
+"""New objects. Seldom, for most garbage goes by itself; not seldomer, for a look through so many holds the event loop for 30 ms."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
@@ -206,6 +209,7 @@ async def _opened(
         await swarm.orchestrator.reconcile()
         # What was loaded stays: each time the garbage collector looked through all of it, it would hold the event loop for 60 ms.
         gc.freeze()
+        gc.set_threshold(LOOK_FOR_GARBAGE_AFTER)
         yield swarm, llm
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chimera_cli.models.audit import AuditEvent, AuditReport
 from chimera_cli.models.goal import Goal
 from chimera_cli.models.order import Order
 from chimera_cli.models.review import ReviewCard
-from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import PlannedTask, Task, TaskSpec
+
+if TYPE_CHECKING:
+    from chimera_cli.models.snapshot import Snapshot
 
 Document = dict[str, Any]
 
@@ -91,7 +93,7 @@ def orders_document(orders: Iterable[Order]) -> Document:
     return {"orders": [order.model_dump(mode="json") for order in orders]}
 
 
-def status_document(snapshot: Snapshot) -> Document:
+def status_document(snapshot: "Snapshot") -> Document:
     """One look at the swarm; times are seconds."""
     fleet = [
         {
@@ -124,7 +126,7 @@ def status_document(snapshot: Snapshot) -> Document:
     }
 
 
-def queue_counts(snapshot: Snapshot) -> dict[str, int]:
+def queue_counts(snapshot: "Snapshot") -> dict[str, int]:
     """Name every place where work stands, with how much stands there."""
     queues = snapshot.queues
     return {
