@@ -4,7 +4,7 @@
     python -m benchmarks --scenarios drain --quick
 
 VENVS holds one virtual environment a peer, by its name: `python -m venv VENVS/saq && VENVS/saq/bin/pip install 'saq[redis]'`.
-Those that are missing are left out. Everything runs on servers of its own, in a temporary folder.
+Those that are missing are left out, unless --peers names them. Everything runs on servers of its own, in a temporary folder.
 """
 
 import argparse
@@ -30,9 +30,9 @@ PEERS = ("dramatiq", "taskiq", "saq", "arq", "streaq", "celery", "huey", "rq")
 
 def main(arguments: Sequence[str]) -> int:
     """Measure, write what was found, and show it."""
-    chosen = _parser().parse_args(arguments)
-    there = [name for name in PEERS if chosen.venvs and (chosen.venvs / name).is_dir()]
-    bench = Bench(peers=tuple(name for name in there if name in chosen.peers), venvs=chosen.venvs, quick=chosen.quick)
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    bench = Bench(peers=_peers(parser, chosen), venvs=chosen.venvs, quick=chosen.quick)
     results: dict[str, Any] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["python", "-m", "benchmarks", *arguments]),
@@ -76,13 +76,22 @@ def measure(bench: Bench, name: str, scenario: Scenario, rounds: int) -> dict[st
     }
 
 
+def _peers(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> tuple[str, ...]:
+    """Tell who takes part: those that were named, or all that have an environment. An hour is too long for a slip of the pen."""
+    there = [name for name in PEERS if chosen.venvs and (chosen.venvs / name).is_dir()]
+    missing = set(chosen.peers or (PEERS if chosen.venvs and not there else ())) - set(there)
+    if missing:
+        parser.error(f"no environment of {', '.join(sorted(missing))} in {chosen.venvs or 'any folder: --venvs'}")
+    return tuple(name for name in there if not chosen.peers or name in chosen.peers)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--scenarios", nargs="+", default=list(SCENARIOS), choices=list(SCENARIOS), metavar="NAME")
     parser.add_argument("--venvs", type=Path, help="folder with one virtual environment a peer")
-    parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS), metavar="NAME")
+    parser.add_argument("--peers", nargs="+", default=[], choices=list(PEERS), metavar="NAME", help="these alone")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
     parser.add_argument(
         "--out", type=Path, metavar="FILE.json", help="where to write the results, beside it as FILE.md"

@@ -42,3 +42,15 @@ def test_a_subject_that_fails_is_told_and_the_others_are_measured_round_by_round
     assert order == ["a", "broken", "b"] * 2
     assert found["subjects"] == {"a": {"rate": [1.0, 4.0]}, "b": {"rate": [3.0, 6.0]}}
     assert found["failed"] == {"broken": "no such server"}
+
+
+@pytest.mark.parametrize("peers", [[], ["--peers", "saq"], ["--peers", "rq", "saq"]])
+def test_a_peer_that_was_asked_for_and_has_no_environment_is_told_before_anything_runs(
+    peers: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if peers:
+        (tmp_path / "rq").mkdir()
+    with pytest.raises(SystemExit) as ended:
+        harness.main(["--scenarios", "pickup", "--venvs", str(tmp_path), *peers])
+    assert ended.value.code == 2
+    assert "no environment of " in capsys.readouterr().err
