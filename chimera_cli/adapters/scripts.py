@@ -222,10 +222,10 @@ class Scripts:
         pipe.blpop(lists, timeout=patience.total_seconds())
         _send(pipe, _Errand(load_scripts()[name], tag, args, ()), whole=False)
         taken, reply = await pipe.execute(raise_on_error=False)
-        if isinstance(taken, Exception):
-            raise taken
         if isinstance(reply, NoScriptError):
-            return await self.call(name, tag, *args)
+            reply = await self.call(name, tag, *args)
         if isinstance(reply, Exception):
             raise reply
+        if isinstance(taken, Exception) and not reply:
+            raise taken  # What the script did is done, and its reply must not be lost for this.
         return reply

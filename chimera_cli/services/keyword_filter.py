@@ -63,9 +63,14 @@ class KeywordFilter:
             return
         book = self._leet if reading.signs else self._plain
         for phrase, low, high in book.find(reading.text, budget):
-            # An l that was read as an i is no disguise.
-            if not reading.signs or lenses.disguised(reading.signs[low:high]):
+            if not reading.signs or _disguised(reading, low, high):
                 yield phrase.rule, phrase.text, low, high
+
+
+def _disguised(reading: Reading, low: int, high: int) -> bool:
+    """Tell whether there was a sign to be read as a letter; that an l was read as an i is no disguise by itself."""
+    original = reading.original[slice(*reading.span(low, high))]
+    return lenses.disguised(reading.signs[low:high]) or lenses.disguised(original)
 
 
 def _patterns(reading: Reading, budget: Budget) -> Iterator[Sighting]:

@@ -43,8 +43,9 @@ class Reading:
 
     def deleeted(self) -> "Reading":
         """Read signs as letters."""
-        shown = self.through(lenses.deleeted, "leet")
-        return shown if shown is self else replace(shown, signs=self.text)
+        text, offsets = lenses.deleeted(self.text)
+        name = ", ".join(filter(None, (self.name, "leet")))
+        return replace(self, name=name, text=text, chain=(*self.chain, offsets), signs=self.text)
 
     def again_and_again(self, lens: Lens, name: str, *, most: int) -> "Reading":
         """Look through one more lens for as long as it shows something new."""
@@ -83,6 +84,5 @@ def _stack(source: Reading) -> Iterator[Reading]:
             shapes.append(shape)
     for shape in shapes:
         yield shape
-        leet = shape.deleeted()
-        if leet is not shape:
-            yield leet
+        if lenses.disguised(shape.text) or lenses.disguised(source.original):
+            yield shape.deleeted()

@@ -1,6 +1,7 @@
 """What TaskQueuePort promises, on every Redis."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from chimera_cli.adapters.redis_control import RedisControl
 from chimera_cli.adapters.redis_events import RedisEventStream
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_state import RedisGlobalState
-from chimera_cli.exceptions import IllegalTransition, OCCConflict, StaleLease
+from chimera_cli.exceptions import IllegalTransition, OCCConflict, StaleLease, SwarmError
 from chimera_cli.models.delivery import Delivery, Malformed, Stage
 from chimera_cli.models.gate import Route
 from chimera_cli.models.task import Phase, Priority, TaskStatus
@@ -534,6 +535,21 @@ async def test_a_patient_claim_brings_its_script_to_a_server_that_has_forgotten_
     await queue.push_tasks([a_dispatch()])
     await client.script_flush()
     assert len(await queue.pop_tasks(Stage.WORK, ["a"], patience=LONG)) == 1
+
+
+async def test_a_claim_behind_a_bell_that_is_none_is_in_nobodys_hands_or_told(
+    queue: RedisTaskQueue, client: RedisClient, keys: Keys
+) -> None:
+    await queue.push_tasks([a_dispatch()])
+    assert await queue.pop_tasks(Stage.JUDGE, ["a"]) == []  # The server knows the script from here on.
+    await client.delete(bell := f"{keys.shard(0)}:work:bell")
+    await client.set(bell, "by hand")
+    claimed: list[Delivery | Malformed] = []
+    with suppress(SwarmError):
+        claimed += await queue.pop_tasks(Stage.WORK, ["a"], patience=LONG)
+    assert (await queue.counts()).running == len(claimed)
+    with pytest.raises(SwarmError):  # Else a process would ask without a pause.
+        await queue.pop_tasks(Stage.WORK, ["b"], kinds=["other"], patience=LONG)
 
 
 @pytest.mark.parametrize("early", [True, False], ids=["before", "while it waits"])

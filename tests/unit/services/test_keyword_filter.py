@@ -333,3 +333,8 @@ def test_the_cost_of_a_long_text_grows_with_its_length_only(unit: str, size: int
 def test_a_flood_of_findings_is_cut_at_five_a_rule():
     found: tuple[Finding, ...] = FILTER.findings("password, " * 1000, "output")
     assert len(found) == 5
+
+
+@pytest.mark.parametrize(("text", "rule"), [("I%61wyer", "topic.legal_claims"), ("mg%20daiIy", "topic.health_advice")])
+def test_a_capital_i_for_an_l_is_seen_through_beside_an_escape(text: str, rule: str):
+    assert rule in rules(f"take {text} now")
