@@ -512,12 +512,15 @@ LONG = timedelta(seconds=4)
 """Shorter than the client waits for any reply."""
 
 
-async def test_a_patient_claim_is_made_when_new_work_comes(queue: RedisTaskQueue) -> None:
+async def test_a_patient_claim_is_made_when_new_work_comes(
+    queue: RedisTaskQueue, client: RedisClient, keys: Keys
+) -> None:
     waiting = asyncio.create_task(queue.pop_tasks(Stage.WORK, ["a", "b"], patience=LONG))
     await queue.counts()
     await queue.push_tasks([a_dispatch()])
     async with asyncio.timeout(10):
         assert [delivery.lease.task_id for delivery in await waiting] == [a_task().id]
+    assert await client.llen(f"{keys.shard(0)}:work:bell") == 0, "its patience was over, no bell was heard"
 
 
 async def test_a_patient_claim_is_made_without_a_bell_when_its_patience_is_over(
@@ -564,7 +567,7 @@ async def test_a_patient_claim_is_made_at_once_when_it_is_roused(
         await queue.rouse()
     async with asyncio.timeout(10):
         assert await waiting == []
-    assert await client.keys(f"{keys.shard(0)}:bell:*") == []
+    assert [key async for key in client.scan_iter(match=f"{keys.shard(0)}:bell:*")] == [], "its bell was not heard"
 
 
 async def test_nothing_is_left_when_work_has_ended(queue: RedisTaskQueue, client: RedisClient, keys: Keys) -> None:

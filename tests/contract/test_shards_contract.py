@@ -43,7 +43,7 @@ async def pop(queue: RedisTaskQueue, *agents: str) -> list[Delivery]:
 
 
 async def heard(queue: RedisTaskQueue) -> list[str]:
-    """Claim for one agent when a bell rings, and return the goals of what it got; a bell that is not heard fails the test."""
+    """Claim for one agent when a bell rings or patience is over, and return the goals of what it got."""
     async with asyncio.timeout(10):
         claimed = await queue.pop_tasks(Stage.WORK, ["a"], patience=timedelta(seconds=4))
     return [delivery.lease.goal_id for delivery in claimed]
@@ -58,28 +58,33 @@ async def make_suspect(queue: RedisTaskQueue, client: RedisClient, cut: Keys) ->
         assert await queue.reap(3)
 
 
-async def test_the_bell_of_every_shard_wakes_a_process(queue: RedisTaskQueue) -> None:
+async def test_the_bell_of_every_shard_wakes_a_process(queue: RedisTaskQueue, client: RedisClient, cut: Keys) -> None:
     for shard in (2, 0, 1):
         waiting = asyncio.create_task(heard(queue))
         await queue.counts()
         await queue.push_tasks([a_dispatch(goal=GOALS[shard])])
         assert await waiting == [GOALS[shard]]
+        assert await client.llen(f"{cut.shard(shard)}:work:bell") == 0, "its patience was over, no bell was heard"
 
 
-async def test_a_patient_claim_is_roused_on_any_server(queue: RedisTaskQueue) -> None:
+async def test_a_patient_claim_is_roused_on_any_server(queue: RedisTaskQueue, client: RedisClient, cut: Keys) -> None:
     waiting = asyncio.create_task(heard(queue))
     await queue.counts()
     await queue.rouse()
     assert await waiting == []
+    assert [key async for key in client.scan_iter(match=f"{cut.shard(0)}:bell:*")] == [], "its bell was not heard"
 
 
-async def test_a_bell_that_rings_between_two_waits_is_heard_by_the_second(queue: RedisTaskQueue) -> None:
+async def test_a_bell_that_rings_between_two_patient_claims_is_heard_by_the_second(
+    queue: RedisTaskQueue, client: RedisClient, cut: Keys
+) -> None:
     assert await queue.pop_tasks(Stage.WORK, ["a"], patience=timedelta(milliseconds=10)) == []
     await queue.push_tasks([a_dispatch(goal=GOALS[1])])
     assert await heard(queue) == [GOALS[1]]
+    assert await client.llen(f"{cut.shard(1)}:work:bell") == 0, "its patience was over, no bell was heard"
 
 
-async def test_a_wait_that_is_cancelled_leaves_its_connections_usable(queue: RedisTaskQueue) -> None:
+async def test_a_patient_claim_that_is_cancelled_leaves_its_connections_usable(queue: RedisTaskQueue) -> None:
     waiting = asyncio.create_task(heard(queue))
     await queue.counts()
     waiting.cancel()
