@@ -114,7 +114,7 @@ class JudgeAgent(CrewAgent):
 
     async def _judgement(self, delivery: Delivery, verdict: Verdict) -> Judgement:
         aside, limit = self._aside(delivery), self.tools.timeout.total_seconds()
-        if aside is here:
+        if aside is here:  # There is nothing that a timeout could end.
             return self._judge(delivery, verdict)
         try:
             async with asyncio.timeout(limit):

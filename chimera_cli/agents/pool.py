@@ -1,7 +1,7 @@
 """One process's crew: claims work for agents with free hands, keeps their leases, and ends in good order.
 
-There are as many claims as free agents, and one blocked wait a process when there is nothing to claim. A lost server ends
-nothing. The first signal drains, the second forces.
+A process claims for all its free agents at once; when that was less than it asked for, its next claim waits for a bell. A lost
+server ends nothing. The first signal drains, the second forces.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class PoolOptions:
     process: str
     """Id of the process: host, pid and a random part."""
     lease: LeasePolicy
-    """Time between two beats."""
+    """How long a lease holds, and the time between two beats."""
     drain: timedelta
     """How long running tasks may take to end after the first signal."""
     kinds: tuple[str, ...] = ()

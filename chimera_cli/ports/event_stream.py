@@ -24,7 +24,7 @@ class EventStreamPort(Protocol):
     async def trim(self, shard: int, last: str, *, recorded: str) -> None:
         """Drop all events up to and including the place `last`; call it only after they are recorded.
 
-        The id of the newest event that the record has of the shard, `recorded`, is noted: by it shows a record that was put
-        back. An empty one changes nothing.
+        `recorded`, the id of the newest event that the record has of the shard, is noted, so that a record that was put back is
+        found out; an empty one leaves the note as it is.
         """
         ...

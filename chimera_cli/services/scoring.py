@@ -162,7 +162,7 @@ def _occurs(quote: str, texts: tuple[str, ...]) -> bool:
     wanted = _plain(quote)
     if not any(wanted in text for text in texts):
         return False
-    needed = 1 if wanted in texts else MIN_QUOTE
+    needed = 1 if wanted in texts else MIN_QUOTE  # No more are counted: a quote may be as long as the result.
     return len(list(islice(filter(str.isalnum, wanted), needed))) == needed
 
 
