@@ -344,7 +344,11 @@ def test_no_promise_is_left_for_later() -> None:
 
 MAKES_SQL = {"text", "literal_column", "SQL", "exec_driver_sql", "_statement", "TextClause"}
 """Functions that turn a string into SQL."""
-TEMPLATES = {"adapters/postgres_sql.py": {"sql.replace('{LIVE}', LIVE)"}}
+TEMPLATES = {
+    "adapters/postgres_sql.py": {"sql.replace('{LIVE}', LIVE)"},
+    # SET takes no parameters: the schema's name is quoted by the driver, and the rest is constants.
+    "adapters/postgres_transaction.py": {"begin_snapshot if snapshot else begin"},
+}
 """Where a statement is not written out, but put together of constants."""
 RUNS_LUA = {"eval", "evalsha", "eval_ro", "evalsha_ro", "script_load", "register_script"}
 

@@ -1,4 +1,4 @@
-"""One look for all that housekeeping may find to do in the record: one statement by indexes alone, no transaction, no lock."""
+"""One look for all that housekeeping may find to do in the record: one statement by indexes alone, without a lock."""
 
 from datetime import timedelta
 

@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters.event_rows import EventRow, StateRow
 from chimera_cli.adapters.postgres_errors import postgres_errors
+from chimera_cli.adapters.postgres_transaction import SNAPSHOT
 from chimera_cli.adapters.recovery_rows import RecoveryRow
 from chimera_cli.adapters.review_rows import CardRow
 from chimera_cli.adapters.row import LIVE
@@ -43,7 +44,7 @@ ID_COLUMNS = {"goal": GoalRow.id, "task": TaskRow.id, "review card": CardRow.id}
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
     """Open one snapshot of the database."""
-    snapshot = engine.execution_options(isolation_level="REPEATABLE READ")
+    snapshot = engine.execution_options(**{SNAPSHOT: True})
     with postgres_errors():
         async with AsyncSession(snapshot) as session:
             yield session

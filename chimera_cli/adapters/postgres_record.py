@@ -32,7 +32,6 @@ class PostgresRecord(PostgresReads):
     def __init__(self, engine: AsyncEngine, *, max_queued: int = 0) -> None:
         super().__init__(engine)
         self._max_queued = max_queued
-        self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def submit(self, goal: Goal, tasks: Iterable[TaskSpec]) -> bool:
         """Store a goal with all its tasks in one transaction, streaming; False, and nothing stored, when its id is known.
@@ -75,7 +74,7 @@ class PostgresRecord(PostgresReads):
     async def chores(self, *, older_than: timedelta | None) -> Chores:
         """Look what there is to do, without waiting for anybody."""
         with postgres_errors():
-            async with self._looking.connect() as connection:
+            async with self._engine.connect() as connection:
                 return await chores.look(connection, older_than)
 
     @asynccontextmanager

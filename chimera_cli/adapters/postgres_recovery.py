@@ -35,13 +35,11 @@ class PostgresRecovery:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        # Every process asks all the time: one statement needs no transaction around it.
-        self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def reached(self, shard: int) -> str:
         """Return the id of the shard's newest recorded event, without waiting for anybody."""
         with postgres_errors():
-            async with self._looking.connect() as connection:
+            async with self._engine.connect() as connection:
                 return await recording.reached(connection, shard)
 
     @asynccontextmanager

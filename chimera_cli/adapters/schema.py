@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from alembic.config import Config
-    from sqlalchemy.engine import Connection, Engine
+    from sqlalchemy.engine import Connection
 
 HEAD = "0005"
 """The schema this release works with: the newest file in `migrations/versions`."""
@@ -12,8 +12,12 @@ LOCK = 0x6368696D00000000
 """Number of the advisory lock that lets one migration run at a time."""
 
 
-def upgrade(database_url: str) -> None:
+def upgrade(database_url: str, *, schema: str = "public") -> None:
     """Bring the schema to this release's; of several at once, one does it and the others wait.
+
+    Args:
+        database_url: Where Postgres is.
+        schema: The Postgres schema that holds the tables; it is made when it is missing.
 
     Raises:
         SchemaOutdated: A newer release has already changed it.
@@ -22,37 +26,35 @@ def upgrade(database_url: str) -> None:
     from alembic import command
     from alembic.util import CommandError
     from sqlalchemy import text
+    from sqlalchemy.schema import CreateSchema
 
+    from chimera_cli.adapters.postgres_engine import open_blocking_engine
     from chimera_cli.adapters.postgres_errors import postgres_errors
+    from chimera_cli.adapters.postgres_transaction import DEFAULT_SCHEMA
     from chimera_cli.exceptions import SchemaOutdated
 
-    with postgres_errors(), _engine(database_url).begin() as connection:
+    with postgres_errors(), open_blocking_engine(database_url, schema=schema).begin() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        if schema != DEFAULT_SCHEMA:
+            connection.execute(CreateSchema(schema, if_not_exists=True))
         try:
             command.upgrade(_config(connection), "head")
         except CommandError as error:
             raise SchemaOutdated(_revision(connection), HEAD) from error
 
 
-def current(database_url: str) -> str | None:
+def current(database_url: str, *, schema: str = "public") -> str | None:
     """Return the schema's revision, None when there is no schema.
 
     Raises:
         BackendUnavailable: Postgres cannot be reached.
     """
+    from chimera_cli.adapters.postgres_engine import open_blocking_engine
     from chimera_cli.adapters.postgres_errors import postgres_errors
 
-    with postgres_errors(), _engine(database_url).connect() as connection:
+    with postgres_errors(), open_blocking_engine(database_url, schema=schema).connect() as connection:
         return _revision(connection)
-
-
-def _engine(database_url: str) -> "Engine":
-    from sqlalchemy import NullPool, create_engine
-
-    from chimera_cli.adapters.postgres_engine import driver_url
-
-    return create_engine(driver_url(database_url), poolclass=NullPool)
 
 
 def _config(connection: "Connection") -> "Config":

@@ -2,7 +2,7 @@
 record on a real Postgres."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -97,6 +97,15 @@ async def engine(fresh_database: str) -> AsyncIterator[AsyncEngine]:
     opened = open_engine(fresh_database)
     yield opened
     await opened.dispose()
+
+
+@pytest.fixture
+def empty_database(servers: Servers) -> Iterator[str]:
+    """A database without a schema, dropped afterwards."""
+    name = f"empty_{uuid4().hex}"
+    servers.postgres.create_database(name)
+    yield servers.postgres.url_of(name)
+    servers.drop_database(name)
 
 
 @pytest.fixture

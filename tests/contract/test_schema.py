@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from uuid import uuid4
 
@@ -23,20 +22,10 @@ from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.row import Row
 from chimera_cli.exceptions import BackendUnavailable, ConfigError, SchemaOutdated
 from tests.contract.postgres_life import a_goal, specs
-from tests.servers import Servers
 
 pytestmark = pytest.mark.integration
 MODULES = (rows, event_rows, order_rows, recovery_rows, review_rows)
 ROWS = [item for module in MODULES for item in vars(module).values()]
-
-
-@pytest.fixture
-def empty_database(servers: Servers) -> Iterator[str]:
-    """A database without a schema, dropped afterwards."""
-    name = f"empty_{threading.get_ident()}"
-    servers.postgres.create_database(name)
-    yield servers.postgres.url_of(name)
-    servers.drop_database(name)
 
 
 def test_the_migrated_schema_is_what_the_rows_say(fresh_database: str) -> None:
@@ -210,17 +199,6 @@ async def test_a_statement_without_an_answer_is_given_up(fresh_database: str) ->
     with pytest.raises(BackendUnavailable, match=r"no answer within 0\.3 s"):
         await asyncio.wait_for(never_answered(), 5)
     assert await PostgresRecord(engine).now()
-    await engine.dispose()
-
-
-async def test_sessions_wait_no_longer_than_they_should(fresh_database: str) -> None:
-    engine = open_engine(fresh_database)
-    async with engine.connect() as connection:
-        settings = [
-            (await connection.exec_driver_sql(f"SHOW {name}")).scalar_one()
-            for name in ("statement_timeout", "idle_in_transaction_session_timeout", "timezone")
-        ]
-    assert settings == ["1min", "1min", "UTC"]
     await engine.dispose()
 
 

@@ -21,8 +21,16 @@ def test_every_usual_spelling_reaches_the_same_driver(scheme: str) -> None:
 def test_what_the_url_says_takes_precedence_over_our_patience() -> None:
     query = driver_url("postgresql://db/c?sslmode=require&connect_timeout=30&options=-c%20search_path%3Dswarm").query
     assert (query["sslmode"], query["connect_timeout"], query["keepalives"]) == ("require", "30", "1")
-    assert query["options"].endswith("-c search_path=swarm")
-    assert "-c statement_timeout=60s" in query["options"]
+    assert query["options"] == "-c search_path=swarm"
+
+
+def test_no_start_up_option_is_sent_of_our_own_for_poolers_refuse_them() -> None:
+    assert "options" not in driver_url("postgresql://db/c").query
+
+
+def test_a_number_of_runs_before_a_statement_is_prepared_must_be_one() -> None:
+    with pytest.raises(ConfigError, match="prepare_threshold"):
+        open_engine("postgresql://ada:s3cret@db/c?prepare_threshold=often")
 
 
 @pytest.mark.parametrize(
