@@ -3,8 +3,8 @@
 What a program may use stands in `__all__`. Names are loaded when they are first used, so that `chimera --help` stays fast.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+# Not from typing, which takes longer to load than Python itself: until the program's first line Ctrl-C would show a traceback.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from chimera_cli.bootstrap import Swarm, connect
@@ -44,4 +44,6 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOMES[name]), name)

@@ -28,6 +28,7 @@ BROAD_CATCHES = {
     "adapters/scripts.py": "one round trip for many callers; each hears what it raised",
     "handlers/threads.py": "a user's function in its thread; what it raised is raised again by whoever waits for it",
     "handlers/loader.py": "a user's module, which may raise anything while it is imported",
+    "services/plain_json.py": "the text of one value that a handler logs, whose own method may raise anything",
     "services/keyword_filter.py": "one detector; a text that it could not read goes to a person",
     "cli/edge.py": "one command",
 }

@@ -2,8 +2,9 @@
 
     [MCP-LOG] <ISO-8601 UTC> <LEVEL> <source> <message> <JSON>
 
-The JSON holds the event's name as `event` and its fields; stack traces are inside it. What the libraries say through
-the standard `logging` module from WARNING on takes the same form.
+The JSON holds the event's name as `event` and its fields; stack traces are inside it. Every strict parser reads it, whatever the
+fields are: texts stand in place of what JSON cannot hold. What the libraries say through the standard `logging` module from WARNING
+on takes the same form.
 """
 
 import json
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from chimera_cli.models.telemetry import Level, TelemetryEvent
+from chimera_cli.services.plain_json import plain_json, plain_text
 from chimera_cli.services.plain_text import one_line
 from chimera_cli.services.redaction import Redactor
 
@@ -49,25 +51,19 @@ class LogTelemetry:
         try:
             self._stream.write(self.line(event) + "\n")
             self._stream.flush()
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError):
             return
 
     def line(self, event: TelemetryEvent) -> str:
         """Return the line, without its end."""
-        fields = {**event.fields, "event": str(event.name)}
-        source, message, data = str(event.source), str(event.message or event.name), _json(fields)
+        fields = plain_json({**event.fields, "event": event.name})
+        source, message, data = plain_text(event.source), plain_text(event.message or event.name), _json(fields)
         # One look at all of it: there is hardly ever anything to mask, and there are two lines a task.
         if self._redactor.suspects(f"{source}\n{message}\n{data}"):
             source, message = self._redactor.text(source), self._redactor.text(message)
-            data = _json({self._redactor.text(key): self._value(value) for key, value in fields.items()})
+            data = _json(self._redactor.value(fields))
         source = "_".join(_words(source).split()) or "chimera"
         return f"{PREFIX} {_time(self._now())} {event.level} {source} {_words(message)} {data}"
-
-    def _value(self, value: object) -> object:
-        try:
-            return self._redactor.value(value)
-        except RecursionError:  # what holds itself
-            return self._redactor.text(str(value))
 
 
 def _time(at: datetime) -> str:
@@ -80,15 +76,11 @@ def _words(text: str) -> str:
 
 
 # ASCII output escapes every control character but DEL.
-_ENCODER = json.JSONEncoder(ensure_ascii=True, default=str)
+_ENCODER = json.JSONEncoder(ensure_ascii=True, allow_nan=False)
 
 
-def _json(fields: Mapping[str, object]) -> str:
-    try:
-        text = _ENCODER.encode(fields)
-    except (TypeError, ValueError, RecursionError):  # keys that are no texts, or what holds itself
-        text = _ENCODER.encode({key: str(value) for key, value in fields.items()})
-    return text.replace("\x7f", "\\u007f")
+def _json(fields: object) -> str:
+    return _ENCODER.encode(fields).replace("\x7f", "\\u007f")
 
 
 class StandardLogHandler(logging.Handler):

@@ -3,7 +3,6 @@
 import asyncio
 import traceback
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -13,6 +12,7 @@ from chimera_cli.exceptions import HandlerError, OCCConflict, SwarmError
 from chimera_cli.handlers.context import Ending, LiveOutbox, MeteredLLM, StateView, TaskContext
 from chimera_cli.handlers.invoke import RunLimits, execute, merge, payload_for, propose, run_limits
 from chimera_cli.handlers.registry import Handler, HandlerRegistry
+from chimera_cli.handlers.voice import HandlerVoice
 from chimera_cli.models.agent import Role
 from chimera_cli.models.delivery import Delivery, Stage
 from chimera_cli.models.identity import content_digest
@@ -124,7 +124,7 @@ class WorkerAgent(CrewAgent):
             outbox=LiveOutbox(self.tools.outbox, ending),
             deadline=delivery.deadline,
             idempotency_key=f"{task_id}:{delivery.phase}",
-            log_event=partial(self.log_event, task=task_id),
+            log_event=HandlerVoice(self.telemetry, source=self.id, ours=_where(delivery)),
             loop=asyncio.get_running_loop(),
             ending=ending,
         )
@@ -187,13 +187,14 @@ class WorkerAgent(CrewAgent):
                 self._say(delivery, "task.finished", outcome=outcome.move)
 
     def _say(self, delivery: Delivery, name: str, *, level: Level = Level.INFO, **fields: Any) -> None:
-        where: dict[str, Any] = {
-            "task": delivery.lease.task_id,
-            "goal": delivery.lease.goal_id,
-            "task_key": delivery.key,
-        }
-        what: dict[str, Any] = {"kind": delivery.kind, "phase": delivery.phase, "attempt": delivery.attempt}
-        self.log_event(name, level=level, **where, **what, **fields)
+        self.log_event(name, level=level, **_where(delivery), **fields)
+
+
+def _where(delivery: Delivery) -> dict[str, Any]:
+    """Return the fields of each line about a delivery."""
+    lease = delivery.lease
+    names = {"task": lease.task_id, "goal": lease.goal_id, "task_key": delivery.key, "kind": delivery.kind}
+    return {**names, "phase": delivery.phase, "attempt": delivery.attempt}
 
 
 def check_approval(delivery: Delivery) -> None:

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from chimera_cli.cli.interrupts import raise_interrupts
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.exceptions import EXIT_CONFIRM, SwarmError
 
@@ -35,6 +36,7 @@ def confirm(terminal: Terminal, intent: str, *, yes: bool) -> None:
 
 
 def _agreed(terminal: Terminal, question: str) -> bool:
+    raise_interrupts()
     try:
         return typer.confirm(question, err=True)
     except typer.Abort as left:

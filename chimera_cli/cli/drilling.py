@@ -3,6 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
+from chimera_cli.cli.interrupts import raise_interrupts
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.exceptions import InvalidInput, SwarmError
 
@@ -27,6 +28,7 @@ def drill(terminal: Terminal, *, rounds: int, seed: int, faults: str | None, kee
     chosen = tuple(FaultKind) if faults is None else faults_named(faults)
     own = installation_settings(terminal.options.env_file or DEFAULT_ENV_FILE, os.environ)
     options = DrillOptions(rounds=rounds, seed=seed, faults=chosen, settings=own, keep=keep)
+    raise_interrupts()
     report = run_drill(options, RoundTeller(terminal))
     if terminal.options.json:
         terminal.write([f'{{"summary": {report.model_dump_json()}}}'])

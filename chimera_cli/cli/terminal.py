@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chimera_cli.cli.backend import Backend
+from chimera_cli.cli.interrupts import leave_at_once, raise_interrupts
 from chimera_cli.cli.options import Colour, Options
 
 if TYPE_CHECKING:
@@ -62,7 +63,11 @@ class Terminal:
         """Run the command's asynchronous part."""
         import asyncio  # 15 ms that help does not need
 
-        return asyncio.run(work)
+        raise_interrupts()
+        try:
+            return asyncio.run(work)
+        finally:
+            leave_at_once()
 
     def show(self, document: object, view: "Shown") -> None:
         """Print a value: as one JSON document, as a drawing on a terminal, or as tab-separated lines into a pipe.

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from chimera_cli.cli.command import command, single
+from chimera_cli.cli.interrupts import raise_interrupts
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import FOLDER
 
@@ -28,6 +29,7 @@ def up(
     from chimera_cli.local.stack import DEFAULT_SEED, LocalStack
     from chimera_cli.views.stack import stack_document, stack_grid
 
+    raise_interrupts()
     stack = LocalStack(folder, seed=DEFAULT_SEED if seed is None else seed)
     started = stack.start()
     env = terminal.options.env_file or Path(".env")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from chimera_cli.cli.interrupts import raise_interrupts
 from chimera_cli.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class Onlooker:
 
 @contextmanager
 def onlooker(terminal: Terminal) -> Iterator[Onlooker]:
-    """Look on for as long as the context is open."""
+    """Look on for as long as the context is open; Ctrl-C is an exception then, for there is a stack to stop."""
+    raise_interrupts()
     if terminal.options.json or terminal.options.quiet or not terminal.drawing:
         yield Onlooker(terminal)
         return

@@ -83,7 +83,7 @@ class TaskContext:
     idempotency_key: str
     """`task:phase`, the same on every repetition of this phase: give it to any external call."""
     log_event: Callable[..., None]
-    """`log_event(name, message="", **fields)` writes one telemetry line."""
+    """`log_event(name, message="", level="INFO", **fields)` writes one telemetry line; see `HandlerVoice`."""
     loop: asyncio.AbstractEventLoop = field(repr=False)
     """The loop that drives the agents."""
     ending: Ending = field(default_factory=Ending, repr=False)

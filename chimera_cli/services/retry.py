@@ -29,6 +29,7 @@ from chimera_cli.exceptions import (
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.policy import RetryPolicy
 from chimera_cli.ports.clock import Chance
+from chimera_cli.services.plain_json import plain_text
 
 MENDING = timedelta(seconds=30)
 """How long a lane rests while somebody mends the configuration."""
@@ -101,7 +102,7 @@ def jitter(delay: timedelta, policy: RetryPolicy, chance: Chance) -> timedelta:
 
 def describe(error: BaseException) -> str:
     """Write an error as one line that any store takes: ours as it is, others with their type, which often says more."""
-    said = error.message if isinstance(error, SwarmError) else str(error)
+    said = error.message if isinstance(error, SwarmError) else plain_text(error)
     line = "".join(ch if ch.isprintable() else "?" for ch in " ".join(said.split()))
     if not isinstance(error, SwarmError):
         line = f"{type(error).__name__}: {line}" if line else type(error).__name__

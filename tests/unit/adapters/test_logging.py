@@ -5,14 +5,58 @@ import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chimera_cli.adapters.logging import LogTelemetry, open_log
+from chimera_cli.handlers.voice import HandlerVoice
 from chimera_cli.models.telemetry import Level, TelemetryEvent
+from chimera_cli.services.plain_json import DEEPEST
 
 LINE = re.compile(r"\[MCP-LOG\] (\S+) (INFO|WARN|ERROR|AUDIT) (\S+) ([^{]*) (\{.*\})")
 NOW = datetime(2030, 1, 2, 3, 4, 5, 6000, tzinfo=UTC)
+
+
+class Mute:
+    """What fails when it is asked for its text."""
+
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(min_value=10**5000)
+    | st.floats()
+    | st.text(st.characters(exclude_categories=()))
+    | st.binary()
+    | st.builds(Mute)
+    | st.sampled_from(list(Level))
+)
+anything = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(scalars, inner) | st.tuples(inner))
+
+
+def strict(line: str) -> dict[str, Any]:
+    """Read the JSON of a line as a parser that allows nothing beyond the standard."""
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        assert len(dict(pairs)) == len(pairs)
+        for text in (part for pair in pairs for part in pair if isinstance(part, str)):
+            text.encode()
+        return dict(pairs)
+
+    found = LINE.fullmatch(line.rstrip("\n"))
+    assert found is not None
+    read: dict[str, Any] = json.loads(found[5], parse_constant=refuse, object_pairs_hook=once)
+    return read
 
 
 def said(event: TelemetryEvent, **how: object) -> str:
@@ -62,7 +106,8 @@ def test_no_field_can_forge_a_line(evil: str) -> None:
     assert all(ch.isprintable() for ch in line[:-1])
     found = LINE.fullmatch(line[:-1])
     assert found is not None
-    assert json.loads(found[5])["trace"] == evil
+    # Half of a surrogate pair is text to Python's parser only: elsewhere the whole line would be refused.
+    assert strict(line)["trace"] == evil.replace("\ud800", "\\ud800")
 
 
 def test_what_holds_itself_is_said_without_the_secret_in_it() -> None:
@@ -92,18 +137,56 @@ def test_what_json_cannot_hold_is_written_as_text() -> None:
     for value, written in [
         ({1}, "{1}"),
         (object, "<class 'object'>"),
-        ({(1, 2): 3}, "{(1, 2): 3}"),
-        (itself, "[[...]]"),
+        ({(1, 2): 3}, {"(1, 2)": 3}),
+        (itself, ["..."]),
+        (b"\xff", "b'\\xff'"),
+        (float("nan"), "NaN"),
+        (10**5000, hex(10**5000)),
+        (Mute(), "<Mute>"),
     ]:
         line = said(TelemetryEvent(name="handler.note", source="w", fields={"what": value}))
         assert json.loads(line[line.index("{") :]) == {"what": written, "event": "handler.note"}
 
 
-def test_what_is_nested_without_end_costs_its_own_line_only() -> None:
+def test_what_is_nested_without_end_is_cut_and_the_line_is_whole() -> None:
     deep: list[object] = []
     for _ in range(100_000):
         deep = [deep]
-    assert said(TelemetryEvent(name="handler.note", source="w", fields={"what": deep})) == ""
+    fields = strict(said(TelemetryEvent(name="handler.note", source="w", fields={"what": deep, "task": "t"})))
+    assert (fields["event"], fields["task"]) == ("handler.note", "t")
+    assert json.dumps(fields["what"]).count("[") <= DEEPEST
+
+
+@settings(deadline=None)
+@given(fields=st.dictionaries(st.text(), anything), name=st.text(), message=st.text(), source=st.text())
+def test_every_line_is_strict_json_behind_its_prefix_and_holds_our_fields(
+    fields: dict[str, object], name: str, message: str, source: str
+) -> None:
+    ours = {"task": "t-1", "attempt": 2}
+    event = TelemetryEvent(name=name, source=source, message=message, fields={**fields, **ours})
+    line = said(event)
+    assert line.endswith("\n")
+    assert len(line.splitlines()) == 1
+    parsed = strict(line)
+    assert {key: parsed[key] for key in ours} == ours
+    assert isinstance(parsed["event"], str)
+
+
+@settings(deadline=None)
+@given(fields=st.dictionaries(st.text(), anything), level=anything, message=anything)
+def test_a_handler_cannot_replace_our_fields_whatever_it_names_its_own(
+    fields: dict[str, object], level: object, message: object
+) -> None:
+    stream, ours = StringIO(), {"task": "t-1", "goal": "g-1", "kind": "k", "phase": "EXECUTE", "attempt": 2}
+    voice = HandlerVoice(LogTelemetry(stream, now=lambda: NOW), source="w-1", ours=ours)
+    taken = dict.fromkeys((*ours, "event", "source", "handler", "time"), "forged")
+    voice("it.happened", message, **{**fields, **taken, "level": level})
+    line = stream.getvalue()
+    parsed = strict(line)
+    assert {key: parsed[key] for key in ours} == ours
+    assert parsed["event"] == "it.happened"
+    assert parsed["handler"].items() >= taken.items()
+    assert LINE.fullmatch(line[:-1])[3] == "w-1"  # type: ignore[index]
 
 
 def test_secrets_reach_no_part_of_a_line() -> None:

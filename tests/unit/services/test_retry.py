@@ -18,6 +18,13 @@ from chimera_cli.services.retry import MENDING, RetryDecision, backoff, decide_r
 POLICY = RetryPolicy()
 
 
+class Mute(Exception):
+    """What fails when it is asked what is wrong."""
+
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
 def seconds(value: float) -> timedelta:
     return timedelta(seconds=value)
 
@@ -94,7 +101,8 @@ def test_a_throttled_task_waits_at_least_as_long_as_the_provider_asks() -> None:
         (TimeoutError(), "TimeoutError"),
         (ValueError("two\nlines"), "ValueError: two lines"),
         (HandlerError("it returned a set"), "it returned a set"),
-        (ValueError("nul \0 and \ud800 here"), "ValueError: nul ? and ? here"),
+        (ValueError("nul \0 and \ud800 here"), "ValueError: nul ? and \\ud800 here"),
+        (Mute(), "Mute: <Mute>"),
         (HandlerError("x" * 3000), "x" * 2000 + "..."),
     ],
 )
