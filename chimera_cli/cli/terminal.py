@@ -63,9 +63,19 @@ class Terminal:
         """Run the command's asynchronous part."""
         import asyncio  # 15 ms that help does not need
 
+        async def interruptible() -> T:
+            try:
+                return await work
+            except Exception:
+                # Ctrl-C cancels at the next pause: a failure before any pause would hide it.
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise asyncio.CancelledError from None
+                raise
+
         raise_interrupts()
         try:
-            return asyncio.run(work)
+            return asyncio.run(interruptible())
         finally:
             leave_at_once()
 
