@@ -9,6 +9,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chimera_cli.adapters import order_sql
+from chimera_cli.adapters import postgres_past as pasts
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters import postgres_turns as turns
 from chimera_cli.adapters.event_rows import StateRow
@@ -16,7 +17,7 @@ from chimera_cli.adapters.order_rows import OrderRow
 from chimera_cli.adapters.postgres_sizes import Page, first_page
 from chimera_cli.adapters.row import LIVE
 from chimera_cli.adapters.rows import GoalRow, TaskRow, persona_of
-from chimera_cli.models.delivery import Dependency, Dispatch
+from chimera_cli.models.delivery import Dependency, Dispatch, Past
 from chimera_cli.models.identity import task_id
 from chimera_cli.models.order import OrderAction
 from chimera_cli.models.result import VersionedValue
@@ -48,6 +49,7 @@ async def with_all(session: AsyncSession, page: Page, tasks: Sequence[TaskRow], 
     dependencies = await _dependencies(session, tasks, page.oversized)
     cancelled, states = await _orders(session, tasks, goals), await _states(session, tasks)
     lives = await _lives(session, tasks)
+    handed = await pasts.handed(await session.connection(), [task.id for task in tasks if task.version > 0])
     personas = {goal.id: persona_of(goal.persona) for goal in goals.values()}
     return [
         Dispatch(
@@ -61,6 +63,7 @@ async def with_all(session: AsyncSession, page: Page, tasks: Sequence[TaskRow], 
             cancelled=cancelled.get(task.id, ""),
             state=states.get(task.goal_id, {}),
             life=lives.get(task.id, 0),
+            past=Past(handed=handed.get(task.id, {})),
         )
         for task in tasks
     ]

@@ -22,6 +22,11 @@ LAST_EVENTS = text("""
     ORDER BY task_id, name, seq DESC
 """)
 """The last event of each name, and how often it happened."""
+HANDED = text("""
+    SELECT task_id, phase, count(*) AS times FROM events
+    WHERE task_id = ANY(CAST(:ids AS text[])) AND name = 'task.started' GROUP BY task_id, phase
+""")
+"""How often each phase was claimed, over all lives of the task."""
 WITH_RESULT = frozenset({TaskStatus.JUDGING, TaskStatus.NEEDS_REVIEW, TaskStatus.APPROVED})
 """Statuses of a task that has a result, whatever its phase."""
 
@@ -35,6 +40,14 @@ async def pasts(connection: AsyncConnection, tasks: Sequence[TaskRow]) -> dict[s
     for row in await connection.execute(LAST_EVENTS, {"ids": ids}) if ids else ():
         told[row.task_id][row.name] = row
     return {task.id: _past(task, told[task.id]) for task in tasks}
+
+
+async def handed(connection: AsyncConnection, task_ids: Sequence[str]) -> dict[str, dict[Phase, int]]:
+    """Count how often each phase of these tasks was handed to an agent, by task id; one that never was is absent."""
+    times: dict[str, dict[Phase, int]] = {}
+    for row in await connection.execute(HANDED, {"ids": list(task_ids)}) if task_ids else ():
+        times.setdefault(row.task_id, {})[Phase(row.phase)] = row.times
+    return times
 
 
 def _past(task: TaskRow, events: Events) -> Past:

@@ -91,6 +91,8 @@ class PostgresComparison:
             rows = await dispatching.tasks_of(self._session, page)
             known = await pasts(self._connection, rows)
             whole = await dispatching.with_all(self._session, page, rows, self.turn)
+            for dispatch in whole:
+                known[dispatch.task.id] = known[dispatch.task.id].model_copy(update={"handed": dispatch.past.handed})
             yield [dispatch.model_copy(update={"past": known[dispatch.task.id]}) for dispatch in whole]
             self._session.expunge_all()
             left -= set(page.ids)

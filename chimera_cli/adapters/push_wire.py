@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from chimera_cli.adapters.redis_wire import INLINE_BYTES, encode_changes, to_ms
-from chimera_cli.models.delivery import Dependency, Dispatch
+from chimera_cli.models.delivery import Dependency, Dispatch, HeldResult
 from chimera_cli.models.identity import canonical_json
 from chimera_cli.models.task import Phase, TaskStatus
 
@@ -147,7 +147,7 @@ def _dependency_fields(dependency: Dependency) -> dict[str, Any]:
 
 def _past_fields(dispatch: Dispatch) -> dict[str, str | int]:
     """Write what a task has behind it as fields of its hash; those of an untouched one are left out."""
-    past, held = dispatch.past, dispatch.past.held
+    past = dispatch.past
     # How often it failed in this phase is not recorded. It is guessed in the task's favour.
     failed = max(dispatch.task.attempts - 1, 0) if dispatch.task.phase is Phase.PROPOSE else 0
     fields: dict[str, str | int] = {
@@ -155,11 +155,14 @@ def _past_fields(dispatch: Dispatch) -> dict[str, str | int]:
         "revisions": past.revisions,
         "feedback": past.feedback,
         "fail:work": failed,
+        **{f"handed:{phase}": times for phase, times in past.handed.items()},
     }
     fields = {name: value for name, value in fields.items() if value}
-    if held is None:
-        return fields
-    fields |= {
+    return fields if past.held is None else fields | _held_fields(dispatch, past.held)
+
+
+def _held_fields(dispatch: Dispatch, held: HeldResult) -> dict[str, str | int]:
+    fields: dict[str, str | int] = {
         "output": canonical_json(dispatch.task.output),
         "changes": encode_changes(held.changes),
         "usage": held.usage.model_dump_json(),

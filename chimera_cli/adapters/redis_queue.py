@@ -15,7 +15,7 @@ from chimera_cli.adapters.redis_shards import on_each
 from chimera_cli.adapters.scripts import Scripts
 from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease
 from chimera_cli.models.audit import SWARM
-from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Stage
+from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Setback, Stage
 from chimera_cli.models.gate import Judgement, Route
 from chimera_cli.models.identity import canonical_json, shard_of
 from chimera_cli.models.policy import LeasePolicy
@@ -109,9 +109,11 @@ class RedisTaskQueue:
             "hand_over", lease, canonical_json(result.output), changes, result.usage.model_dump_json(), *flags
         )
 
-    async def retry(self, lease: Lease, delay: timedelta, error: str, *, costs_attempt: bool = True) -> None:
+    async def retry(
+        self, lease: Lease, delay: timedelta, error: str, *, costs_attempt: bool = True, cause: Setback = Setback.WORK
+    ) -> None:
         """Put a task or a result back until its delay has passed."""
-        await self._answer("retry", lease, lease.stage, _ms(delay), error, int(costs_attempt))
+        await self._answer("retry", lease, lease.stage, _ms(delay), error, int(costs_attempt), cause)
 
     async def park(self, lease: Lease, delay: timedelta) -> None:
         """Stop claims of the lease's kind at its stage for a while."""

@@ -68,11 +68,7 @@ def _delivery(lease: Lease, goal: str, persona: str, fields: Mapping[str, str]) 
         alone=fields.get(f"alone:{lease.stage}") == "1",
         inputs={name[3:]: _parsed(value) for name, value in fields.items() if name.startswith("in:")},
         phase=fields["phase"],
-        attempt=_number(fields, f"fail:{lease.stage}") + 1,
-        max_retries=_number(fields, "max_retries"),
-        conflicts=_number(fields, "conflicts"),
-        revisions=_number(fields, "revisions"),
-        abandoned=_number(fields, f"lost:{lease.stage}"),
+        **_counters(lease.stage, fields),
         feedback=fields.get("feedback", ""),
         deadline=from_ms(_number(fields, "deadline")),
         output=_parsed(fields.get("output", "null")),
@@ -84,6 +80,18 @@ def _delivery(lease: Lease, goal: str, persona: str, fields: Mapping[str, str]) 
         policy_version=fields.get("policy", ""),
         rubric_version=fields.get("rubric", ""),
     )
+
+
+def _counters(stage: Stage, fields: Mapping[str, str]) -> dict[str, int]:
+    return {
+        "attempt": _number(fields, f"fail:{stage}") + 1,
+        "max_retries": _number(fields, "max_retries"),
+        "conflicts": _number(fields, "conflicts"),
+        "revisions": _number(fields, "revisions"),
+        "abandoned": _number(fields, f"lost:{stage}"),
+        "number": _number(fields, f"handed:{fields['phase']}") + 1,
+        "outages": _number(fields, f"outages:{stage}"),
+    }
 
 
 def _number(fields: Mapping[str, str], name: str) -> int:

@@ -106,6 +106,7 @@ class JudgeAgent(CrewAgent):
             attempt=delivery.attempt,
             max_retries=MAX_RETRIES,
             chance=self.chance,
+            outages=delivery.outages,
         )
 
     def _aside(self, delivery: Delivery) -> Aside:

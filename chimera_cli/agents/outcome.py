@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Self
 
-from chimera_cli.models.delivery import Lease
+from chimera_cli.models.delivery import Lease, Setback
 from chimera_cli.models.result import TaskResult
 from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.services.retry import RetryDecision
@@ -37,6 +37,8 @@ class Outcome:
     """Time until the next attempt, when RETRY or RERUN."""
     costs_attempt: bool = True
     """Whether a RETRY counts against the task."""
+    cause: Setback = Setback.WORK
+    """What failed, when RETRY."""
     park: timedelta | None = None
     """How long the kind's lane rests before a RETRY; None: not at all."""
     trace: str = ""
@@ -50,6 +52,7 @@ class Outcome:
             error=decision.error,
             delay=decision.delay,
             costs_attempt=decision.costs_attempt,
+            cause=decision.cause,
             park=decision.park,
             trace=trace,
         )
@@ -75,4 +78,5 @@ async def commit(queue: TaskQueuePort, lease: Lease, outcome: Outcome) -> None:
         case Move.RETRY:
             if outcome.park is not None:
                 await queue.park(lease, outcome.park)
-            await queue.retry(lease, outcome.delay, outcome.error, costs_attempt=outcome.costs_attempt)
+            costs, cause = outcome.costs_attempt, outcome.cause
+            await queue.retry(lease, outcome.delay, outcome.error, costs_attempt=costs, cause=cause)

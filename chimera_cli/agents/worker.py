@@ -158,6 +158,7 @@ class WorkerAgent(CrewAgent):
             attempt=delivery.attempt,
             max_retries=delivery.max_retries,
             chance=self.chance,
+            outages=delivery.outages,
         )
         told = decision.model_copy(update={"error": self.tools.redactor.text(decision.error)})
         return Outcome.of(told, trace="".join(traceback.format_exception(error))[-LONGEST_TRACE:])

@@ -90,6 +90,11 @@ class TaskContext:
     """Whether the run was ended; then nothing of the above works any more."""
 
     @property
+    def delivery(self) -> int:
+        """How often this phase of the task was handed to an agent, counted from 1; what an earlier one did is not known here."""
+        return self.task.number
+
+    @property
     def persona(self) -> Persona | None:
         """Whose voice to use."""
         return self.task.persona

@@ -22,6 +22,17 @@ class Stage(StrEnum):
     """Judges take results."""
 
 
+class Setback(StrEnum):
+    """What kept work from its end, as far as the queue counts it."""
+
+    WORK = ""
+    """The work itself."""
+    OUTAGE = "outage"
+    """Redis or Postgres was away."""
+    UNRUN = "unrun"
+    """The agent may not run it now, and no handler was begun; counted as an outage."""
+
+
 class Lease(Noun):
     """The right to answer for a task, until it expires or someone else claims the task."""
 
@@ -72,6 +83,10 @@ class Delivery(Noun):
     """How often the gate sent the result back."""
     abandoned: int = 0
     """How often its lease expired at this stage; a high count means that its agents die on it."""
+    number: int = 1
+    """How often this phase of the task was handed to an agent, this time included; it never falls."""
+    outages: int = 0
+    """Answers in a row at this stage that failed because Redis or Postgres was away."""
     feedback: str = ""
     """What the judge asked to change; empty on the first proposal."""
     deadline: datetime | None = None
@@ -153,6 +168,8 @@ class Past(Noun):
     """How often the gate sent the result back."""
     feedback: str = ""
     """What the judge asked to change."""
+    handed: Mapping[Phase, int] = Field(default_factory=dict)
+    """How often each phase was handed to an agent."""
     held: HeldResult | None = None
     """The result, from its handing over to its end; else None."""
 

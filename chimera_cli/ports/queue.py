@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Stage
+from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Setback, Stage
 from chimera_cli.models.gate import Judgement
 from chimera_cli.models.result import TaskResult
 from chimera_cli.models.review import Resumption, ReviewCard
@@ -86,8 +86,17 @@ class TaskQueuePort(Protocol):
         """
         ...
 
-    async def retry(self, lease: Lease, delay: timedelta, error: str, *, costs_attempt: bool = True) -> None:
+    async def retry(
+        self, lease: Lease, delay: timedelta, error: str, *, costs_attempt: bool = True, cause: Setback = Setback.WORK
+    ) -> None:
         """Put a task, or a result that could not be judged, back until its delay has passed.
+
+        Args:
+            lease: The claim that is answered.
+            delay: Time until it may be claimed again.
+            error: Why, for the record.
+            costs_attempt: Whether it counts against `max_retries`.
+            cause: What failed. Outages are counted by themselves, in a row: any other cause begins that count anew.
 
         Raises:
             StaleLease: The lease no longer holds; nothing changed.

@@ -3,7 +3,7 @@
 | error | what follows | why |
 |---|---|---|
 | ModelThrottled | retry, costs nothing, parks the lane | others would meet it too |
-| BackendUnavailable of Redis, Postgres | retry, costs nothing | our own outage uses up nobody's attempts |
+| BackendUnavailable of Redis, Postgres | retry after 2, 4, 8 .. 60 s, costs nothing | our own outage uses up nobody's attempts |
 | BackendUnavailable of anything else | retry, costs an attempt | a model that never answers must end somewhere |
 | ConfigError | retry after 30 s, costs nothing, parks the lane | a person mends a refused key; tasks wait for it |
 | HandlerError | FAILED at once | another attempt would end the same way |
@@ -26,6 +26,7 @@ from chimera_cli.exceptions import (
     RetriesExhausted,
     SwarmError,
 )
+from chimera_cli.models.delivery import Setback
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.policy import RetryPolicy
 from chimera_cli.ports.clock import Chance
@@ -37,6 +38,8 @@ OWN_BACKENDS = frozenset({"redis", "postgres", "postgresql"})
 """The swarm's own servers, as BackendUnavailable names them, in lower case."""
 CROWD = RetryPolicy(base=timedelta(seconds=0.5), longest=timedelta(seconds=8))
 """How far those are taken apart who meet at one state key again and again."""
+LONGEST_OUTAGE = timedelta(seconds=60)
+"""Longest delay after an outage of ours: what waits for a server should not wait long once that is back."""
 LONGEST_REASON = 2000
 """Characters of an error that are kept."""
 
@@ -52,6 +55,8 @@ class RetryDecision(Noun):
     """Time until the next attempt; zero when there is none."""
     costs_attempt: bool = True
     """Whether the failure counts against `max_retries`."""
+    cause: Setback = Setback.WORK
+    """What failed, when another attempt follows."""
     park: timedelta | None = None
     """How long the kind's lane should rest for everyone; None: not at all."""
 
@@ -62,9 +67,17 @@ class RetryDecision(Noun):
 
 
 def decide_retry(
-    error: BaseException, policy: RetryPolicy, *, task_id: str, attempt: int, max_retries: int, chance: Chance
+    error: BaseException,
+    policy: RetryPolicy,
+    *,
+    task_id: str,
+    attempt: int,
+    max_retries: int,
+    chance: Chance,
+    outages: int = 0,
 ) -> RetryDecision:
-    """Decide what follows when attempt number `attempt`, counted from 1, ended with `error`."""
+    """Decide what follows when attempt number `attempt`, counted from 1, ended with `error`, after `outages` answers in a row
+    that failed because Redis or Postgres was away."""
     reason = describe(error)
     if isinstance(error, HandlerError):
         return RetryDecision.fail(reason)
@@ -73,13 +86,22 @@ def decide_retry(
     if isinstance(error, ModelThrottled):
         delay = error.retry_after + jitter(policy.base, policy, chance)
         return RetryDecision(retry=True, error=reason, delay=delay, costs_attempt=False, park=error.retry_after)
+    if isinstance(error, BackendUnavailable) and error.backend.lower() in OWN_BACKENDS:
+        return wait_out(reason, policy, outages=outages, chance=chance)
     delay = backoff(policy, attempt)
     delay += jitter(delay, policy, chance)
-    if isinstance(error, BackendUnavailable) and error.backend.lower() in OWN_BACKENDS:
-        return RetryDecision(retry=True, error=reason, delay=delay, costs_attempt=False)
     if attempt > max_retries:
         return RetryDecision.fail(str(RetriesExhausted(task_id, attempt, reason)))
     return RetryDecision(retry=True, error=reason, delay=delay)
+
+
+def wait_out(
+    reason: str, policy: RetryPolicy, *, outages: int, chance: Chance, cause: Setback = Setback.OUTAGE
+) -> RetryDecision:
+    """Have work wait that the swarm itself cannot do now: longer each time in a row, and without costing an attempt."""
+    delay = min(backoff(policy, outages + 1), LONGEST_OUTAGE)
+    delay += jitter(delay, policy, chance)
+    return RetryDecision(retry=True, error=reason, delay=delay, costs_attempt=False, cause=cause)
 
 
 def backoff(policy: RetryPolicy, attempt: int) -> timedelta:

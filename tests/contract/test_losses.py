@@ -127,6 +127,7 @@ async def test_a_task_goes_on_from_where_the_record_has_it(pair: Pair, what: str
         assert (after.status, after.output) == (TaskStatus.COMPLETED, "published")
         assert after.version > before[stand].version
         assert mine[0].lease.generation > before[stand].generation
+        assert mine[0].number == (2 if stand in (running, delayed, executing) else 1), stand.__name__
         assert (mine[-1].written, mine[-1].output) == ({"calendar": ["mon"]}, HELD.output)
         assert await pair.record.state(goal) == {"calendar": VersionedValue(value=["mon"], version=1)}
         assert (await pair.record.goal(goal)).status is GoalStatus.COMPLETED

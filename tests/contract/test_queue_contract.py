@@ -13,7 +13,7 @@ from chimera_cli.adapters.redis_events import RedisEventStream
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_state import RedisGlobalState
 from chimera_cli.exceptions import IllegalTransition, OCCConflict, StaleLease, SwarmError
-from chimera_cli.models.delivery import Delivery, Malformed, Stage
+from chimera_cli.models.delivery import Delivery, Malformed, Setback, Stage
 from chimera_cli.models.gate import Route
 from chimera_cli.models.task import Phase, Priority, TaskStatus
 from tests.builders import GOAL, a_dispatch, a_judgement, a_result, a_task
@@ -236,6 +236,40 @@ async def test_a_retry_that_costs_nothing_is_the_same_attempt(queue: RedisTaskQu
     await queue.retry((await claim(queue)).lease, NOW, "throttled", costs_attempt=False)
     await queue.promote()
     assert (await claim(queue)).attempt == 1
+
+
+async def test_outages_are_counted_in_a_row_apart_from_attempts(queue: RedisTaskQueue) -> None:
+    await queue.push_tasks([a_dispatch()])
+    told = []
+    for cause in (Setback.OUTAGE, Setback.UNRUN, Setback.WORK, Setback.OUTAGE):
+        delivery = await claim(queue)
+        told.append((delivery.outages, delivery.attempt, delivery.number))
+        await queue.retry(delivery.lease, NOW, "away", costs_attempt=False, cause=cause)
+        await queue.promote()
+    last = await claim(queue)
+    assert [*told, (last.outages, last.attempt, last.number)] == [(0, 1, 1), (1, 1, 2), (2, 1, 3), (0, 1, 4), (1, 1, 5)]
+
+
+async def test_what_was_put_back_without_a_run_is_told_apart_in_its_event(
+    queue: RedisTaskQueue, events: RedisEventStream
+) -> None:
+    await queue.push_tasks([a_dispatch()])
+    for cause in (Setback.OUTAGE, Setback.UNRUN):
+        await queue.retry((await claim(queue)).lease, NOW, "away", costs_attempt=False, cause=cause)
+        await queue.promote()
+    told = [event for event in (await events.read(0))[0] if event.name == "task.delayed"]
+    assert [event.data.get("ran") for event in told] == [None, 0]
+
+
+async def test_deliveries_are_numbered_by_phase_whatever_ended_them(queue: RedisTaskQueue) -> None:
+    await queue.push_tasks([a_dispatch()])
+    await queue.give_back((await claim(queue)).lease)
+    judged = await proposal(queue, executes=True)
+    await queue.approve(judged.lease, a_judgement(Route.APPROVE))
+    first = await claim(queue)
+    await queue.give_back(first.lease)
+    second = await claim(queue)
+    assert [(it.phase, it.number) for it in (first, second)] == [(Phase.EXECUTE, 1), (Phase.EXECUTE, 2)]
 
 
 async def test_a_parked_kind_is_not_claimed_by_anybody(queue: RedisTaskQueue) -> None:

@@ -29,7 +29,7 @@ local function load_all(id)
     digest = '', approved = '', begin = '', fields = fields}
   for i = 1, #fields, 2 do
     local name, value = fields[i], fields[i + 1]
-    if task[name] == '' then task[name] = value end
+    if task[name] == '' or string.sub(name, 1, 7) == 'handed:' then task[name] = value end
     if not UNTOLD[name] then
       fields[told + 1], fields[told + 2] = name, value
       told = told + 2
@@ -74,15 +74,16 @@ end
 
 local function claim(task)
   local agent, goal = agents[#claimed + 1], goal_of(task)
-  local gen = one_more(task.gen)
+  local gen, handed = one_more(task.gen), 'handed:' .. task.phase
+  local times = one_more(rawget(task, handed) or '0')
   one_more(task.version) -- Such a task does not begin.
   if stage == 'judge' then
     set(task, 'gen', gen, 'agent', agent, 'entry', '')
   elseif task.begin == '1' then
     move(task, 'RUNNING', 'task.started', agent, nil,
-      {'gen', gen, 'agent', agent, 'entry', '', 'attempts', one_more(task.attempts), 'begin', '0'})
+      {'gen', gen, 'agent', agent, 'entry', '', handed, times, 'attempts', one_more(task.attempts), 'begin', '0'})
   else
-    move(task, 'RUNNING', 'task.started', agent, nil, {'gen', gen, 'agent', agent, 'entry', ''})
+    move(task, 'RUNNING', 'task.started', agent, nil, {'gen', gen, 'agent', agent, 'entry', '', handed, times})
   end
   table.insert(claimed, {task.id, agent, tonumber(gen), goal.text, goal.persona, task.fields})
 end

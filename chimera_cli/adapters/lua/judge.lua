@@ -22,7 +22,7 @@ elseif route == 'review' then
   move(task, 'NEEDS_REVIEW', 'task.held', agent, {'output', data[1], 'usage', data[2], 'judgement', judgement})
 else
   redis.call('HINCRBY', task_key(id), 'revisions', 1)
-  redis.call('HDEL', task_key(id), 'output', 'changes', 'digest', 'approved', 'policy', 'rubric')
+  redis.call('HDEL', task_key(id), 'output', 'changes', 'digest', 'approved', 'policy', 'rubric', 'outages:work', 'outages:judge')
   move_in(task, 'QUEUED', 'task.revised', agent, {'error', reasons, 'judgement', judgement}, {'feedback', reasons})
 end
 settle(SETTLE_AT_ONCE)

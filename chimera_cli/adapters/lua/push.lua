@@ -11,6 +11,7 @@
   Fields of T:t:<id> beside the ones above: status, phase, gen (claims so far), life (number of the order by which
   it was put back last, 0 in its first life), version (status changes so far), attempts (begun),
   begin (1: the next claim begins an attempt), fail:<stage> (failures in this phase), lost:<stage> (leases expired),
+  outages:<stage> (answers in a row that failed for an outage of Redis or Postgres), handed:<phase> (claims of that phase so far),
   alone:<stage> (1: claimed alone from here), conflicts,
   revisions, left (dependencies still open), in:<key> (output of a dependency), given (length of those together), entry (stream entry while it waits), agent,
   and with a result: output, changes, usage, executes, mergeable, always, feedback, judgement, digest, approved, policy, rubric. ]]

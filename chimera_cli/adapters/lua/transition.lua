@@ -364,7 +364,7 @@ end
 
 -- The fields with which a task begins another phase.
 local function again(phase)
-  return {'phase', phase, 'fail:work', '0', 'lost:work', '0', 'alone:work', '0'}
+  return {'phase', phase, 'fail:work', '0', 'lost:work', '0', 'outages:work', '0', 'alone:work', '0'}
 end
 
 -- What follows when an approved result's changes are committed: the execute phase, or the end.
@@ -381,7 +381,7 @@ end
 -- Make the result again from fresh state, at once or after a delay [ms]. Counts a conflict, costs no attempt.
 local function run_again(task, agent, reason, delay)
   redis.call('HINCRBY', task_key(task.id), 'conflicts', 1)
-  redis.call('HDEL', task_key(task.id), 'output', 'changes', 'digest', 'approved', 'policy', 'rubric')
+  redis.call('HDEL', task_key(task.id), 'output', 'changes', 'digest', 'approved', 'policy', 'rubric', 'outages:work')
   if delay > 0 then
     move(task, 'DELAYED', 'task.conflicted', agent, {'error', reason}, {'phase', 'propose'})
     redis.call('ZADD', T .. ':work:delay', now_ms() + delay, task.id)

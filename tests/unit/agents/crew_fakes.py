@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chimera_cli.models.agent import ProcessBeat
-from chimera_cli.models.delivery import Delivery, Lease, Malformed, QueueCounts, Stage
+from chimera_cli.models.delivery import Delivery, Lease, Malformed, QueueCounts, Setback, Stage
 from chimera_cli.models.result import VersionedValue
 from chimera_cli.models.telemetry import TelemetryEvent
 from tests.builders import a_delivery
@@ -95,6 +95,8 @@ class FakeQueue:
         self.claims: list[tuple[int, int]] = []
         """For each claim how many agents asked and how many got something."""
         self.kinds: list[Sequence[str]] = []
+        self.causes: list[Setback] = []
+        """What failed, of each retry."""
         self.waits = 0
         self.extended: list[list[Lease]] = []
         self.lost: list[Lease] = []
@@ -171,8 +173,11 @@ class FakeQueue:
     async def hand_over(self, lease: Lease, result: Any) -> None:
         self._note("hand_over", lease, result)
 
-    async def retry(self, lease: Lease, delay: timedelta, error: str, *, costs_attempt: bool = True) -> None:
+    async def retry(
+        self, lease: Lease, delay: timedelta, error: str, *, costs_attempt: bool = True, cause: Setback = Setback.WORK
+    ) -> None:
         self._note("retry", lease, delay, error, costs_attempt)
+        self.causes.append(cause)
 
     async def park(self, lease: Lease, delay: timedelta) -> None:
         self._note("park", lease, delay)

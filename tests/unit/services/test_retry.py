@@ -12,6 +12,7 @@ from chimera_cli.exceptions import (
     ModelThrottled,
     SwarmError,
 )
+from chimera_cli.models.delivery import Setback
 from chimera_cli.models.policy import RetryPolicy
 from chimera_cli.services.retry import MENDING, RetryDecision, backoff, decide_retry, describe
 
@@ -78,6 +79,20 @@ def test_as_many_failures_as_max_retries_are_followed_by_another_attempt(
     attempt: int, max_retries: int, retry: bool
 ) -> None:
     assert after(ValueError("no"), attempt=attempt, max_retries=max_retries).retry is retry
+
+
+@pytest.mark.parametrize(("outages", "delay"), [(0, 2), (1, 4), (2, 8), (4, 32), (5, 60), (1000, 60)])
+def test_delays_grow_with_outages_in_a_row_and_not_with_attempts(outages: int, delay: float) -> None:
+    decided = decide_retry(
+        BackendUnavailable("Postgres", "gone"),
+        POLICY,
+        task_id="t1",
+        attempt=3,
+        max_retries=3,
+        chance=lambda: 0.0,
+        outages=outages,
+    )
+    assert (decided.delay, decided.costs_attempt, decided.cause) == (seconds(delay), False, Setback.OUTAGE)
 
 
 @pytest.mark.parametrize("error", [ModelThrottled(seconds(9)), BackendUnavailable("redis", "gone")])
