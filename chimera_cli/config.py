@@ -8,11 +8,10 @@ from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from dotenv.parser import parse_stream
 from pydantic import (
-    AfterValidator,
     Field,
     SecretStr,
     ValidationError,
@@ -26,6 +25,7 @@ from chimera_cli.exceptions import ConfigError
 from chimera_cli.models.gate import GatePolicy
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.problems import problems_of
+from chimera_cli.models.sentinel_url import SCHEMES as SENTINEL_SCHEMES
 from chimera_cli.models.settings import (
     GateSettings,
     Group,
@@ -35,26 +35,13 @@ from chimera_cli.models.settings import (
     ReviewSettings,
     Seconds,
     WorkerSettings,
+    url_of,
 )
 from chimera_cli.services.redaction import passwords_in
 
 PREFIX = "CHIMERA_"
 DEFAULT_ENV_FILE = Path(".env")
 HINT = "chimera up writes a working .env; or set it in the environment or in .env (see .env.example)"
-
-
-def _url(*schemes: str) -> AfterValidator:
-    def check(value: SecretStr) -> SecretStr:
-        try:
-            parts = urlsplit(value.get_secret_value())
-            good = parts.scheme in schemes and bool(parts.hostname or parts.query or parts.path) and parts.port != 0
-        except ValueError:
-            good = False
-        if not good:
-            raise ValueError(f"is no URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
-        return value
-
-    return AfterValidator(check)
 
 
 class Settings(BaseSettings):
@@ -73,11 +60,15 @@ class Settings(BaseSettings):
     database_url: Annotated[
         SecretStr,
         Field(validation_alias="DATABASE_URL"),
-        _url("postgresql", "postgres", "postgresql+psycopg"),
+        url_of("postgresql", "postgres", "postgresql+psycopg"),
     ]
     """Where Postgres listens, such as `postgresql://user:password@host:5432/chimera`."""
-    redis_url: Annotated[SecretStr, Field(validation_alias="REDIS_URL"), _url("redis", "rediss", "unix")]
-    """Where Redis listens, such as `redis://:password@host:6379/0`."""
+    redis_url: Annotated[
+        SecretStr, Field(validation_alias="REDIS_URL"), url_of("redis", "rediss", "unix", *SENTINEL_SCHEMES)
+    ]
+    """Where Redis listens, such as `redis://:password@host:6379/0`; never a replica. Behind Sentinel
+    `redis+sentinel://:password@host:26379,host:26379/service/0`: user and password are the servers', those of the Sentinels go into
+    `?sentinel_username=` and `?sentinel_password=`. `rediss+sentinel://` is TLS to both."""
     openai_api_key: Annotated[SecretStr | None, Field(validation_alias="OPENAI_API_KEY")] = None
     """Key of the model's provider; only `plan`, `worker` and `judge` need it."""
     openai_base_url: Annotated[str | None, Field(validation_alias="OPENAI_BASE_URL", pattern=r"^https?://\S+$")] = None

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from redis.asyncio import Redis
 from sqlalchemy import text
 
 from chimera_cli.adapters.postgres_engine import open_engine
 from chimera_cli.adapters.postgres_errors import postgres_errors
-from chimera_cli.adapters.redis_client import new_enough
+from chimera_cli.adapters.redis_client import new_enough, single_client
 from chimera_cli.adapters.redis_errors import redis_errors
+from chimera_cli.adapters.redis_sentinel import check_service
 from chimera_cli.adapters.schema import HEAD
 from chimera_cli.exceptions import SwarmError
 from chimera_cli.models.check import Check
@@ -28,9 +28,9 @@ async def redis_checks(url: str) -> AsyncIterator[Check]:
     names = ("redis version", "redis eviction", "redis persistence", "redis clock")
     try:
         with redis_errors():
-            # For the newer protocol, and to tell who it is, the client asks for more than deploy/redis.acl allows.
-            how: dict[str, Any] = {"socket_timeout": PATIENCE_S, "socket_connect_timeout": PATIENCE_S}
-            async with Redis.from_url(url, decode_responses=True, protocol=2, driver_info=None, **how) as client:
+            how = {"socket_timeout": PATIENCE_S, "socket_connect_timeout": PATIENCE_S}
+            async with single_client(url, **how) as client:
+                await check_service(client)
                 info: dict[str, Any] = await client.info()
                 seconds, micros = await client.time()
     except (SwarmError, ValueError) as error:

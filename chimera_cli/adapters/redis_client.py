@@ -1,4 +1,4 @@
-"""Connections to Redis: a single server or a cluster, told apart by asking."""
+"""Connections to Redis: a single server, one behind Sentinel, or a cluster, told apart by the URL and by asking."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -8,8 +8,11 @@ from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_cluster import ListeningCluster
+from chimera_cli.adapters.redis_connections import LEAVING
 from chimera_cli.adapters.redis_errors import redis_errors
+from chimera_cli.adapters.redis_sentinel import check_service, sentinel_client
 from chimera_cli.exceptions import BackendUnavailable, ConfigError
+from chimera_cli.models.sentinel_url import is_sentinel_url
 
 RedisClient = Redis | RedisCluster
 """Either kind of client; both know the few commands that chimera uses."""
@@ -40,19 +43,19 @@ async def open_redis(url: str, *, required: bool = True) -> AsyncIterator[RedisC
     """Connect, check that the server fits, and close at the end.
 
     Args:
-        url: redis://, rediss:// or unix://.
+        url: redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://.
         required: Whether a server that is away is an error now; else it is one when it is first used.
 
     Raises:
         BackendUnavailable: Nobody answers.
-        ConfigError: Wrong password, or a server that may lose or evict work.
+        ConfigError: Wrong password, a replica, or a server that may lose or evict work.
     """
     try:
         client = await connect(url)
     except BackendUnavailable:
         if required:
             raise
-        client = _single(url)
+        client = single_client(url)
     try:
         yield client
     finally:
@@ -61,11 +64,14 @@ async def open_redis(url: str, *, required: bool = True) -> AsyncIterator[RedisC
 
 async def connect(url: str) -> RedisClient:
     """Return a client for the server or the cluster behind the URL; see `open_redis` for what it raises."""
-    single = _single(url)
+    single = single_client(url)
     try:
         with redis_errors():
+            await check_service(single)
             info = await single.info()
-            clustered = int(info.get("cluster_enabled", 0)) == 1
+        clustered = int(info.get("cluster_enabled", 0)) == 1
+        if not clustered:
+            check_role(str(info.get("role", "master")), behind_sentinel=is_sentinel_url(url))
         # Not by CONFIG GET, which managed servers and a user of deploy/redis.acl refuse.
         check_server(str(info.get("redis_version", "0")), str(info.get("maxmemory_policy", "noeviction")))
     except BaseException:
@@ -97,13 +103,41 @@ def new_enough(version: str) -> bool:
     return tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) >= OLDEST_VERSION
 
 
-def _single(url: str) -> Redis:
+def check_role(role: str, *, behind_sentinel: bool) -> None:
+    """Refuse a server that takes no writes because it follows another one.
+
+    Raises:
+        ConfigError: It is a replica.
+        BackendUnavailable: It is one for now, in the middle of a failover.
+    """
+    if role != "slave":
+        return
+    if behind_sentinel:
+        raise BackendUnavailable("Redis", "the server that Sentinel names is a replica still")
+    raise ConfigError(
+        "REDIS_URL names a replica, which takes no writes",
+        hint="name the primary, or its Sentinels, which know it after a failover too: redis+sentinel://...",
+    )
+
+
+def single_client(url: str, **options: Any) -> Redis:
+    """Make a client for one server, or for the primary that Sentinel names; nothing connects yet.
+
+    Args:
+        url: As for `open_redis`.
+        options: What differs from the options that all connections have.
+
+    Raises:
+        ConfigError: The URL cannot be understood.
+    """
+    given = {"max_connections": MAX_CONNECTIONS, "timeout": SOCKET_TIMEOUT_S, **OPTIONS, **options}
     try:
-        pool = BlockingConnectionPool.from_url(
-            url, max_connections=MAX_CONNECTIONS, timeout=SOCKET_TIMEOUT_S, **OPTIONS
-        )
+        if is_sentinel_url(url):
+            return sentinel_client(url, given)
+        pool = BlockingConnectionPool.from_url(url, **given)
     except ValueError as exc:
         raise ConfigError("REDIS_URL is not a Redis URL", hint="redis://:password@host:6379/0") from exc
+    pool.connection_class = LEAVING.get(pool.connection_class, pool.connection_class)
     return Redis.from_pool(pool)
 
 

@@ -3,15 +3,40 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from chimera_cli.models.gate import GatePolicy, Route
 from chimera_cli.models.policy import RetryPolicy, WorkerPolicy
+from chimera_cli.models.sentinel_url import is_sentinel_url, read_sentinel_url
 from chimera_cli.models.words import Key
 
 Seconds = Annotated[float, Field(gt=0, le=10_000_000, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+def url_of(*schemes: str) -> AfterValidator:
+    """Make the check of a URL that has one of these schemes."""
+
+    def check(value: SecretStr) -> SecretStr:
+        url = value.get_secret_value()
+        scheme = url.partition("://")[0].lower()
+        if scheme not in schemes or not (_is_url(url) or is_sentinel_url(url)):
+            raise ValueError(f"is no URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+        if is_sentinel_url(url):
+            read_sentinel_url(url)
+        return value
+
+    return AfterValidator(check)
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname or parts.query or parts.path) and parts.port != 0
+    except ValueError:
+        return False
 
 
 _SECONDS_BY_KIND = TypeAdapter(dict[Key, Seconds])

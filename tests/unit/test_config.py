@@ -89,6 +89,24 @@ def test_a_url_that_is_none_of_postgres_is_refused_without_being_shown(folder: P
     assert "hunter2" not in error.message
 
 
+SENTINEL = "redis+sentinel://:hunter2hunter2@one:26379,two/main/0?sentinel_password=open-sesame"
+
+
+def test_a_sentinels_url_is_a_redis_url_and_both_passwords_are_secret(folder: Path) -> None:
+    (folder / ".env").write_text(f"DATABASE_URL={DATABASE}\nREDIS_URL={SENTINEL}\n")
+    loaded = load_settings()
+    assert loaded.redis_url.get_secret_value() == SENTINEL
+    assert {SENTINEL, "hunter2hunter2", "open-sesame"} <= set(loaded.secret_values())
+
+
+@pytest.mark.parametrize("url", ["redis+sentinel://:hunter2hunter2@one:26379", "redis+sentinel://one:x/main"])
+def test_a_sentinels_url_that_lacks_something_is_told_by_its_variable(folder: Path, url: str) -> None:
+    (folder / ".env").write_text(f"DATABASE_URL={DATABASE}\nREDIS_URL={url}\n")
+    with pytest.raises(ConfigError, match="REDIS_URL: must name") as refused:
+        load_settings()
+    assert "hunter2" not in str(refused.value)
+
+
 def test_a_redis_socket_is_a_redis_url(folder: Path) -> None:
     (folder / ".env").write_text(f"DATABASE_URL={DATABASE}\nREDIS_URL=unix:///run/redis.sock\n")
     assert load_settings().redis_url.get_secret_value() == "unix:///run/redis.sock"

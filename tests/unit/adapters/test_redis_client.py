@@ -2,7 +2,7 @@ import pytest
 from fakeredis import FakeAsyncRedis
 
 from chimera_cli.adapters.keys import Keys
-from chimera_cli.adapters.redis_client import check_server, check_shards, open_redis
+from chimera_cli.adapters.redis_client import check_role, check_server, check_shards, open_redis
 from chimera_cli.exceptions import BackendUnavailable, ConfigError
 
 NOBODY = "redis://127.0.0.1:1/0"
@@ -19,6 +19,15 @@ def test_a_server_that_keeps_what_it_is_given_fits(version: str) -> None:
 def test_a_server_that_could_lose_work_is_refused(version: str, policy: str, word: str) -> None:
     with pytest.raises(ConfigError, match=word):
         check_server(version, policy)
+
+
+def test_a_replica_is_refused_unless_a_failover_is_under_way() -> None:
+    check_role("master", behind_sentinel=False)
+    with pytest.raises(ConfigError, match="replica") as refused:
+        check_role("slave", behind_sentinel=False)
+    assert "redis+sentinel://" in refused.value.hint
+    with pytest.raises(BackendUnavailable):
+        check_role("slave", behind_sentinel=True)
 
 
 async def test_a_server_that_is_away_is_unavailable() -> None:

@@ -22,6 +22,7 @@ def test_a_secret_inside_nested_values_and_keys_is_masked() -> None:
     [
         ("redis://:pa55@host/0", f"redis://:{MASK}@host/0"),
         ("postgresql+psycopg://u:p@55/word@host/db", f"postgresql+psycopg://u:{MASK}@host/db"),
+        ("redis+sentinel://u:pa55@a:1,b:2/main/0", f"redis+sentinel://u:{MASK}@a:1,b:2/main/0"),
         ("http://host:80/path", "http://host:80/path"),
         ("key sk-abcdefghijklmnop", f"key {MASK}"),
         ("Authorization: Bearer abcdefgh12345", f"Authorization: {MASK}"),
@@ -57,6 +58,7 @@ def test_what_json_cannot_hold_becomes_text_before_it_is_masked() -> None:
     ("url", "found"),
     [
         ("postgresql://u:p%40w@h/d", ["p%40w"]),
+        ("redis+sentinel://:pw@a:1,[::1]:2/main/0?sentinel_password=other", ["pw", "other"]),
         ("postgresql://h/d?user=u&password=in%20query&sslpassword=key", ["in%20query", "key"]),
         ("rediss://:both@h?password=ways", ["both", "ways"]),
         ("redis://h/0?health_check_interval=3", []),
