@@ -4,6 +4,7 @@ from chimera_cli.adapters import redis_wire as wire
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_errors import redis_errors
+from chimera_cli.adapters.scripts import Scripts
 from chimera_cli.models.event import TaskEvent
 
 Entries = list[tuple[str, dict[str, str]]]
@@ -21,6 +22,7 @@ class RedisEventStream:
     def __init__(self, client: RedisClient, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self._scripts = Scripts(client)
 
     @property
     def shards(self) -> int:
@@ -47,9 +49,7 @@ class RedisEventStream:
     async def trim(self, shard: int, last: str, *, recorded: str) -> None:
         """Drop all events up to and including the entry id `last`, and note how far the record is."""
         with redis_errors():
-            if recorded:
-                await self._client.set(f"{self._keys.shard(shard)}:recorded", recorded)
-            await self._client.xtrim(self._name(shard), minid=wire.after(last), approximate=False)
+            await self._scripts.call("trim", self._keys.shard(shard), wire.after(last), recorded)
 
     def _name(self, shard: int) -> str:
         return f"{self._keys.shard(shard)}:out"

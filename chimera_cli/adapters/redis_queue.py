@@ -13,7 +13,7 @@ from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_errors import redis_errors
 from chimera_cli.adapters.redis_shards import on_each
 from chimera_cli.adapters.scripts import Scripts
-from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease
+from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease, WritesRefused
 from chimera_cli.models.audit import SWARM
 from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Setback, Stage
 from chimera_cli.models.gate import Judgement, Route
@@ -42,6 +42,7 @@ class RedisTaskQueue:
         self._scripts = Scripts(client)
         self._lease_ms = _ms(lease.lease)
         self._claims = RedisClaims(client, keys, self._scripts, lease.lease)
+        self._refused: set[int] = set()  # Shards that took none of our writes since we last reaped there.
 
     async def push_tasks(self, dispatches: Sequence[Dispatch]) -> int:
         """Put persisted tasks into the queue, in chunks; a known live task is left as it is."""
@@ -161,8 +162,19 @@ class RedisTaskQueue:
         return await self._everywhere("promote", limit)
 
     async def reap(self, abandon_cap: int, limit: int = 100) -> int:
-        """Take back what abandoned leases held."""
-        return await self._everywhere("reap", abandon_cap, limit)
+        """Take back what abandoned leases held. Where writes were refused since the last time, leases lapsed for no agent's fault:
+        there nothing is taken back for the length of one."""
+        return sum(await on_each(self._reap(shard, abandon_cap, limit) for shard in range(self._keys.shards)))
+
+    async def _reap(self, shard: int, abandon_cap: int, limit: int) -> int:
+        refused = shard in self._refused
+        self._refused.discard(shard)
+        try:
+            return int(await self._on_shard("reap", shard, abandon_cap, limit, self._lease_ms if refused else 0))
+        except BaseException:
+            if refused:
+                self._refused.add(shard)
+            raise
 
     async def expire(self, limit: int = 100) -> int:
         """Fail tasks whose deadline has passed."""
@@ -202,8 +214,12 @@ class RedisTaskQueue:
         return shard_of(goal_id, self._keys.shards)
 
     async def _on_shard(self, script: str, shard: int, *args: str | int) -> Any:
-        with redis_errors():
-            return await self._scripts.call(script, self._keys.shard(shard), *args)
+        try:
+            with redis_errors():
+                return await self._scripts.call(script, self._keys.shard(shard), *args)
+        except WritesRefused:
+            self._refused.add(shard)
+            raise
 
     async def _everywhere(self, script: str, *args: str | int) -> int:
         return sum(map(int, await on_each(self._on_shard(script, shard, *args) for shard in range(self._keys.shards))))

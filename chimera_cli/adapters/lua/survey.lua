@@ -6,6 +6,8 @@
             the run id that was vouched for or '', 1 when somebody began to put back what it lost,
             the id up to which events were recorded and dropped since somebody vouched, or ''}. ]]
 
+local refused = ARGV[1] ~= '0' and refusal(false)
+if refused then return refused end
 local recorded = redis.call('GET', T .. ':recorded') or ''
 if ARGV[1] ~= '0' and take_turn(ARGV[1]) and before(ARGV[2], recorded) then
   redis.call('DEL', T .. ':run')
