@@ -129,5 +129,11 @@ async def check_ready(settings: Settings, *, need_model: bool) -> None:
     """
     if need_model:
         settings.model_key()
-    async with open_database(settings), open_redis(settings.redis_url.get_secret_value()) as client:
-        await check_shards(client, Keys(settings.namespace, settings.shards))
+    url = settings.redis_url.get_secret_value()
+    try:
+        async with open_database(settings), open_redis(url) as client:
+            await check_shards(client, Keys(settings.namespace, settings.shards))
+    except BackendUnavailable:
+        # Waiting for Postgres is in vain when Redis refuses us.
+        async with open_redis(url):
+            raise

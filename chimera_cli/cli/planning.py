@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chimera_cli.cli.room import room
+from chimera_cli.cli.starting import run_role
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import choice, moment, span, utc_now
 from chimera_cli.exceptions import EXIT_FAILED, InvalidInput
 
 if TYPE_CHECKING:
+    from chimera_cli.config import Settings
     from chimera_cli.models.goal import Goal
     from chimera_cli.models.persona import Persona
     from chimera_cli.models.task import PlannedTask, TaskSpec
+    from chimera_cli.ports.telemetry import TelemetryPort
     from chimera_cli.services.swarm import Swarm
 
 
@@ -118,16 +121,13 @@ def submit(terminal: Terminal, request: PlanRequest) -> int:
     return 0
 
 
-def keep_planning(terminal: Terminal, handlers: Sequence[str]) -> int:
+def keep_planning(terminal: Terminal, handlers: Sequence[str], start_timeout: str | None) -> int:
     """Run the long-running planner."""
-    settings = terminal.settings()
 
-    async def run() -> int:
-        telemetry = terminal.telemetry(role=True)
-        await terminal.backend.check_ready(settings, need_model=True)
+    async def run(settings: "Settings", telemetry: "TelemetryPort") -> int:
         return await terminal.backend.run_planner(settings, handlers, telemetry)
 
-    return terminal.run(run())
+    return run_role(terminal, run, start_timeout)
 
 
 async def _prepare(terminal: Terminal, request: PlanRequest) -> Prepared:
