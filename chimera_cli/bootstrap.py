@@ -9,6 +9,7 @@ from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.logging import open_log
 from chimera_cli.adapters.postgres_orders import PostgresOrders
 from chimera_cli.adapters.postgres_outbox import PostgresOutbox
+from chimera_cli.adapters.postgres_posts import PostgresPosts
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.adapters.postgres_review import PostgresReview
@@ -78,6 +79,7 @@ def assemble(settings: Settings, telemetry: TelemetryPort, client: RedisClient, 
         record=record,
         reviews=reviews,
         outbox=PostgresOutbox(engine),
+        posts=PostgresPosts(engine),
         orchestrator=Orchestrator(
             queue,
             RedisEventStream(client, keys),

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.adapters.postgres_engine import check_schema, open_engine
 from chimera_cli.adapters.postgres_orders import PostgresOrders
+from chimera_cli.adapters.postgres_posts import PostgresPosts
 from chimera_cli.adapters.postgres_reads import PostgresReads
 from chimera_cli.adapters.postgres_review import PostgresReview
 from chimera_cli.config import Settings
@@ -26,7 +27,8 @@ async def open_records(settings: Settings) -> AsyncIterator[Records]:
         ConfigError, BackendUnavailable, SchemaOutdated: As `open_database`.
     """
     async with open_database(settings) as engine:
-        yield Records(record=PostgresReads(engine), reviews=PostgresReview(engine), orders=PostgresOrders(engine))
+        reviews, orders, posts = PostgresReview(engine), PostgresOrders(engine), PostgresPosts(engine)
+        yield Records(record=PostgresReads(engine), reviews=reviews, orders=orders, posts=posts)
 
 
 @asynccontextmanager

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from chimera_cli.services.swarm import Swarm
 
 
+SAMPLED = "trend.fetch"
+"""The built-in kind whose results come from a sample."""
+
+
 @dataclass(frozen=True)
 class PlanRequest:
     """What the command line asks for."""
@@ -92,6 +96,7 @@ def dry_run(terminal: Terminal, request: PlanRequest) -> int:
     prepared = terminal.run(_prepare(terminal, request))
     tasks = list(prepared.tasks())
     terminal.show(dry_plan_document(prepared.goal, tasks), PlanTree(prepared.goal, tasks))
+    _note_samples(terminal, tasks)
     return 0
 
 
@@ -115,10 +120,17 @@ def submit(terminal: Terminal, request: PlanRequest) -> int:
 
     goal, tasks = terminal.run(work())
     terminal.show(lambda: plan_document(goal.id, tasks), PlanTree(goal.text, tasks))
+    _note_samples(terminal, tasks)
     if request.wait and goal.status != "COMPLETED":
         terminal.note(f"goal {goal.id} is {goal.status}")
         return EXIT_FAILED
     return 0
+
+
+def _note_samples(terminal: Terminal, tasks: "Iterable[TaskSpec | PlannedTask]") -> None:
+    """Say of a plan that asks for trends where they come from."""
+    if any(task.kind == SAMPLED for task in tasks):
+        terminal.note(f"the trends of {SAMPLED} are a bundled sample, not anybody's present ones")
 
 
 def keep_planning(terminal: Terminal, handlers: Sequence[str], start_timeout: str | None) -> int:

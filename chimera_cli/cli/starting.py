@@ -26,6 +26,7 @@ def run_role(terminal: Terminal, run: Run, timeout: str | None) -> int:
     settings, longest = terminal.settings(), span(timeout, "--start-timeout")
 
     async def start() -> int:
+        import chimera_cli.roles  # noqa: F401 - a server that starts meanwhile shall not wait for it
         from chimera_cli.services.start import when_up
 
         telemetry = terminal.telemetry(role=True)

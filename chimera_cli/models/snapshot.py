@@ -30,3 +30,5 @@ class Snapshot(Noun):
     """The count that must add up."""
     paused: tuple[Goal, ...] = ()
     """Goals of which nothing starts, because somebody paused them."""
+    posts_waiting: int = 0
+    """Approved posts in the outbox that no connector has taken."""

@@ -192,6 +192,7 @@ class Swarm(Records):
             ledger=await self.record.ledger(),
             recovery=await self.record.recovery(),
             paused=tuple(await self.record.paused()),
+            posts_waiting=await self.posts.unsent(),
         )
 
     async def _planner_lives(self) -> bool:

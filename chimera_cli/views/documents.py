@@ -122,6 +122,7 @@ def status_document(snapshot: "Snapshot") -> Document:
             if goal.paused_at
         ],
         "recovery": snapshot.recovery.model_dump(mode="json") if snapshot.recovery else None,
+        "posts_waiting": snapshot.posts_waiting,
         "ledger": {**snapshot.ledger.model_dump(mode="json"), "balanced": snapshot.ledger.balanced},
     }
 

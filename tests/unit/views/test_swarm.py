@@ -117,3 +117,11 @@ def test_the_worst_lag_of_a_roles_event_loops_is_shown_with_it() -> None:
     assert [line.split("\t")[-1] for line in board(shot).lines() if line.startswith("agent")] == ["2ms", "1234ms", "-"]
     assert [member["loop_lag_s"] for member in status_document(shot)["fleet"]] == [0.002, 1.234, None]
     assert "loop lag -" in drawn(board(a_snapshot(a_member(1))), 120)
+
+
+def test_the_board_tells_of_posts_that_were_taken_nowhere_and_of_none() -> None:
+    view = board(a_snapshot(posts_waiting=3))
+    assert "3 posts wait, stored and not posted" in " ".join(drawn(view, 120).split())
+    assert "outbox\twaiting\t3" in list(view.lines())
+    assert status_document(a_snapshot(posts_waiting=3))["posts_waiting"] == 3
+    assert "outbox" not in drawn(board(a_snapshot()), 120)
