@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -72,6 +73,8 @@ def assemble(settings: Settings, telemetry: TelemetryPort, client: RedisClient, 
     queue, registry = RedisTaskQueue(client, keys, policy), RedisAgentRegistry(client, keys)
     review_service = ReviewService(reviews, queue, telemetry, expire_after=settings.review.expire_after())
     control = ControlService(orders, RedisControl(client, keys), record=record, queue=queue, telemetry=telemetry)
+    events, reconciler = RedisEventStream(client, keys), _reconciler(client, keys, engine, telemetry, policy)
+    house = partial(Orchestrator, queue, events, record, reconciler=reconciler, registry=registry, policy=policy)
     return Swarm(
         queue=queue,
         state=RedisGlobalState(client, keys),
@@ -80,17 +83,7 @@ def assemble(settings: Settings, telemetry: TelemetryPort, client: RedisClient, 
         reviews=reviews,
         outbox=PostgresOutbox(engine),
         posts=PostgresPosts(engine),
-        orchestrator=Orchestrator(
-            queue,
-            RedisEventStream(client, keys),
-            record,
-            reconciler=_reconciler(client, keys, engine, telemetry, policy),
-            registry=registry,
-            reviews=review_service,
-            control=control,
-            telemetry=telemetry,
-            policy=policy,
-        ),
+        orchestrator=house(reviews=review_service, control=control, telemetry=telemetry),
         review_service=review_service,
         orders=orders,
         control=control,
