@@ -116,15 +116,19 @@ def status_document(snapshot: "Snapshot") -> Document:
         "queues": queue_counts(snapshot),
         "oldest_waiting_s": round(oldest.total_seconds(), 3) if oldest is not None else None,
         "oldest_card_at": snapshot.oldest_card_at.isoformat() if snapshot.oldest_card_at else None,
-        "paused": [
-            {"goal_id": goal.id, "by": goal.paused_by, "since": goal.paused_at.isoformat(), "live": goal.live}
-            for goal in snapshot.paused
-            if goal.paused_at
-        ],
+        "paused": _paused(snapshot),
         "recovery": snapshot.recovery.model_dump(mode="json") if snapshot.recovery else None,
         "posts_waiting": snapshot.posts_waiting,
         "ledger": {**snapshot.ledger.model_dump(mode="json"), "balanced": snapshot.ledger.balanced},
     }
+
+
+def _paused(snapshot: "Snapshot") -> list[Document]:
+    return [
+        {"goal_id": goal.id, "by": goal.paused_by, "since": goal.paused_at.isoformat(), "live": goal.live}
+        for goal in snapshot.paused
+        if goal.paused_at
+    ]
 
 
 def queue_counts(snapshot: "Snapshot") -> dict[str, int]:
