@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
-from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -10,7 +9,6 @@ from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.logging import open_log
 from chimera_cli.adapters.postgres_orders import PostgresOrders
 from chimera_cli.adapters.postgres_outbox import PostgresOutbox
-from chimera_cli.adapters.postgres_posts import PostgresPosts
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.adapters.postgres_review import PostgresReview
@@ -73,8 +71,6 @@ def assemble(settings: Settings, telemetry: TelemetryPort, client: RedisClient, 
     queue, registry = RedisTaskQueue(client, keys, policy), RedisAgentRegistry(client, keys)
     review_service = ReviewService(reviews, queue, telemetry, expire_after=settings.review.expire_after())
     control = ControlService(orders, RedisControl(client, keys), record=record, queue=queue, telemetry=telemetry)
-    events, reconciler = RedisEventStream(client, keys), _reconciler(client, keys, engine, telemetry, policy)
-    house = partial(Orchestrator, queue, events, record, reconciler=reconciler, registry=registry, policy=policy)
     return Swarm(
         queue=queue,
         state=RedisGlobalState(client, keys),
@@ -82,8 +78,17 @@ def assemble(settings: Settings, telemetry: TelemetryPort, client: RedisClient, 
         record=record,
         reviews=reviews,
         outbox=PostgresOutbox(engine),
-        posts=PostgresPosts(engine),
-        orchestrator=house(reviews=review_service, control=control, telemetry=telemetry),
+        orchestrator=Orchestrator(
+            queue,
+            RedisEventStream(client, keys),
+            record,
+            reconciler=_reconciler(client, keys, engine, telemetry, policy),
+            registry=registry,
+            reviews=review_service,
+            control=control,
+            telemetry=telemetry,
+            policy=policy,
+        ),
         review_service=review_service,
         orders=orders,
         control=control,
@@ -124,11 +129,5 @@ async def check_ready(settings: Settings, *, need_model: bool) -> None:
     """
     if need_model:
         settings.model_key()
-    url = settings.redis_url.get_secret_value()
-    try:
-        async with open_database(settings), open_redis(url) as client:
-            await check_shards(client, Keys(settings.namespace, settings.shards))
-    except BackendUnavailable:
-        # Waiting for Postgres is in vain when Redis refuses us.
-        async with open_redis(url):
-            raise
+    async with open_database(settings), open_redis(settings.redis_url.get_secret_value()) as client:
+        await check_shards(client, Keys(settings.namespace, settings.shards))

@@ -4,9 +4,7 @@
     +-- ConfigError            exit 6   a setting, credential or schema is wrong; retrying is useless
     |   `-- SchemaOutdated
     +-- BackendUnavailable     exit 5   Redis, Postgres or the model cannot be reached; try later
-    |   |-- ModelThrottled
-    |   `-- WritesRefused      exit 5   Redis answers, and takes no writes
-    |       `-- AccessRefused  exit 6   a ConfigError too: Redis no longer lets us do what we do
+    |   `-- ModelThrottled     (another is StaleEpoch, in models/epoch.py)
     +-- NotFound               exit 3   no such id
     |   +-- AmbiguousId
     |   `-- ReviewCardNotFound
@@ -93,26 +91,6 @@ class ModelThrottled(BackendUnavailable):
     def __init__(self, retry_after: timedelta) -> None:
         super().__init__("the model", f"rate limit, try again in {retry_after.total_seconds():g} s")
         self.retry_after = retry_after
-
-
-class WritesRefused(BackendUnavailable):
-    """Redis answers, and takes no writes: it is full, cannot save, is a replica or lacks replicas. Nothing was changed."""
-
-    code = "writes_refused"
-
-    def __init__(self, reason: str, *, hint: str) -> None:
-        super().__init__("Redis", reason, hint=hint, state="refuses writes")
-
-
-class AccessRefused(WritesRefused, ConfigError):
-    """Redis does not let us in, or forbids a command. A command ends by it; a role that was let in before waits for the cure."""
-
-    code = "config"
-    exit_code, retryable = EXIT_CONFIG, False
-
-    def __init__(self, message: str, *, hint: str) -> None:
-        super().__init__(message, hint=hint)
-        self.message, self.args = message, (message,)
 
 
 class NotFound(SwarmError):

@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.adapters.postgres_engine import check_schema, open_engine
 from chimera_cli.adapters.postgres_orders import PostgresOrders
-from chimera_cli.adapters.postgres_posts import PostgresPosts
 from chimera_cli.adapters.postgres_reads import PostgresReads
 from chimera_cli.adapters.postgres_review import PostgresReview
 from chimera_cli.config import Settings
@@ -27,8 +26,7 @@ async def open_records(settings: Settings) -> AsyncIterator[Records]:
         ConfigError, BackendUnavailable, SchemaOutdated: As `open_database`.
     """
     async with open_database(settings) as engine:
-        reviews, orders, posts = PostgresReview(engine), PostgresOrders(engine), PostgresPosts(engine)
-        yield Records(record=PostgresReads(engine), reviews=reviews, orders=orders, posts=posts)
+        yield Records(record=PostgresReads(engine), reviews=PostgresReview(engine), orders=PostgresOrders(engine))
 
 
 @asynccontextmanager

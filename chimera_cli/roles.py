@@ -98,6 +98,7 @@ async def run_workers(settings: Settings, options: WorkerOptions, telemetry: Tel
             policy=settings.worker.policy(),
             retry=settings.retry.policy(),
             payload_of=_payload_of(swarm),
+            demand_epoch=swarm.record.demand_epoch,
             redactor=Redactor(settings.secret_values()),
         )
         behaviour = PoolOptions(

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -38,6 +39,13 @@ class Servers:
     def redis(self) -> RedisServer:
         """A single Redis, started on first use."""
         return self._started(RedisServer(self._folder / "redis", free_port(), _password(), durable=False))
+
+    @cached_property
+    def replica(self) -> RedisServer:
+        """A second Redis with the password of the first, started on first use: it can follow that one, and take over."""
+        return self._started(
+            RedisServer(self._folder / "replica", free_port(), str(urlsplit(self.redis.url).password), durable=False)
+        )
 
     @cached_property
     def postgres(self) -> PostgresServer:

@@ -11,6 +11,9 @@ from chimera_cli.exceptions import SwarmError
 from chimera_cli.models.check import Check
 from chimera_cli.models.recovery import Recovery
 
+NAMED = 5
+"""Tasks that a line names."""
+
 
 async def recovery_checks(redis_url: str, database_url: str, keys: Keys) -> AsyncIterator[Check]:
     """Say which shards stand still, and what was done after the last interruption; nothing when a server is away or empty."""
@@ -21,12 +24,14 @@ async def recovery_checks(redis_url: str, database_url: str, keys: Keys) -> Asyn
             standing = [shard for shard in range(keys.shards) if not (await recovery.survey(shard)).vouched]
         record = PostgresRecord(engine)
         last, fresh = await record.recovery(), (await record.ledger()).submitted == 0
+        lost = await record.lost_posts(NAMED + 1)
     except SwarmError:
         return  # The checks of the servers tell why.
     finally:
         await engine.dispose()
     yield vouched_check(standing, keys.shards, fresh=fresh)
     yield loss_check(last)
+    yield posts_check(lost)
 
 
 def vouched_check(standing: list[int], shards: int, *, fresh: bool = False) -> Check:
@@ -47,3 +52,13 @@ def loss_check(last: Recovery | None) -> Check:
         return Check(name=name, ok=True, detail="no interruption within a day")
     at = f"{last.at:%Y-%m-%dT%H:%M:%SZ}: " if last.at else ""
     return Check(name=name, ok=True, warn=not last.lossless, detail=f"{at}{last.sentence}")
+
+
+def posts_check(lost: list[str]) -> Check:
+    """Tell which completed tasks made a post that the outbox does not hold."""
+    name = "outbox complete"
+    if not lost:
+        return Check(name=name, ok=True, detail="it holds the posts of all completed tasks")
+    more = " and more" if len(lost) > NAMED else ""
+    detail = f"Postgres came back without posts of completed tasks: {', '.join(lost[:NAMED])}{more}"
+    return Check(name=name, ok=True, warn=True, detail=detail, mend="chimera tasks show ID tells what was approved")

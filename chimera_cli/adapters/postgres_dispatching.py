@@ -9,6 +9,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chimera_cli.adapters import order_sql
+from chimera_cli.adapters import postgres_epochs as epochs
 from chimera_cli.adapters import postgres_past as pasts
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters import postgres_turns as turns
@@ -47,6 +48,7 @@ async def with_all(session: AsyncSession, page: Page, tasks: Sequence[TaskRow], 
     """Return a page's tasks with their goals and how their dependencies stand, under the turn of whoever holds the lock."""
     goals = await _goals(session, {task.goal_id for task in tasks})
     dependencies = await _dependencies(session, tasks, page.oversized)
+    current = await epochs.read(await session.connection())
     cancelled, states = await _orders(session, tasks, goals), await _states(session, tasks)
     lives = await _lives(session, tasks)
     handed = await pasts.handed(await session.connection(), [task.id for task in tasks if task.version > 0])
@@ -58,6 +60,7 @@ async def with_all(session: AsyncSession, page: Page, tasks: Sequence[TaskRow], 
             persona=personas[task.goal_id],
             dependencies=_needed(task, dependencies),
             turn=turn,
+            epochs=current,
             paused=goals[task.goal_id].paused_at is not None,
             ordered=goals[task.goal_id].ordered,
             cancelled=cancelled.get(task.id, ""),

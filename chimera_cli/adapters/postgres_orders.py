@@ -12,10 +12,12 @@ from chimera_cli.adapters import postgres_goal_orders as goal_orders
 from chimera_cli.adapters import postgres_task_orders as task_orders
 from chimera_cli.adapters import postgres_turns as turns
 from chimera_cli.adapters.order_rows import OrderRow
+from chimera_cli.adapters.postgres_epochs import hold as hold_epochs
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_reads import reading
 from chimera_cli.adapters.row import LIVE, plain
 from chimera_cli.adapters.rows import TaskRow
+from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.order import Order, OrderAction
 from chimera_cli.ports.orders import Ordered
 
@@ -69,12 +71,17 @@ class PostgresOrders:
             rows = await session.exec(asked.order_by(col(OrderRow.seq)).limit(limit))
             return [row.noun(life) for row, life in rows]
 
-    async def close(self, seqs: Sequence[int], note: str = "") -> None:
-        """Note that orders were carried out, and what the operator should know of it; harmless when repeated."""
+    async def close(self, seqs: Sequence[int], note: str = "", *, epochs: Epochs = NO_EPOCHS) -> None:
+        """Note that orders were carried out, and what the operator should know of it; harmless when repeated.
+
+        Raises:
+            StaleEpoch: They were carried out in a Redis that was replaced since.
+        """
         if not seqs:
             return
         with postgres_errors():
             async with self._engine.begin() as connection:
+                await hold_epochs(connection, epochs)
                 await connection.execute(order_sql.CLOSE_ORDERS, {"seqs": list(seqs), "note": plain(note)})
 
     async def live(self, goal_id: str, after: int = 0, limit: int = 500) -> tuple[list[str], int]:

@@ -10,6 +10,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chimera_cli.adapters import postgres_chores as chores
 from chimera_cli.adapters import postgres_dispatching as dispatching
+from chimera_cli.adapters import postgres_epochs as epochs
+from chimera_cli.adapters import postgres_lost_posts as posts
 from chimera_cli.adapters import postgres_recording as recording
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters import postgres_submitting as submitting
@@ -17,7 +19,8 @@ from chimera_cli.adapters import postgres_turns as turns
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_reads import PostgresReads, with_counts
 from chimera_cli.adapters.rows import GoalRow
-from chimera_cli.models.delivery import Dispatch
+from chimera_cli.models.delivery import Dispatch, Lease
+from chimera_cli.models.epoch import Epochs, ShardRecord
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import Goal, GoalStatus
 from chimera_cli.models.task import TaskSpec
@@ -92,6 +95,28 @@ class PostgresRecord(PostgresReads):
                 if dispatches:
                     await dispatching.mark(session, dispatches)
 
+    async def epochs(self) -> Epochs:
+        """Return the current epoch of each shard."""
+        with postgres_errors():
+            async with self._engine.connect() as connection:
+                return await epochs.read(connection)
+
+    async def lost_posts(self, limit: int) -> list[str]:
+        """List completed tasks whose posts the outbox does not hold, at most `limit`."""
+        with postgres_errors():
+            async with self._engine.connect() as connection:
+                return await posts.tasks(connection, limit)
+
+    async def demand_epoch(self, lease: Lease) -> None:
+        """Make sure that what was claimed was claimed from the Redis that counts.
+
+        Raises:
+            StaleEpoch: Another one took over since.
+        """
+        with postgres_errors():
+            async with self._engine.begin() as connection:
+                await epochs.hold(connection, lease.epochs)
+
     async def turn(self) -> int:
         """Take a turn without reading or writing anything."""
         with postgres_errors():
@@ -110,10 +135,22 @@ class PostgresRecord(PostgresReads):
                 connection = await session.connection()
                 if not await turns.hold(connection, wait=wait):
                     return None
-                new, reached = await recording.record(connection, events)
+                known = await epochs.known(connection)
+                shard = known.get(events[0].shard, ShardRecord())
+                for epoch in {event.epoch for event in events}:
+                    epochs.demand(epoch, shard.epoch)
+                new, reached = await recording.record(connection, events, shard.reached)
                 turn = await turns.number(connection)
                 goals = await _terminal(session, {goal_id for goal_id, _ in ended})
-        return Recorded(new=new, reached=reached, turn=turn, ended_tasks=tuple(ended), ended_goals=tuple(goals))
+        current = {number: record.epoch for number, record in known.items()}
+        return Recorded(
+            new=new,
+            reached=reached,
+            turn=turn,
+            epochs=current,
+            ended_tasks=tuple(ended),
+            ended_goals=tuple(goals),
+        )
 
 
 async def _terminal(session: AsyncSession, goal_ids: set[str]) -> list[Goal]:

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chimera_cli.adapters import postgres_cards as cards
+from chimera_cli.adapters import postgres_lost_posts as posts
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters.event_rows import event_values
 from chimera_cli.adapters.postgres_batches import batches, rows_of
 from chimera_cli.adapters.postgres_projection import Projection, TaskMark, project
-from chimera_cli.adapters.recovery_rows import ShardRow
 from chimera_cli.adapters.row import json_text
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.recovery import place
@@ -23,27 +23,21 @@ MARKS = text("""
 """Tell in one value where tasks stand."""
 
 
-async def record(connection: AsyncConnection, events: Sequence[TaskEvent]) -> tuple[int, str]:
-    """Record events of one shard, one at least; return how many were new, and the id of the newest that is recorded.
+async def record(connection: AsyncConnection, events: Sequence[TaskEvent], newest: str) -> tuple[int, str]:
+    """Record events of one shard, one at least, given the id of the newest that is recorded; return how many were new, and the id
+    of the newest now.
 
     The connection's transaction holds the record's lock. One at or before the newest that is recorded is recorded itself, or
     void: it was read of an old copy of Redis, whose story did not go on.
     """
-    newest = await reached(connection, events[0].shard)
     known = place(newest)
     new = await _store(connection, [event for event in events if place(event.entry_id) > known])
     if new:
         newest = new[-1].entry_id
         await connection.execute(sql.REACH, {"shard": new[-1].shard, "entry_id": newest})
         await _write(connection, project(await _marks(connection, new), new))
+        await posts.note_lost(connection, new)
     return len(new), newest
-
-
-async def reached(connection: AsyncConnection, shard: int) -> str:
-    """Return the id of the shard's newest recorded event, or an empty text."""
-    columns = ShardRow.metadata.tables["shards"].c
-    asked = select(columns.last_entry).where(columns.shard == shard)
-    return str((await connection.execute(asked)).scalar_one_or_none() or "")
 
 
 async def _store(connection: AsyncConnection, events: Sequence[TaskEvent]) -> list[TaskEvent]:

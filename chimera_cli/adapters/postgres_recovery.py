@@ -1,6 +1,6 @@
 """The record as the reconciler reads it: under the lock, so that it stands still."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from chimera_cli.adapters import order_sql, review_sql
 from chimera_cli.adapters import postgres_dispatching as dispatching
+from chimera_cli.adapters import postgres_epochs as epochs
 from chimera_cli.adapters import postgres_recording as recording
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters import postgres_turns as turns
@@ -20,6 +21,7 @@ from chimera_cli.adapters.postgres_sizes import first_page
 from chimera_cli.adapters.row import LIVE
 from chimera_cli.adapters.rows import GoalRow, TaskRow
 from chimera_cli.models.delivery import Dispatch
+from chimera_cli.models.epoch import ShardRecord
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import GoalStatus
 from chimera_cli.models.recovery import Mark, Pause, Recovery
@@ -36,11 +38,17 @@ class PostgresRecovery:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def reached(self, shard: int) -> str:
-        """Return the id of the shard's newest recorded event, without waiting for anybody."""
+    async def known(self) -> Mapping[int, ShardRecord]:
+        """Return what is known of the shards, without waiting for others."""
         with postgres_errors():
             async with self._engine.connect() as connection:
-                return await recording.reached(connection, shard)
+                return await epochs.known(connection)
+
+    async def note_use(self, shard: int, epoch: int) -> None:
+        """Note that this process works with the Redis of a shard's current epoch; nothing is noted about another one."""
+        with postgres_errors():
+            async with self._engine.begin() as connection:
+                await connection.execute(epochs.NOTE_USE, {"shard": shard, "epoch": epoch})
 
     @asynccontextmanager
     async def comparing(self, *, wait: bool) -> AsyncIterator["PostgresComparison | None"]:
@@ -62,14 +70,19 @@ class PostgresComparison:
         self._connection = connection
         self.turn = turn
 
-    async def reached(self, shard: int) -> str:
-        """Return the id of the shard's newest recorded event, or an empty text."""
-        return await recording.reached(self._connection, shard)
+    async def known(self, shard: int) -> ShardRecord:
+        """Return what is known of a shard."""
+        return (await epochs.known(self._connection)).get(shard, ShardRecord())
+
+    async def begin_epoch(self, shard: int, *, above: int, run: str) -> int:
+        """Begin an epoch for a server run and return its number."""
+        return await epochs.begin(self._connection, shard, above=above, run=run)
 
     async def record(self, events: Sequence[TaskEvent]) -> None:
         """Store events of one shard."""
         if events:
-            await recording.record(self._connection, events)
+            newest = (await self.known(events[0].shard)).reached
+            await recording.record(self._connection, events, newest)
 
     async def live(self, *, unheard: bool) -> AsyncIterator[Sequence[Mark]]:
         """Go through the tasks that are in the queue by the record, in the order of submission, page by page."""

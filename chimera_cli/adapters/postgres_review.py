@@ -8,6 +8,8 @@ from sqlmodel import col, select
 
 from chimera_cli.adapters import postgres_deciding as deciding
 from chimera_cli.adapters import review_sql as sql
+from chimera_cli.adapters.postgres_epochs import hold as hold_epochs
+from chimera_cli.adapters.postgres_epochs import read as read_epochs
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_reads import reading
 from chimera_cli.adapters.review_rows import AuditRow, CardRow
@@ -15,6 +17,7 @@ from chimera_cli.adapters.row import plain
 from chimera_cli.adapters.rows import GoalRow
 from chimera_cli.exceptions import Conflict, ReviewCardNotFound
 from chimera_cli.models.audit import AuditEvent
+from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
 
 
@@ -94,10 +97,21 @@ class PostgresReview:
             rows = await session.exec(asked.order_by(col(CardRow.decided_at), col(CardRow.id)).limit(limit))
             return [row.noun() for row in rows]
 
-    async def mark_resumed(self, card_id: str, note: str = "") -> bool:
-        """Note that a decision was carried out, or why it could not be, and tell whether it was; harmless when repeated."""
+    async def epochs(self) -> Epochs:
+        """Return the current epoch of each shard."""
+        with postgres_errors():
+            async with self._engine.connect() as connection:
+                return await read_epochs(connection)
+
+    async def mark_resumed(self, card_id: str, note: str = "", *, epochs: Epochs = NO_EPOCHS) -> bool:
+        """Note that a decision was carried out, or why it could not be, and tell whether it was; harmless when repeated.
+
+        Raises:
+            StaleEpoch: It was carried out in a Redis that was replaced since.
+        """
         with postgres_errors():
             async with self._engine.begin() as connection:
+                await hold_epochs(connection, epochs)
                 if note and (await connection.execute(sql.CARRIED_OUT, {"id": card_id})).scalar_one():
                     note = ""
                 await connection.execute(sql.MARK_RESUMED, {"id": card_id, "note": plain(note)})

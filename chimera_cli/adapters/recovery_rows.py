@@ -17,6 +17,12 @@ class ShardRow(Row, table=True):
     """The shard."""
     last_entry: str = id_column()
     """Id of the newest recorded event in the shard's stream."""
+    epoch: int = number_column(server_default="0")
+    """Number of comparisons after which a Redis was let go on; what comes from a Redis of another epoch is refused."""
+    run: str = text_column(server_default="")
+    """Id of the server run for which the epoch was begun."""
+    seen_at: datetime | None = time_column(nullable=True)
+    """When a process last noted that it works with the Redis of this epoch, by the clock of the database."""
 
 
 class RecoveryRow(Row, table=True):

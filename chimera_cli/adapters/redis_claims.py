@@ -47,7 +47,7 @@ class RedisClaims:
                 rows = await self._scripts.call_behind(
                     self._bells(stage, 0), patience, "claim", self._keys.shard(0), *asked
                 )
-            return _decoded(stage, rows)
+            return _decoded(stage, rows, 0)
         if patience:
             await self._hear(stage, patience)
         return await self._take_now(stage, agents, kinds, which)
@@ -89,7 +89,7 @@ class RedisClaims:
             except SwarmError as error:
                 failed = failed or error
             else:
-                claimed += _decoded(stage, rows)
+                claimed += _decoded(stage, rows, shard)
                 if claimed and claimed[0].alone:
                     break
                 which = "others" if claimed else which
@@ -101,5 +101,5 @@ class RedisClaims:
         return stage, self._lease_ms, canonical_json(list(agents)), canonical_json(list(kinds)), which
 
 
-def _decoded(stage: Stage, rows: Sequence[Any]) -> Claimed:
-    return [wire.decode_claim(stage, row) for row in rows]
+def _decoded(stage: Stage, rows: Sequence[Any], shard: int) -> Claimed:
+    return [wire.decode_claim(stage, row, shard) for row in rows]

@@ -66,7 +66,7 @@ async def connect(url: str) -> RedisClient:
     """Return a client for the server or the cluster behind the URL; see `open_redis` for what it raises."""
     single = single_client(url)
     try:
-        with redis_errors(starting=True):
+        with redis_errors():
             await check_service(single)
             info = await single.info()
         clustered = int(info.get("cluster_enabled", 0)) == 1
@@ -148,12 +148,9 @@ async def check_shards(client: RedisClient, keys: Keys) -> None:
         ConfigError: Another number is in use.
     """
     name = f"{keys.fleet}:shards"
-    with redis_errors(starting=True):
-        noted = await client.get(name)
-        if noted is None:  # Only the first one writes: commands that look work on a Redis that refuses writes.
-            await client.set(name, keys.shards, nx=True)
-            noted = await client.get(name)
-    in_use = int(noted or keys.shards)
+    with redis_errors():
+        await client.set(name, keys.shards, nx=True)
+        in_use = int(await client.get(name) or keys.shards)
     if in_use != keys.shards:
         raise ConfigError(
             f"CHIMERA_SHARDS is {keys.shards}, but this swarm was started with {in_use}",

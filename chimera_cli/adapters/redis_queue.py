@@ -13,9 +13,10 @@ from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_errors import redis_errors
 from chimera_cli.adapters.redis_shards import on_each
 from chimera_cli.adapters.scripts import Scripts
-from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease, WritesRefused
+from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease
 from chimera_cli.models.audit import SWARM
 from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Setback, Stage
+from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.gate import Judgement, Route
 from chimera_cli.models.identity import canonical_json, shard_of
 from chimera_cli.models.policy import LeasePolicy
@@ -42,15 +43,15 @@ class RedisTaskQueue:
         self._scripts = Scripts(client)
         self._lease_ms = _ms(lease.lease)
         self._claims = RedisClaims(client, keys, self._scripts, lease.lease)
-        self._refused: set[int] = set()  # Shards that took none of our writes since we last reaped there.
 
     async def push_tasks(self, dispatches: Sequence[Dispatch]) -> int:
         """Put persisted tasks into the queue, in chunks; a known live task is left as it is."""
         new = 0
         by_shard = sorted(dispatches, key=lambda dispatch: self._shard(dispatch.task.goal_id))
         for shard, group in groupby(by_shard, key=lambda dispatch: self._shard(dispatch.task.goal_id)):
-            for parcel in parcels(list(group)):
-                pushed = int(await self._on_shard("push", shard, *parcel, ""))
+            some = list(group)
+            for parcel in parcels(some):
+                pushed = int(await self._on_shard("push", shard, *parcel, "", some[0].epochs.get(shard, 0)))
                 if pushed < 0:
                     # The record's lock ends with its connection only, and somebody has held it since.
                     raise BackendUnavailable("Postgres", "the connection was lost while tasks were being dispatched")
@@ -100,7 +101,8 @@ class RedisTaskQueue:
         """End the phase of a running task and commit its changes."""
         changes = wire.encode_changes(result.changes)
         output, usage = canonical_json(result.output), result.usage.model_dump_json()
-        await self._answer("complete", lease, output, changes, digest, usage)
+        posts = canonical_json(list(result.posts)) if result.posts else ""
+        await self._answer("complete", lease, output, changes, digest, usage, posts)
 
     async def hand_over(self, lease: Lease, result: TaskResult) -> None:
         """Give a proposal to the judges, its changes held."""
@@ -149,12 +151,14 @@ class RedisTaskQueue:
         bound = judgement.model_dump_json(), judgement.digest, policy, rubric
         await self._answer("judge", lease, route, *bound, "; ".join(judgement.decision.reasons))
 
-    async def resume(self, card: ReviewCard) -> Resumption:
+    async def resume(self, card: ReviewCard, *, epochs: Epochs = NO_EPOCHS) -> Resumption:
         """Carry out what was decided on a held task."""
+        shard = self._shard(card.goal_id)
         operator = card.decided_by or SWARM
         held = card.task_id, card.generation, card.judgement.digest
         order = ORDERS[card.status]
-        reply = await self._on_shard("resume", self._shard(card.goal_id), *held, order, operator, card.reason)
+        given = *held, order, operator, card.reason, epochs.get(shard, 0)
+        reply = await self._on_shard("resume", shard, *given)
         return Resumption(reply[0])
 
     async def promote(self, limit: int = 100) -> int:
@@ -162,19 +166,8 @@ class RedisTaskQueue:
         return await self._everywhere("promote", limit)
 
     async def reap(self, abandon_cap: int, limit: int = 100) -> int:
-        """Take back what abandoned leases held. Where writes were refused since the last time, leases lapsed for no agent's fault:
-        there nothing is taken back for the length of one."""
-        return sum(await on_each(self._reap(shard, abandon_cap, limit) for shard in range(self._keys.shards)))
-
-    async def _reap(self, shard: int, abandon_cap: int, limit: int) -> int:
-        refused = shard in self._refused
-        self._refused.discard(shard)
-        try:
-            return int(await self._on_shard("reap", shard, abandon_cap, limit, self._lease_ms if refused else 0))
-        except BaseException:
-            if refused:
-                self._refused.add(shard)
-            raise
+        """Take back what abandoned leases held."""
+        return await self._everywhere("reap", abandon_cap, limit)
 
     async def expire(self, limit: int = 100) -> int:
         """Fail tasks whose deadline has passed."""
@@ -184,14 +177,16 @@ class RedisTaskQueue:
         """Go on telling children that their parent has ended."""
         return await self._everywhere("settle", limit)
 
-    async def forget(self, tasks: Sequence[tuple[str, str]], goals: Sequence[str], *, turn: int = 0) -> bool:
+    async def forget(
+        self, tasks: Sequence[tuple[str, str]], goals: Sequence[str], *, turn: int = 0, epochs: Epochs = NO_EPOCHS
+    ) -> bool:
         """Drop what is still held of ended tasks and goals; False when the turn is over."""
         for shard in range(self._keys.shards):
             task_ids = [task for goal, task in tasks if self._shard(goal) == shard]
             goal_ids = [goal for goal in goals if self._shard(goal) == shard]
             if task_ids or goal_ids:
                 ended = canonical_json(task_ids), canonical_json(goal_ids)
-                if int(await self._on_shard("forget", shard, *ended, turn)) < 0:
+                if int(await self._on_shard("forget", shard, *ended, turn, epochs.get(shard, 0))) < 0:
                     return False
         return True
 
@@ -207,6 +202,7 @@ class RedisTaskQueue:
             to_judge=to_judge,
             judging=judging,
             deferred=deferred,
+            epochs={shard: row[7] for shard, row in enumerate(rows)},
             oldest_waiting=timedelta(milliseconds=oldest) if oldest >= 0 else None,
         )
 
@@ -214,12 +210,8 @@ class RedisTaskQueue:
         return shard_of(goal_id, self._keys.shards)
 
     async def _on_shard(self, script: str, shard: int, *args: str | int) -> Any:
-        try:
-            with redis_errors():
-                return await self._scripts.call(script, self._keys.shard(shard), *args)
-        except WritesRefused:
-            self._refused.add(shard)
-            raise
+        with redis_errors():
+            return await self._scripts.call(script, self._keys.shard(shard), *args)
 
     async def _everywhere(self, script: str, *args: str | int) -> int:
         return sum(map(int, await on_each(self._on_shard(script, shard, *args) for shard in range(self._keys.shards))))

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from redis.asyncio import Redis
+
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.push_wire import parcels
 from chimera_cli.adapters.redis_client import RedisClient
@@ -11,11 +13,13 @@ from chimera_cli.adapters.redis_errors import redis_errors
 from chimera_cli.adapters.scripts import Scripts
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.delivery import Dispatch
+from chimera_cli.models.epoch import ShardRecord
 from chimera_cli.models.identity import canonical_json
 from chimera_cli.models.recovery import Mandate, Pause, Survey
 
 #: Keys of one page of a scan.
 PAGE = 500
+UNKNOWN = ShardRecord()
 
 
 class RedisRecovery:
@@ -26,9 +30,10 @@ class RedisRecovery:
         self._keys = keys
         self._scripts = Scripts(client)
 
-    async def survey(self, shard: int, *, turn: int = 0, reached: str = "") -> Survey:
+    async def survey(self, shard: int, *, turn: int = 0, record: ShardRecord = UNKNOWN) -> Survey:
         """Look at a shard; with a turn, make void what began under an older one."""
-        vouched, run, newest, vouched_run, rebuilding, recorded = await self._on_shard("survey", shard, turn, reached)
+        reply = await self._on_shard("survey", shard, turn, record.reached, record.epoch)
+        vouched, run, newest, vouched_run, rebuilding, recorded, epoch, deposed = reply
         return Survey(
             vouched=vouched == 1,
             run=run,
@@ -36,6 +41,8 @@ class RedisRecovery:
             vouched_run=vouched_run,
             rebuilding=rebuilding == 1,
             recorded=recorded,
+            epoch=epoch,
+            deposed=deposed == 1,
         )
 
     async def versions(self, shard: int, task_ids: Sequence[str]) -> list[int]:
@@ -60,13 +67,24 @@ class RedisRecovery:
 
     async def restore(self, mandate: Mandate, dispatches: Sequence[Dispatch]) -> int:
         """Put tasks where the record has them, in chunks."""
-        return sum([await self._under(mandate, "push", *parcel, mandate.run) for parcel in parcels(dispatches)])
+        return sum(
+            [await self._under(mandate, "push", *parcel, mandate.run, mandate.epoch) for parcel in parcels(dispatches)]
+        )
 
     async def vouch(self, mandate: Mandate, *, grace: timedelta, paused: Sequence[Pause] = ()) -> bool:
         """Let the shard go on; False when the mandate is void."""
         grace_ms = int(grace.total_seconds() * 1000)
         goals = canonical_json([[pause.goal_id, pause.order] for pause in paused])
-        return int(await self._on_shard("vouch", mandate.shard, mandate.run, mandate.turn, grace_ms, goals)) == 1
+        given = mandate.run, mandate.turn, grace_ms, goals, mandate.epoch
+        return int(await self._on_shard("vouch", mandate.shard, *given)) == 1
+
+    async def depose(self, shard: int, run: str, epoch: int) -> None:
+        """Have a shard stand still whose server was replaced, and let go of idle connections: the next ones may lead elsewhere."""
+        try:
+            await self._on_shard("depose", shard, run, epoch)
+        finally:
+            if isinstance(self._client, Redis):
+                await self._client.connection_pool.disconnect(inuse_connections=False)
 
     async def _under(self, mandate: Mandate, script: str, *args: str | int) -> int:
         reply = int(await self._on_shard(script, mandate.shard, *args))

@@ -41,11 +41,19 @@ def decode_changes(text: str) -> tuple[StateChange, ...]:
     )
 
 
-def decode_claim(stage: Stage, row: Sequence[Any]) -> Delivery | Malformed:
+def decode_claim(stage: Stage, row: Sequence[Any], shard: int = 0) -> Delivery | Malformed:
     """Read one row of claim.lua's reply; fields that were written by hand and make no sense give a Malformed."""
-    task_id, agent, generation, goal, persona, flat = row
+    task_id, agent, generation, goal, persona, flat, epoch = row
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
-    lease = Lease(task_id=task_id, goal_id=fields.get("goal", ""), generation=generation, agent=agent, stage=stage)
+    lease = Lease(
+        task_id=task_id,
+        goal_id=fields.get("goal", ""),
+        generation=generation,
+        agent=agent,
+        stage=stage,
+        shard=shard,
+        epoch=epoch,
+    )
     try:
         return _delivery(lease, goal, persona, fields)
     except UNREADABLE as exc:
@@ -98,7 +106,7 @@ def _number(fields: Mapping[str, str], name: str) -> int:
     return int(fields.get(name) or 0)
 
 
-def decode_event(shard: int, entry_id: str, fields: Mapping[str, str]) -> TaskEvent:
+def decode_event(shard: int, entry_id: str, fields: Mapping[str, str], epoch: int = 0) -> TaskEvent:
     """Read one entry of the event stream.
 
     Raises:
@@ -110,6 +118,7 @@ def decode_event(shard: int, entry_id: str, fields: Mapping[str, str]) -> TaskEv
     return TaskEvent(
         shard=shard,
         entry_id=entry_id,
+        epoch=epoch,
         at=datetime.fromtimestamp(int(entry_id.split("-")[0]) / 1000, tz=UTC),
         name=fields["name"],
         task_id=fields["task"],

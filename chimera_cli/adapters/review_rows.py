@@ -154,3 +154,16 @@ class PostRow(Row, table=True):
 def card_id(task_id: str, generation: int) -> str:
     """Derive a card's id, so that recording its event again makes no second card."""
     return hashlib.sha256(f"card\n{task_id}\n{generation}".encode()).hexdigest()[:ID_LENGTH]
+
+
+class LostPostRow(Row, table=True):
+    """A post that a completed task made and that the outbox does not hold: Postgres was put back to a copy from before it."""
+
+    __tablename__ = "lost_posts"
+
+    idempotency_key: str = text_column(primary_key=True)
+    """Under which it was stored."""
+    task_id: str = id_column()
+    """The task."""
+    at: datetime = time_column(server_default=text("clock_timestamp()"))
+    """When that was noticed, by the clock of the database."""

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -26,61 +25,6 @@ MOST_TOGETHER = 50
 LONG = 20_000
 _PRELUDE = "transition"
 _LEGAL_MARK = "--@LEGAL@"
-
-
-class Head(StrEnum):
-    """How a script begins, so that a server that refuses writes refuses all of it or nothing. ADR 0025."""
-
-    WRITES = "local refused = refusal(false) if refused then return refused end"
-    """It passes only where every write does."""
-    FREES = "local refused = refusal(true) if refused then return refused end"
-    """It passes also where memory is full: in the end it frees some, and nothing else would."""
-    READS = ""
-    """It writes nothing, or looks by itself before it does."""
-
-
-#: How each script begins.
-HEADS: Mapping[str, Head] = {
-    # Claims and answers: whoever may claim may answer.
-    "claim": Head.WRITES,
-    "extend": Head.WRITES,
-    "complete": Head.WRITES,
-    "hand_over": Head.WRITES,
-    "judge": Head.WRITES,
-    "retry": Head.WRITES,
-    "rerun": Head.WRITES,
-    "fail": Head.WRITES,
-    "give_back": Head.WRITES,
-    "park": Head.WRITES,
-    "warden": Head.WRITES,
-    # Housekeeping: while it is refused no lease is taken back and no deadline passes.
-    "promote": Head.WRITES,
-    "reap": Head.WRITES,
-    "expire": Head.WRITES,
-    "settle": Head.WRITES,
-    # From the record: what is refused stays there and comes again.
-    "push": Head.WRITES,
-    "resume": Head.WRITES,
-    "pause": Head.WRITES,
-    "go_on": Head.WRITES,
-    "recall": Head.WRITES,
-    # An operator's way to make room: what it adds, an event a task, goes with the task as soon as it is recorded.
-    "cancel": Head.FREES,
-    # Behind the record: all that they write is a number, then they delete.
-    "forget": Head.FREES,
-    "trim": Head.FREES,
-    # The reconciler's. `survey` writes only for one who begins to compare.
-    "survey": Head.READS,
-    "standing": Head.READS,
-    "rebuild": Head.WRITES,
-    "wipe": Head.FREES,
-    "vouch": Head.WRITES,
-    # The board. `sweep` frees too, but would drop the living, whose beats are refused.
-    "counts": Head.READS,
-    "fleet": Head.READS,
-    "beat": Head.WRITES,
-    "sweep": Head.WRITES,
-}
 #: Scripts that work while nobody vouches for a shard: those that only read, the fleet's, and the reconciler's own. `push` is
 #: also his, and asks by itself.
 UNVOUCHED = frozenset({"counts", "fleet", "beat", "sweep", "survey", "vouch", "rebuild", "standing", "wipe", "push"})
@@ -127,7 +71,7 @@ def _files() -> Mapping[str, str]:
 
 def _head(name: str) -> str:
     prelude = _files()[_PRELUDE].replace(_LEGAL_MARK, _legal_table())
-    return f"{prelude}{HEADS[name]}\n{'' if name in UNVOUCHED else 'demand_vouched()'}\n"
+    return f"{prelude}{'' if name in UNVOUCHED else 'demand_vouched()'}\n"
 
 
 @cache

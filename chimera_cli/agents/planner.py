@@ -65,7 +65,7 @@ class PlannerAgent(BaseAgent):
             self.log_event("goal.replanned", goal=goal.id, tasks=len(tasks))
         if won and not tasks:
             # The goal has FAILED, and no event tells of it: what the queue still holds of it goes now.
-            await queue.forget([], [goal.id], turn=await record.turn())
+            await queue.forget([], [goal.id], turn=await record.turn(), epochs=await record.epochs())
         return won
 
     async def _redraft(self, record: RecordPort, goal: Goal) -> tuple[TaskSpec, ...]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import traceback
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -14,7 +15,7 @@ from chimera_cli.handlers.invoke import RunLimits, execute, merge, payload_for, 
 from chimera_cli.handlers.registry import Handler, HandlerRegistry
 from chimera_cli.handlers.voice import HandlerVoice
 from chimera_cli.models.agent import Role
-from chimera_cli.models.delivery import Delivery, Stage
+from chimera_cli.models.delivery import Delivery, Lease, Stage
 from chimera_cli.models.identity import content_digest
 from chimera_cli.models.policy import RetryPolicy, WorkerPolicy
 from chimera_cli.models.task import Phase
@@ -32,6 +33,10 @@ LONGEST_TRACE = 8000
 """Characters of a stack trace that are told; the end says most."""
 
 
+async def no_record_to_ask(lease: Lease) -> None:
+    """Take any lease: there is no record that could know better."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerTools:
     """What all workers of a process share."""
@@ -47,6 +52,8 @@ class WorkerTools:
     policy: WorkerPolicy = field(default_factory=WorkerPolicy)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     payload_of: PayloadOf = no_record
+    demand_epoch: Callable[[Lease], Awaitable[None]] = no_record_to_ask
+    """Raises StaleEpoch when the Redis from which a task was claimed was replaced: nothing is executed then."""
     redactor: Redactor = field(default_factory=Redactor)
     """Takes secrets out of what handlers raise, before it goes into the record."""
 
@@ -94,6 +101,7 @@ class WorkerAgent(CrewAgent):
             return self._make_anew(delivery)
         if delivery.phase is Phase.EXECUTE:
             check_approval(delivery)
+            await self.tools.demand_epoch(delivery.lease)
         context, limits = self._context(handler, delivery), self._limits(handler, delivery)
         self.expect(limits.timeout)
         match delivery.phase:
@@ -121,7 +129,7 @@ class WorkerAgent(CrewAgent):
             inputs=delivery.inputs,
             state=StateView(self.tools.state, delivery.lease.goal_id, ending),
             llm=MeteredLLM(self.tools.llm, ending),
-            outbox=LiveOutbox(self.tools.outbox, ending),
+            outbox=LiveOutbox(self.tools.outbox, ending, epochs=delivery.lease.epochs),
             deadline=delivery.deadline,
             idempotency_key=f"{task_id}:{delivery.phase}",
             log_event=HandlerVoice(self.telemetry, source=self.id, ours=_where(delivery)),

@@ -25,7 +25,6 @@ COMMANDS = (
     "goals",
     "tasks",
     "review",
-    "outbox",
     "audit",
     "db",
 )

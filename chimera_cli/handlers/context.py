@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from chimera_cli.exceptions import HandlerError, LLMError
 from chimera_cli.models.delivery import Delivery
+from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.result import StateChange, Usage
 from chimera_cli.ports.llm import LLMPort
@@ -128,14 +129,26 @@ class MeteredLLM:
 class LiveOutbox:
     """The outbox for as long as a run goes on."""
 
-    def __init__(self, outbox: OutboxPort, ending: Ending) -> None:
+    def __init__(self, outbox: OutboxPort, ending: Ending, *, epochs: Epochs = NO_EPOCHS) -> None:
+        """Args:
+        outbox: Where posts are stored.
+        ending: Whether the run goes on.
+        epochs: What must hold in the record for a post to be stored: the task was claimed from the Redis that counts.
+        """
         self._outbox = outbox
         self._ending = ending
+        self._epochs = epochs
+        self.stored: dict[str, None] = {}
+        """Idempotency keys of what is in the outbox since this run asked for it, in order."""
 
-    async def append(self, idempotency_key: str, platform: str, post: Mapping[str, JsonValue]) -> bool:
+    async def append(
+        self, idempotency_key: str, platform: str, post: Mapping[str, JsonValue], *, epochs: Epochs = NO_EPOCHS
+    ) -> bool:
         """Store a post once. Raises what `OutboxPort.append` raises, and HandlerError when the run was ended."""
         self._ending.check()
-        return await self._outbox.append(idempotency_key, platform, post)
+        first = await self._outbox.append(idempotency_key, platform, post, epochs={**epochs, **self._epochs})
+        self.stored[idempotency_key] = None
+        return first
 
     async def posts(self, limit: int = 50) -> list[Mapping[str, JsonValue]]:
         """List posts."""

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import JsonValue, ValidationError
 
 from chimera_cli.exceptions import HandlerError
-from chimera_cli.handlers.context import Ending, MeteredLLM, TaskContext
+from chimera_cli.handlers.context import Ending, LiveOutbox, MeteredLLM, TaskContext
 from chimera_cli.handlers.registry import Handler
 from chimera_cli.handlers.threads import in_thread
 from chimera_cli.handlers.wire import checked_changes, checked_json
@@ -158,6 +158,7 @@ async def _result(handler: Handler, ctx: TaskContext, outcome: object, limits: R
         executes=handler.execute_with is not None,
         mergeable=handler.merge_with is not None,
         review_always=handler.review == "always",
+        posts=tuple(ctx.outbox.stored) if isinstance(ctx.outbox, LiveOutbox) else (),
     )
 
 

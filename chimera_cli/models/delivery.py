@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field, JsonValue
 
+from chimera_cli.models.epoch import Epochs
 from chimera_cli.models.gate import Judgement
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.persona import Persona
@@ -46,6 +47,15 @@ class Lease(Noun):
     """Id of the agent that holds it."""
     stage: Stage
     """Whether it is held for work or for judgement."""
+    shard: int = 0
+    """The shard from which it was claimed."""
+    epoch: int = 0
+    """Epoch of that shard in the Redis from which it was claimed."""
+
+    @property
+    def epochs(self) -> Epochs:
+        """What must still hold in the record when something is done outside of Redis under this lease."""
+        return {self.shard: self.epoch}
 
 
 class Delivery(Noun):
@@ -189,6 +199,8 @@ class Dispatch(Noun):
     """What it has behind it, when the queue has lost it."""
     turn: int = 0
     """Turn of whoever read it from the record; the queue takes nothing under an older turn than it has seen."""
+    epochs: Epochs = Field(default_factory=dict)
+    """The epochs of the shards when it was read from the record; a Redis of another epoch does not take it."""
     state: Mapping[str, VersionedValue] = Field(default_factory=dict)
     """The goal's recorded state, by key, when the task had ended before: the queue may have forgotten it by then."""
     cancelled: str = ""
@@ -218,6 +230,8 @@ class QueueCounts(Noun):
     """Results whose judgement is to be tried again later."""
     oldest_waiting: timedelta | None = None
     """Age of the oldest waiting task; None when none waits."""
+    epochs: Epochs = Field(default_factory=dict)
+    """Epoch of each shard in the Redis that was asked."""
 
     def idle(self, stage: Stage) -> bool:
         """Whether nothing waits, runs or is delayed for the stage."""

@@ -46,5 +46,7 @@ class TaskEvent(Noun):
     error: str = ""
     """Why, on task.delayed, task.failed, task.rejected, task.cancelled, task.revised, task.rejudged, task.conflicted,
     task.recalled and task.retried."""
+    epoch: int = 0
+    """Epoch of the shard in the Redis from which it was read; 0 in the record."""
     data: SkipValidation[Mapping[str, JsonValue]] = Field(default_factory=dict)
     """The rest: `judgement` (a Judgement as JSON) on task.held, task.approved and task.revised; `usage` on task.judging."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from chimera_cli.models.epoch import ShardRecord
 from chimera_cli.models.noun import Noun
 
 AT_ONCE = timedelta(minutes=1)
@@ -29,13 +30,33 @@ class Survey(Noun):
     recorded: str = ""
     """Id up to which events were recorded and dropped since somebody vouched; empty when none were."""
 
-    def ahead(self, recorded: str) -> bool:
-        """Whether the shard told the record more than it knows, given the id of its newest recorded event."""
-        return place(self.recorded) > place(recorded)
+    epoch: int = 0
+    """The epoch that began when somebody vouched last; 0 when no release that counts them did, or the data are gone."""
+    deposed: bool = False
+    """Whether it was found to be replaced by another server, and was not started anew since."""
 
-    def behind(self, recorded: str) -> bool:
-        """Whether the shard lacks some of its past, given the id of its newest recorded event."""
-        return self.rebuilding or place(self.newest) < place(recorded)
+    def replaced(self, record: ShardRecord) -> bool:
+        """Whether another server took over from this one, which must not go on.
+
+        A server that was started anew with older data takes over itself, but only when no process works with the other one.
+        """
+        if self.epoch >= record.epoch:
+            return False
+        if self.vouched or self.deposed:
+            return True
+        return self.epoch > 0 and self.run != record.run and record.in_use
+
+    def ahead(self, record: ShardRecord) -> bool:
+        """Whether the shard told the record more than it knows, or was let go on by one that knew more."""
+        return self.epoch > record.epoch or place(self.recorded) > place(record.reached)
+
+    def diverged(self, record: ShardRecord) -> bool:
+        """Whether what it holds may belong to another story than the one that went on elsewhere, though its ids may be higher."""
+        return self.epoch < record.epoch and self.run != record.run
+
+    def behind(self, record: ShardRecord) -> bool:
+        """Whether the shard lacks some of its past."""
+        return self.rebuilding or self.diverged(record) or place(self.newest) < place(record.reached)
 
 
 class Mandate(Noun):
@@ -47,6 +68,8 @@ class Mandate(Noun):
     """Id of the server's run that was seen at the beginning."""
     turn: int
     """Turn of whoever compares."""
+    epoch: int = 0
+    """The epoch that begins when the shard is vouched for; 0 as long as the record has begun none."""
 
 
 class Pause(Noun):

@@ -75,3 +75,5 @@ class TaskResult(Noun):
     """Whether the kind can recompute its changes after approval without a model."""
     review_always: bool = False
     """Whether the kind wants a person to see every result."""
+    posts: tuple[str, ...] = ()
+    """Idempotency keys of what the run put into the outbox."""

@@ -28,7 +28,9 @@ class Snapshot(Noun):
     """What was done the last time Redis had been interrupted, within a day; None when it was not."""
     ledger: Ledger
     """The count that must add up."""
+    epoch: int = 0
+    """The highest epoch of a shard by the record; 0 before anything was compared."""
+    replaced: str = ""
+    """What is wrong when the Redis that was asked was replaced by another primary; else empty."""
     paused: tuple[Goal, ...] = ()
     """Goals of which nothing starts, because somebody paused them."""
-    posts_waiting: int = 0
-    """Approved posts in the outbox that no connector has taken."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chimera_cli.exceptions import WrongState
+from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.order import Order, OrderAction
 
 
@@ -48,8 +49,12 @@ class OrdersPort(Protocol):
         dispatching and never among them."""
         ...
 
-    async def close(self, seqs: Sequence[int], note: str = "") -> None:
-        """Note that orders were carried out, and what the operator should know of it; harmless when repeated."""
+    async def close(self, seqs: Sequence[int], note: str = "", *, epochs: Epochs = NO_EPOCHS) -> None:
+        """Note that orders were carried out, and what the operator should know of it; harmless when repeated.
+
+        Raises:
+            StaleEpoch: They were carried out in a Redis of these epochs, and one of them is over.
+        """
         ...
 
     async def live(self, goal_id: str, after: int = 0, limit: int = 500) -> tuple[list[str], int]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Setback, Stage
+from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.gate import Judgement
 from chimera_cli.models.result import TaskResult
 from chimera_cli.models.review import Resumption, ReviewCard
@@ -22,6 +23,9 @@ class TaskQueuePort(Protocol):
         A known task is left as it is, unless it has ended and is persisted as live again. Nothing is taken, and
         BackendUnavailable raised, when others have read the record under a later turn: whoever sleeps with its tasks in hand
         loses the record's lock, and they may be done by now.
+
+        Raises:
+            StaleEpoch: They were read from the record in another epoch than that of the Redis that was reached; nothing is taken.
         """
         ...
 
@@ -159,12 +163,15 @@ class TaskQueuePort(Protocol):
         """
         ...
 
-    async def resume(self, card: ReviewCard) -> Resumption:
+    async def resume(self, card: ReviewCard, *, epochs: Epochs = NO_EPOCHS) -> Resumption:
         """Carry out what was decided on a held task, once however often it is called, and tell what became of it: as `approve`,
         as REJECTED, as FAILED when the card EXPIRED, and back to the judges when it is STALE.
 
         Nothing changes when the task no longer waits under this claim. When it holds another result than the card shows, that
         is judged again. An approval waits while its goal is paused.
+
+        Raises:
+            StaleEpoch: The epochs, read from the record after the card, are not those of the Redis that was reached.
         """
         ...
 
@@ -186,10 +193,15 @@ class TaskQueuePort(Protocol):
         for a failure. Atomic and bounded."""
         ...
 
-    async def forget(self, tasks: Sequence[tuple[str, str]], goals: Sequence[str], *, turn: int = 0) -> bool:
+    async def forget(
+        self, tasks: Sequence[tuple[str, str]], goals: Sequence[str], *, turn: int = 0, epochs: Epochs = NO_EPOCHS
+    ) -> bool:
         """Drop what Redis still holds of ended tasks, given as (goal id, task id), and of ended goals, once recorded.
 
         False, and not all dropped, when others have read the record under a later turn. A live task is never dropped.
+
+        Raises:
+            StaleEpoch: As for `resume`.
         """
         ...
 

@@ -5,7 +5,10 @@ from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Protocol
 
-from chimera_cli.models.delivery import Dispatch
+from pydantic import Field
+
+from chimera_cli.models.delivery import Dispatch, Lease
+from chimera_cli.models.epoch import Epochs
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import Goal
 from chimera_cli.models.noun import Noun
@@ -20,6 +23,8 @@ class Recorded(Noun):
     """Events that were not recorded before."""
     reached: str = ""
     """Id of the newest event of the shard that is recorded, of this batch or an earlier one; empty when the batch was."""
+    epochs: Epochs = Field(default_factory=dict)
+    """The epoch of each shard when they were recorded; a Redis of another epoch forgets and trims nothing."""
     turn: int = 0
     """Turn of whoever recorded them; the queue forgets nothing under an older turn than it has seen."""
     ended_tasks: tuple[tuple[str, str], ...] = ()
@@ -91,7 +96,23 @@ class RecordPort(ReadsPort, Protocol):
 
     async def record(self, events: Sequence[TaskEvent], *, wait: bool = True) -> Recorded | None:
         """Store events of one shard exactly once, in order, and bring goals, tasks, state and review cards up to them, in one
-        transaction. With `wait` off it is left to others, and None is returned, when somebody has the lock."""
+        transaction. With `wait` off it is left to others, and None is returned, when somebody has the lock.
+
+        Raises:
+            StaleEpoch: They were read from a Redis of another epoch than the current one; nothing was stored.
+        """
+        ...
+
+    async def epochs(self) -> Epochs:
+        """Return the current epoch of each shard; what is ordered in Redis carries it, and is read from the record before."""
+        ...
+
+    async def demand_epoch(self, lease: Lease) -> None:
+        """Make sure that what was claimed was claimed from the Redis that counts.
+
+        Raises:
+            StaleEpoch: Another one took over since.
+        """
         ...
 
     async def turn(self) -> int:

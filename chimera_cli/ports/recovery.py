@@ -1,11 +1,12 @@
 """Comparing Redis with the record after an interruption, and making up for what Redis has lost."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Protocol
 
 from chimera_cli.models.delivery import Dispatch
+from chimera_cli.models.epoch import ShardRecord
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.recovery import Mandate, Mark, Pause, Recovery, Survey
 
@@ -15,10 +16,10 @@ class RecoveryPort(Protocol):
     most some hundred things, may be repeated, and raises BackendUnavailable, having changed nothing, when Redis is away or the
     mandate is void."""
 
-    async def survey(self, shard: int, *, turn: int = 0, reached: str = "") -> Survey:
+    async def survey(self, shard: int, *, turn: int = 0, record: ShardRecord = ...) -> Survey:
         """Look at a shard; with a turn, make void what began under an older one.
 
-        With the id of the newest recorded event besides, nobody vouches any longer for a shard that had told the record more.
+        With what the record knows of it besides, a shard that had told the record more is not vouched for any longer.
         """
         ...
 
@@ -45,10 +46,15 @@ class RecoveryPort(Protocol):
         ...
 
     async def vouch(self, mandate: Mandate, *, grace: timedelta, paused: Sequence[Pause] = ()) -> bool:
-        """Let the shard go on, with these goals paused; False when the mandate is void.
+        """Let the shard go on in the mandate's epoch, with these goals paused; False when the mandate is void.
 
         For the time of the grace no lease is taken back, so that those who held one may prolong it.
         """
+        ...
+
+    async def depose(self, shard: int, run: str, epoch: int) -> None:
+        """Have a shard stand still whose server, known by its run, was replaced: the record's epoch is above its own. Connections
+        to it are given up as soon as they are idle, so that the next ones may lead to the server that took over."""
         ...
 
 
@@ -60,8 +66,13 @@ class Comparison(Protocol):
         """Turn of this comparison."""
         ...
 
-    async def reached(self, shard: int) -> str:
-        """Return the id of the shard's newest recorded event, or an empty text."""
+    async def known(self, shard: int) -> ShardRecord:
+        """Return what is known of a shard."""
+        ...
+
+    async def begin_epoch(self, shard: int, *, above: int, run: str) -> int:
+        """Begin an epoch for a server run, above the current one and the given one; from the commit on, what comes from any other
+        Redis is refused. Returns its number."""
         ...
 
     async def record(self, events: Sequence[TaskEvent]) -> None:
@@ -96,8 +107,12 @@ class Comparison(Protocol):
 class ComparisonPort(Protocol):
     """The record's half."""
 
-    async def reached(self, shard: int) -> str:
-        """Return the id of the shard's newest recorded event, or an empty text, without waiting for anybody."""
+    async def known(self) -> Mapping[int, ShardRecord]:
+        """Return what is known of the shards, without waiting for others. A shard of which nothing is known is absent."""
+        ...
+
+    async def note_use(self, shard: int, epoch: int) -> None:
+        """Note that this process works with the Redis of a shard's current epoch; nothing is noted about another one."""
         ...
 
     def comparing(self, *, wait: bool) -> AbstractAsyncContextManager[Comparison | None]:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from chimera_cli.models.audit import AuditEvent
+from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
 
 
@@ -59,10 +60,17 @@ class ReviewPort(Protocol):
         while its goal is paused."""
         ...
 
-    async def mark_resumed(self, card_id: str, note: str = "") -> bool:
+    async def epochs(self) -> Epochs:
+        """Return the current epoch of each shard; read it after the cards that are to be carried out."""
+        ...
+
+    async def mark_resumed(self, card_id: str, note: str = "", *, epochs: Epochs = NO_EPOCHS) -> bool:
         """Note that a decision was carried out, or why it could not be, and tell whether it was; harmless when repeated.
 
         The note is dropped when the record shows that somebody else carried it out.
+
+        Raises:
+            StaleEpoch: It was carried out in a Redis of these epochs, and one of them is over.
         """
         ...
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from chimera_cli.exceptions import BackendUnavailable, SwarmError
+from chimera_cli.models.epoch import Epochs
 from chimera_cli.models.order import TOO_LATE, Fate, Order, OrderAction
 from chimera_cli.models.task import TaskStatus
 from chimera_cli.models.telemetry import Level, TelemetryEvent
@@ -61,10 +62,10 @@ class ControlService:
         done = after = 0
         failed: SwarmError | None = None
         while orders := await self._orders.open(after, AT_ONCE):
-            after = orders[-1].seq
+            after, epochs = orders[-1].seq, await self._record.epochs()
             for _, alike in groupby(orders, key=_likeness):
                 try:
-                    done += await self._carry_out_alike(list(alike))
+                    done += await self._carry_out_alike(list(alike), epochs)
                 except BackendUnavailable:
                     raise  # For the next one just the same.
                 except SwarmError as error:
@@ -80,32 +81,34 @@ class ControlService:
             self._telemetry.emit(said)
         return ordered
 
-    async def _carry_out_alike(self, orders: Sequence[Order]) -> int:
+    async def _carry_out_alike(self, orders: Sequence[Order], epochs: Epochs) -> int:
         """Carry out orders that differ in their tasks at most, and return how many are not open any more."""
         (order, *_) = orders
         if order.task_id:
-            return await self._cancel_tasks(orders)
+            return await self._cancel_tasks(orders, epochs)
         if order.action is OrderAction.CANCEL:
-            obeyed = await self._cancel_goal(order)
+            obeyed = await self._cancel_goal(order, epochs)
         else:
             obeyed = True
-            await (self._control.pause if order.action is OrderAction.PAUSE else self._control.go_on)(order)
+            carry_out = self._control.pause if order.action is OrderAction.PAUSE else self._control.go_on
+            await carry_out(order, epochs=epochs)
         if obeyed:
-            await self._orders.close([order.seq])
+            await self._orders.close([order.seq], epochs=epochs)
         return int(obeyed)
 
-    async def _cancel_tasks(self, orders: Sequence[Order]) -> int:
+    async def _cancel_tasks(self, orders: Sequence[Order], epochs: Epochs) -> int:
         lives = {order.task_id: order.life for order in orders}
         first = orders[0]
-        told = await self._control.cancel(first.goal_id, lives, operator=first.operator, reason=first.why)
+        who = {"operator": first.operator, "reason": first.why}
+        told = await self._control.cancel(first.goal_id, lives, **who, epochs=epochs)
         fates = dict(zip(lives, told, strict=True))
         seqs: dict[Fate, list[int]] = {fate: [] for fate in Fate}
         for order in orders:
             # One that the queue does not know has ended and is forgotten, or comes with its order when it is dispatched.
             fate = fates[order.task_id]
             seqs[await self._recorded(order.task_id) if fate is Fate.UNKNOWN else fate].append(order.seq)
-        await self._orders.close(seqs[Fate.CANCELLED])
-        await self._orders.close(seqs[Fate.ENDED], TOO_LATE)
+        await self._orders.close(seqs[Fate.CANCELLED], epochs=epochs)
+        await self._orders.close(seqs[Fate.ENDED], TOO_LATE, epochs=epochs)
         return len(orders) - len(seqs[Fate.UNKNOWN])
 
     async def _recorded(self, task_id: str) -> Fate:
@@ -114,21 +117,22 @@ class ControlService:
             return Fate.CANCELLED
         return Fate.ENDED if status.terminal else Fate.UNKNOWN
 
-    async def _cancel_goal(self, order: Order) -> bool:
+    async def _cancel_goal(self, order: Order, epochs: Epochs) -> bool:
         """Fence a goal, then end its tasks; False when the queue did not know one that should be there."""
-        await self._control.pause(order)
+        await self._control.pause(order, epochs=epochs)
+        who = {"operator": order.operator, "reason": order.why}
         after, sure = 0, True
         while True:
             ids, after = await self._orders.live(order.goal_id, after)
             # Nothing of a cancelled goal is put back, so whichever life the queue holds is the one.
             lives = dict.fromkeys(ids)
-            fates = await self._control.cancel(order.goal_id, lives, operator=order.operator, reason=order.why)
+            fates = await self._control.cancel(order.goal_id, lives, **who, epochs=epochs)
             sure = sure and Fate.UNKNOWN not in fates
             if not after:
                 break
         if sure and (await self._record.goal(order.goal_id)).status.terminal:
             # It waited for a planner, and no event tells of its end: what the queue still holds of it goes now.
-            await self._queue.forget([], [order.goal_id], turn=await self._record.turn())
+            await self._queue.forget([], [order.goal_id], turn=await self._record.turn(), epochs=epochs)
         return sure
 
 

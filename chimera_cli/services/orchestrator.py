@@ -166,9 +166,10 @@ class Orchestrator:
             if recorded is None:
                 break  # Two who record at once would read every event twice; the next look is half a second away.
             ended_goals = [goal.id for goal in recorded.ended_goals]
-            if not await self._queue.forget(recorded.ended_tasks, ended_goals, turn=recorded.turn):
+            epochs = recorded.epochs
+            if not await self._queue.forget(recorded.ended_tasks, ended_goals, turn=recorded.turn, epochs=epochs):
                 break  # Others recorded meanwhile; the events stay until the next round.
-            await self._events.trim(shard, last, recorded=recorded.reached)
+            await self._events.trim(shard, last, recorded=recorded.reached, epochs=epochs)
             for goal in recorded.ended_goals:
                 self._say("goal.finished", goal=goal.id, status=goal.status)
             new += recorded.new

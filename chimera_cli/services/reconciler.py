@@ -7,9 +7,11 @@ and decisions that were carried out. Otherwise the shard is emptied and put toge
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 
-from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.exceptions import BackendUnavailable, SwarmError
+from chimera_cli.models.epoch import ShardRecord, StaleEpoch
 from chimera_cli.models.identity import shard_of
 from chimera_cli.models.recovery import Loss, Mandate, Mark, Recovery, Survey
 from chimera_cli.models.telemetry import Level, TelemetryEvent
@@ -58,17 +60,38 @@ class Reconciler:
             BackendUnavailable: One of the stores is away, or somebody else is at it; what is not vouched for stands still.
         """
         done = 0
+        failed: list[BaseException] = []
         shards = range(self._events.shards)
         surveys = await asyncio.gather(*(self._recovery.survey(shard) for shard in shards), return_exceptions=True)
+        records = await self._comparison.known()
         for shard, survey in zip(shards, surveys, strict=True):
             if isinstance(survey, BaseException):
-                continue  # A shard whose node is away keeps no other one standing still.
-            if not survey.vouched or (survey.recorded and survey.ahead(await self._comparison.reached(shard))):
-                done += await self._compare(shard, wait=wait)
-        for survey in surveys:
-            if isinstance(survey, BaseException):
-                raise survey
+                failed.append(survey)  # A shard whose node is away keeps no other one standing still.
+                continue
+            try:
+                done += await self._see_to(shard, survey, records.get(shard, ShardRecord()), wait=wait)
+            except StaleEpoch as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
         return done
+
+    async def _see_to(self, shard: int, survey: Survey, record: ShardRecord, *, wait: bool) -> bool:
+        if survey.replaced(record):
+            # Again, for the epoch that was read after the first look may have begun for this very server in between.
+            survey = await self._recovery.survey(shard)
+            await self._refuse_if_replaced(shard, survey, record)
+        if not survey.vouched or survey.ahead(record):
+            return await self._compare(shard, wait=wait)
+        if record.to_note:
+            await self._comparison.note_use(shard, survey.epoch)
+        return False
+
+    async def _refuse_if_replaced(self, shard: int, survey: Survey, record: ShardRecord) -> None:
+        if survey.replaced(record):
+            with suppress(SwarmError):  # It may be a read-only replica by now, or gone.
+                await self._recovery.depose(shard, survey.run, record.epoch)
+            raise StaleEpoch(survey.epoch, record.epoch)
 
     async def _compare(self, shard: int, *, wait: bool) -> bool:
         async with self._comparison.comparing(wait=wait) as comparison:
@@ -76,33 +99,46 @@ class Reconciler:
                 raise BackendUnavailable(
                     "Redis", "another process is comparing it with the record", state="stands still"
                 )
-            reached = await comparison.reached(shard)
-            survey = await self._recovery.survey(shard, turn=comparison.turn, reached=reached)
+            record = await comparison.known(shard)
+            await self._refuse_if_replaced(shard, await self._recovery.survey(shard), record)
+            survey = await self._recovery.survey(shard, turn=comparison.turn, record=record)
             if survey.vouched:
                 return False
             mandate = Mandate(shard=shard, run=survey.run, turn=comparison.turn)
-            recovery = await self._make_up(mandate, survey, reached, comparison)
+            counts = await self._make_up(mandate, survey, record, comparison)
+            # As late as may be, for from here on it keeps others waiting; and before what is repeated is chosen, so that what
+            # others note as carried out is either seen or refused.
+            epoch = await comparison.begin_epoch(shard, above=survey.epoch, run=survey.run)
+            recovery = await self._repeat(shard, survey, record, counts, comparison)
             paused = await comparison.paused()
         # Only now, when all that was found out is stored: a shard that goes on is not looked at again.
+        mandate = mandate.model_copy(update={"epoch": epoch})
         vouched = await self._recovery.vouch(mandate, grace=self._grace, paused=paused)
         if recovery:
             # Also when the shard was interrupted once more right now: each comparison is one row and one line.
             self._tell(recovery)
         return vouched
 
-    async def _make_up(self, mandate: Mandate, survey: Survey, reached: str, comparison: Comparison) -> Recovery | None:
-        """Put right what the shard lost; None when there was nothing yet that it could lose."""
+    async def _make_up(self, mandate: Mandate, survey: Survey, record: ShardRecord, comparison: Comparison) -> Counts:
+        """Put right what the shard lost."""
         counts: Counts = Counter()
-        if behind := survey.behind(reached):
-            await self._recovery.rebuild(mandate, recorded=reached)
-        await self._drain(mandate.shard, comparison, reached)
-        counts["decisions"] = await comparison.repeat_decisions()
+        if behind := survey.behind(record):
+            await self._recovery.rebuild(mandate, recorded=record.reached)
+        if not survey.diverged(record):
+            await self._drain(mandate.shard, comparison, record.reached)
         if behind:
             await self._recovery.wipe(mandate)
         await self._restore(mandate, comparison, counts, unheard=not behind)
-        if not reached and not counts.total():
+        return counts
+
+    async def _repeat(
+        self, shard: int, survey: Survey, record: ShardRecord, counts: Counts, comparison: Comparison
+    ) -> Recovery | None:
+        """Have lost decisions repeated, and note what was found; None when there was nothing yet that the shard could lose."""
+        counts["decisions"] = await comparison.repeat_decisions()
+        if not record.reached and not counts.total():
             return None
-        recovery = Recovery(shard=mandate.shard, cause=_cause(survey, reached, behind=behind, counts=counts), **counts)
+        recovery = Recovery(shard=shard, cause=_cause(survey, record, counts), **counts)
         await comparison.note(recovery)
         return recovery
 
@@ -140,8 +176,9 @@ class Reconciler:
         self._telemetry.emit(event)
 
 
-def _cause(survey: Survey, reached: str, *, behind: bool, counts: Counts) -> Loss:
-    if survey.ahead(reached):
+def _cause(survey: Survey, record: ShardRecord, counts: Counts) -> Loss:
+    behind = survey.behind(record)
+    if survey.ahead(record):
         return Loss.RECORD_BEHIND
     if not survey.newest and (behind or counts["dispatched"]):
         return Loss.EMPTIED

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.review import Decision, Resumption, ReviewCard
 from chimera_cli.models.telemetry import Level, TelemetryEvent, backend_lost
 from chimera_cli.ports.queue import TaskQueuePort
@@ -61,7 +62,7 @@ class ReviewService:
         fields = {"card": card.id, "task": card.task_id, "operator": operator, "action": decision.value}
         self._telemetry.emit(TelemetryEvent(name="review.decided", level=Level.AUDIT, source=operator, fields=fields))
         try:
-            note = await self._resume(card)
+            note = await self._resume(card, await self._reviews.epochs())
             if note is not None:
                 return card.model_copy(update={"note": note})
             waits = {"card": card.id, "task": card.task_id, "goal": card.goal_id}
@@ -81,13 +82,14 @@ class ReviewService:
     async def resume_decided(self) -> int:
         """Carry out what is decided, expired or stale and not carried out yet; returns how many."""
         cards = await self._reviews.unresumed()
-        return sum([await self._resume(card) is not None for card in cards])
+        epochs = await self._reviews.epochs() if cards else NO_EPOCHS
+        return sum([await self._resume(card, epochs) is not None for card in cards])
 
-    async def _resume(self, card: ReviewCard) -> str | None:
+    async def _resume(self, card: ReviewCard, epochs: Epochs) -> str | None:
         """Carry it out, and say what the reviewer should know of how that went; None when it has to wait."""
-        became = await self._queue.resume(card)
+        became = await self._queue.resume(card, epochs=epochs)
         if became is Resumption.PAUSED:
             return None
         # Of several that carry out one decision, the last may find that the queue has forgotten the task: the record remembers.
-        done = await self._reviews.mark_resumed(card.id, NOTES[became])
+        done = await self._reviews.mark_resumed(card.id, NOTES[became], epochs=epochs)
         return MADE_AGAIN if became is Resumption.AGAIN else "" if done else NOTES[became]

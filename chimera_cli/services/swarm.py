@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from chimera_cli.exceptions import BackendUnavailable, InvalidPlan, WaitTimeout
 from chimera_cli.models.agent import Liveness, Role
+from chimera_cli.models.epoch import StaleEpoch, replaced
 from chimera_cli.models.goal import Goal, GoalStatus
 from chimera_cli.models.identity import goal_id_for, new_id
 from chimera_cli.models.order import OrderAction
@@ -182,17 +183,20 @@ class Swarm(Records):
             BackendUnavailable: One of the stores is away.
         """
         to_review, oldest_card_at = await self.reviews.waiting()
+        queues, epochs = await self.queue.counts(), await self.record.epochs()
+        stale = replaced(queues.epochs, epochs)
         return Snapshot(
             at=await self.record.now(),
             fleet=tuple(await self.registry.fleet()),
-            queues=await self.queue.counts(),
+            queues=queues,
             to_review=to_review,
             oldest_card_at=oldest_card_at,
             undispatched=await self.record.undispatched(),
             ledger=await self.record.ledger(),
             recovery=await self.record.recovery(),
+            epoch=max(epochs.values(), default=0),
+            replaced=StaleEpoch(*stale).message if stale else "",
             paused=tuple(await self.record.paused()),
-            posts_waiting=await self.posts.unsent(),
         )
 
     async def _planner_lives(self) -> bool:

@@ -55,6 +55,10 @@ class Wire:
             self._server = None
         self.cut()
 
+    def lead_to(self, target: int) -> None:
+        """Lead to another server on loopback from the next connection on, as a name does whose address was changed."""
+        self._target = target
+
     def cut(self) -> None:
         """Reset every connection; new ones are welcome."""
         for link in list(self._links):

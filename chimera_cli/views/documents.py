@@ -11,6 +11,7 @@ from chimera_cli.models.review import ReviewCard
 from chimera_cli.models.task import PlannedTask, Task, TaskSpec
 
 if TYPE_CHECKING:
+    from chimera_cli.models.agent import FleetMember
     from chimera_cli.models.snapshot import Snapshot
 
 Document = dict[str, Any]
@@ -95,40 +96,36 @@ def orders_document(orders: Iterable[Order]) -> Document:
 
 def status_document(snapshot: "Snapshot") -> Document:
     """One look at the swarm; times are seconds."""
-    fleet = [
-        {
-            "id": member.id,
-            "role": member.role,
-            "state": member.state,
-            "beat_age_s": round(member.beat_age.total_seconds(), 3),
-            "liveness": member.liveness,
-            "stuck_s": round(member.stuck_for.total_seconds(), 3) if member.stuck_for is not None else None,
-            "loop_lag_s": round(member.loop_lag.total_seconds(), 3) if member.loop_lag is not None else None,
-            "task_id": member.task_id or None,
-            "process": member.process,
-        }
-        for member in snapshot.fleet
-    ]
     oldest = snapshot.queues.oldest_waiting
     return {
         "at": snapshot.at.isoformat(),
-        "fleet": fleet,
+        "fleet": [_member(member) for member in snapshot.fleet],
         "queues": queue_counts(snapshot),
         "oldest_waiting_s": round(oldest.total_seconds(), 3) if oldest is not None else None,
         "oldest_card_at": snapshot.oldest_card_at.isoformat() if snapshot.oldest_card_at else None,
-        "paused": _paused(snapshot),
+        "paused": [
+            {"goal_id": goal.id, "by": goal.paused_by, "since": goal.paused_at.isoformat(), "live": goal.live}
+            for goal in snapshot.paused
+            if goal.paused_at
+        ],
+        "epoch": snapshot.epoch,
         "recovery": snapshot.recovery.model_dump(mode="json") if snapshot.recovery else None,
-        "posts_waiting": snapshot.posts_waiting,
         "ledger": {**snapshot.ledger.model_dump(mode="json"), "balanced": snapshot.ledger.balanced},
     }
 
 
-def _paused(snapshot: "Snapshot") -> list[Document]:
-    return [
-        {"goal_id": goal.id, "by": goal.paused_by, "since": goal.paused_at.isoformat(), "live": goal.live}
-        for goal in snapshot.paused
-        if goal.paused_at
-    ]
+def _member(member: "FleetMember") -> Document:
+    return {
+        "id": member.id,
+        "role": member.role,
+        "state": member.state,
+        "beat_age_s": round(member.beat_age.total_seconds(), 3),
+        "liveness": member.liveness,
+        "stuck_s": round(member.stuck_for.total_seconds(), 3) if member.stuck_for is not None else None,
+        "loop_lag_s": round(member.loop_lag.total_seconds(), 3) if member.loop_lag is not None else None,
+        "task_id": member.task_id or None,
+        "process": member.process,
+    }
 
 
 def queue_counts(snapshot: "Snapshot") -> dict[str, int]:

@@ -143,14 +143,16 @@ class Pair:
 
 
 @asynccontextmanager
-async def open_pair(redis_url: str, database_url: str, *, lease_s: float = 60, shards: int = 1) -> AsyncIterator[Pair]:
-    """Open a swarm of a namespace of its own."""
+async def open_pair(
+    redis_url: str, database_url: str, *, lease_s: float = 60, shards: int = 1, namespace: str = ""
+) -> AsyncIterator[Pair]:
+    """Open a swarm, of a namespace of its own unless one is given."""
     engine = open_engine(database_url)
     said: list[TelemetryEvent] = []
     telemetry = SimpleNamespace(emit=said.append)
     policy = LeasePolicy(lease=timedelta(seconds=lease_s))
     async with open_redis(redis_url) as client:
-        keys = Keys(uuid4().hex, shards)
+        keys = Keys(namespace or uuid4().hex, shards)
         queue, events = RedisTaskQueue(client, keys, policy), RedisEventStream(client, keys)
         record, reviews, recovery = PostgresRecord(engine), PostgresReview(engine), RedisRecovery(client, keys)
         review_service = ReviewService(reviews, queue, telemetry)

@@ -316,7 +316,7 @@ async def test_a_task_is_cancelled_wherever_it_stands_and_leaves_nothing(
     assert {key.removeprefix(f"{keys.shard(0)}:") for key in left} <= {"out", "work:bell", "judge:bell"} | STAYS
 
 
-STAYS = {"run", "turn", "recorded", "grace"}
+STAYS = {"run", "epoch", "turn", "recorded", "grace"}
 """Keys that do not come from work."""
 
 

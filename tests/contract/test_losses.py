@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from chimera_cli.adapters.postgres_outbox import PostgresOutbox
 from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.exceptions import BackendUnavailable, StaleLease
+from chimera_cli.handlers.context import Ending, LiveOutbox
 from chimera_cli.models.delivery import Delivery, Stage
+from chimera_cli.models.epoch import StaleEpoch
 from chimera_cli.models.gate import Judgement, Route
 from chimera_cli.models.goal import GoalStatus
 from chimera_cli.models.identity import content_digest, task_id
@@ -135,7 +138,7 @@ async def test_a_task_goes_on_from_where_the_record_has_it(pair: Pair, what: str
     assert told == [(len(goals), len(goals))]
     assert (await pair.record.ledger()).balanced
     left = {name.rpartition("}:")[2] for name in await pair.snapshot()}
-    assert left <= {"out", "run", "turn", "grace", "recorded", "work:bell", "judge:bell"}
+    assert left <= {"out", "run", "epoch", "turn", "grace", "recorded", "work:bell", "judge:bell"}
 
 
 async def test_who_worked_when_redis_was_emptied_is_refused_and_told_so(pair: Pair) -> None:
@@ -393,7 +396,8 @@ async def test_what_was_read_of_an_old_copy_before_it_was_found_out_is_not_recor
     void, _ = await pair.events.read(0)
     reached = pair.rows("SELECT last_entry FROM shards")
     await pair.orchestrator.reconcile()
-    assert (await pair.record.record(void)).new == 0
+    with pytest.raises(StaleEpoch):
+        await pair.record.record(void)
     assert (await pair.record.state(GOAL), pair.rows("SELECT last_entry FROM shards") >= reached) == ({}, True)
 
 
@@ -489,3 +493,23 @@ async def test_what_was_written_by_hand_behind_the_last_event_makes_no_record_lo
     await pair.orchestrator.tick()
     assert not [event for event in pair.said if event.name == "recovery.done"]
     assert await pair.client.xlen(f"{pair.keys.shard(0)}:out") == 0
+
+
+@pytest.mark.parametrize("put_back", [True, False])
+async def test_a_completed_task_whose_post_was_lost_with_the_record_is_named(pair: Pair, put_back: bool) -> None:
+    await pair.submit(GOAL, a_spec())
+    await pair.orchestrator.record()
+    outbox = PostgresOutbox(pair.engine)
+    context = LiveOutbox(outbox, Ending())
+    delivery = await pair.claim()
+    assert await context.append("t:execute", "x", {"text": "hello"})
+    assert tuple(context.stored) == ("t:execute",)
+    await pair.queue.complete(delivery.lease, a_result().model_copy(update={"posts": tuple(context.stored)}))
+    if put_back:  # To a copy from between the claim and the post.
+        pair.write("DELETE FROM posts")
+    await pair.orchestrator.record()
+    task = await pair.task(GOAL, "one")
+    assert task.status is TaskStatus.COMPLETED
+    assert await pair.record.lost_posts(5) == ([task.id] if put_back else [])
+    await outbox.append("t:execute", "x", {"text": "hello"})
+    assert await pair.record.lost_posts(5) == [], "it is there now"

@@ -9,9 +9,10 @@ import pytest
 import pytest_asyncio
 
 from chimera_cli.adapters.postgres_recovery import PostgresRecovery
-from chimera_cli.adapters.redis_recovery import RedisRecovery
+from chimera_cli.adapters.redis_recovery import UNKNOWN, RedisRecovery
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.delivery import Dispatch, Stage
+from chimera_cli.models.epoch import ShardRecord
 from chimera_cli.models.recovery import Mandate, Pause, Survey
 from chimera_cli.services.reconciler import Reconciler
 from tests.builders import GOAL, a_spec
@@ -33,9 +34,9 @@ class Emptied(RedisRecovery):
             self._when = ""
             await self._pair.empty()
 
-    async def survey(self, shard: int, *, turn: int = 0, reached: str = "") -> Survey:
+    async def survey(self, shard: int, *, turn: int = 0, record: ShardRecord = UNKNOWN) -> Survey:
         """Lose the data after a reconciler's first look."""
-        found = await super().survey(shard, turn=turn, reached=reached)
+        found = await super().survey(shard, turn=turn, record=record)
         if turn:
             await self._pass("after the survey")
         return found

@@ -143,6 +143,6 @@ async def test_nothing_is_left_of_a_suspect_that_has_ended(
     left = [
         key
         async for key in client.scan_iter(f"*{queue._keys.namespace}*")
-        if not key.endswith((":out", ":bell", ":run", ":turn", ":recorded"))
+        if not key.endswith((":out", ":bell", ":run", ":epoch", ":turn", ":recorded"))
     ]
     assert left == []

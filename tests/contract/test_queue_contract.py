@@ -610,7 +610,7 @@ async def test_nothing_is_left_when_work_has_ended(queue: RedisTaskQueue, client
         await queue.complete((await claim(queue)).lease, a_result(calendar=(version, "x")))
     await queue.forget([(GOAL, a_task(key).id) for key in ("one", "two")], [GOAL])
     left = {key async for key in client.scan_iter(match=f"{keys.shard(0)}:*")}
-    assert {key.rsplit("}", 1)[1] for key in left} <= {":out", ":work:bell", ":run", ":turn"}
+    assert {key.rsplit("}", 1)[1] for key in left} <= {":out", ":work:bell", ":run", ":epoch", ":turn"}
 
 
 async def test_forgetting_spares_live_tasks(queue: RedisTaskQueue) -> None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -98,7 +99,7 @@ async def test_deadlines_beyond_the_calendar_are_brought_within_it_and_no_longer
         connection.execute("UPDATE alembic_version SET version_num = '0004'")
         for number, moment in enumerate(BEYOND):
             connection.execute("UPDATE tasks SET deadline = %s WHERE key = %s", (moment, f"t{number}"))
-    schema.upgrade(fresh_database)
+    migrate_only("0005", fresh_database)
     years = [task.deadline and task.deadline.year for task in await record.tasks(goal_id=goal.id)]
     assert years == [9000, 1970, 9000, 9000, 1970, None]
     async with record.dispatching() as dispatches:
@@ -108,6 +109,16 @@ async def test_deadlines_beyond_the_calendar_are_brought_within_it_and_no_longer
             with pytest.raises(psycopg.errors.CheckViolation):
                 connection.execute("UPDATE tasks SET deadline = %s", (moment,))
     await engine.dispose()
+
+
+def migrate_only(revision: str, database_url: str) -> None:
+    """Run one migration on a database that has all the later ones."""
+    migrating = create_engine(driver_url(database_url), poolclass=NullPool)
+    with migrating.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", "chimera_cli.adapters:migrations")
+        command.upgrade(config, revision)
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{schema.HEAD}'")
 
 
 async def test_an_empty_database_is_told_from_a_migrated_one(empty_database: str, fresh_database: str) -> None:

@@ -2,6 +2,7 @@
   ARGV[1]  JSON list of [task id, the life that is meant; -1 for whichever there is]
   ARGV[2]  operator
   ARGV[3]  why
+  ARGV[4]  the record's epoch of the shard
   Returns  for each task: ok when it is CANCELLED, now or before; ended when it had ended otherwise, or was put back since: then
            the order is about a life that is over; or unknown, also when what is here is still an earlier life. ]]
 
@@ -17,6 +18,7 @@ local function cancel(id, life)
   return 'ok'
 end
 
+demand_epoch(ARGV[4])
 local replies = {}
 for i, pair in ipairs(cjson.decode(ARGV[1])) do replies[i] = cancel(pair[1], pair[2]) end
 settle(SETTLE_AT_ONCE)

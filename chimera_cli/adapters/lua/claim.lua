@@ -7,13 +7,14 @@
   ARGV[5]  'others' to leave those that are claimed alone, 'alone' to claim one of them, 'either' to claim one of them if one
            waits, else others
   Entries of paused goals are set aside, each once, so that they keep nobody else waiting.
-  Returns  a list of {task id, agent, generation, goal text, persona, flat list of the task's fields, without UNTOLD}. ]]
+  Returns  a list of {task id, agent, generation, goal text, persona, flat list of the task's fields, without UNTOLD,
+           the shard's epoch}. ]]
 
 local stage = ARGV[1]
 local agents, kinds = cjson.decode(ARGV[3]), cjson.decode(ARGV[4])
 local PRIORITIES = ({others = {'high', 'normal', 'low'}, alone = {'alone'}, either = {'alone', 'high', 'normal', 'low'}})[ARGV[5]]
 local ends = string.format('%d', now_ms() + tonumber(ARGV[2]))
-local claimed, put_aside = {}, 0
+local claimed, put_aside, claimed_in = {}, 0, nil
 -- Entries of paused goals that one call moves out of the way: about 10 ms of the server's time.
 local MOST_ASIDE = 500
 
@@ -85,7 +86,8 @@ local function claim(task)
   else
     move(task, 'RUNNING', 'task.started', agent, nil, {'gen', gen, 'agent', agent, 'entry', '', handed, times})
   end
-  table.insert(claimed, {task.id, agent, tonumber(gen), goal.text, goal.persona, task.fields})
+  claimed_in = claimed_in or tonumber(epoch())
+  table.insert(claimed, {task.id, agent, tonumber(gen), goal.text, goal.persona, task.fields, claimed_in})
 end
 
 local LEASED_AT_ONCE = 1000 -- Lua passes some thousands of values to one command

@@ -6,9 +6,10 @@
   ARGV[5]  changes (JSON, see transition.lua)
   ARGV[6]  approved digest, for an execution
   ARGV[7]  usage (JSON)
+  ARGV[8]  idempotency keys of what was put into the outbox (JSON), or ''
   Returns  {'ok'}, {'stale'} or {'conflict', key, expected, actual}. ]]
 
-local id, generation, agent, output, changes, digest, usage = unpack(ARGV)
+local id, generation, agent, output, changes, digest, usage, posts = unpack(ARGV)
 local task = held(id, generation, agent, 'work')
 if not task then return {'stale'} end
 if task.phase ~= 'propose' and task.approved ~= task.digest then return {'stale'} end
@@ -20,7 +21,12 @@ if task.phase == 'merge' then
   leave(task)
   carry_on(task, agent, changes)
 else
-  end_task(task, 'COMPLETED', 'task.completed', agent, {'output', output, 'changes', changes, 'usage', usage}, {'output', output})
+  local told = {'output', output, 'changes', changes, 'usage', usage}
+  if posts ~= '' then
+    table.insert(told, 'posts')
+    table.insert(told, posts)
+  end
+  end_task(task, 'COMPLETED', 'task.completed', agent, told, {'output', output})
 end
 settle(SETTLE_AT_ONCE)
 return {'ok'}

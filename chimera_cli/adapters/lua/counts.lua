@@ -1,6 +1,6 @@
 --[[ Count what stands in the queues of one shard, in constant time a lane.
   Returns  {work waiting, work leased, work delayed, judge waiting, judge leased, judge delayed,
-            age of the oldest entry that waits for a worker [ms], -1 when none does}. ]]
+            age of the oldest entry that waits for a worker [ms], -1 when none does, the shard's epoch}. ]]
 
 local found, oldest = {}, nil
 for _, stage in ipairs({'work', 'judge'}) do
@@ -17,4 +17,5 @@ for _, stage in ipairs({'work', 'judge'}) do
   table.insert(found, redis.call('ZCARD', T .. ':' .. stage .. ':delay'))
 end
 table.insert(found, oldest and math.max(0, now_ms() - oldest) or -1)
+table.insert(found, tonumber(epoch()))
 return found

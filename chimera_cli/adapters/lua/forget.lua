@@ -2,8 +2,10 @@
   ARGV[1]  JSON list of task ids, at most some thousands: as many as Lua passes to one command
   ARGV[2]  JSON list of goal ids
   ARGV[3]  turn
+  ARGV[4]  the record's epoch of the shard
   Returns  how many tasks were dropped, or -1 when somebody has come with a later turn, and nothing was done. A task whose children are not all told yet is dropped by settle. ]]
 
+demand_epoch(ARGV[4])
 if not take_turn(ARGV[3]) then return -1 end
 local ended, children, gone = {}, {}, {}
 for _, id in ipairs(cjson.decode(ARGV[1])) do

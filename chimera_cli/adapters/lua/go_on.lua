@@ -2,9 +2,11 @@
   ARGV[1]  goal id
   ARGV[2]  number of the order; after a later one it changes nothing
   ARGV[3]  at most how many a stage
+  ARGV[4]  the record's epoch of the shard
   Returns  how many entered a lane. ]]
 
 local goal, order, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
+demand_epoch(ARGV[4])
 if not newest_order(goal, order) then return 0 end
 redis.call('HDEL', T .. ':g:' .. goal, 'paused')
 local entered = 0

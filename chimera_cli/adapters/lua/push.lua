@@ -7,6 +7,7 @@
   ARGV[3]  JSON object: id of a COMPLETED dependency -> output (JSON text); what is too much for one task is left out
   ARGV[4]  turn
   ARGV[5]  '', or the run id that a reconciler saw: then the shard is one that nobody vouches for
+  ARGV[6]  the record's epoch of the shard; a reconciler's does not matter
   Returns  how many tasks were new; -1 when somebody has come with a later turn or has vouched, and nothing was done.
   Fields of T:t:<id> beside the ones above: status, phase, gen (claims so far), life (number of the order by which
   it was put back last, 0 in its first life), version (status changes so far), attempts (begun),
@@ -112,6 +113,7 @@ end
 local function may()
   if run ~= '' then return unvouched_still(run, turn) end
   demand_vouched()
+  demand_epoch(ARGV[6])
   return take_turn(turn)
 end
 

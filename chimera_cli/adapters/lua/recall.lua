@@ -5,10 +5,12 @@
   ARGV[4]  at how many; a few more where several end at once
   ARGV[5]  operator
   ARGV[6]  why
+  ARGV[7]  the record's epoch of the shard
   Returns  {before which to look next, '' when that was all, how many were taken back}.
   No lease of a paused goal is given or prolonged, so none of them moves; a count of places would, as others come and go. ]]
 
-local goal, stage, last, limit, operator, why = unpack(ARGV)
+local goal, stage, last, limit, operator, why, known = unpack(ARGV)
+demand_epoch(known)
 if not paused(goal) then return {'', 0} end
 local lease = T .. ':' .. stage .. ':lease'
 local part = redis.call('ZRANGE', lease, '(' .. last, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, limit)

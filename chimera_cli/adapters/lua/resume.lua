@@ -5,6 +5,7 @@
   ARGV[4]  decision: approve, reject, expire (nobody decided in time) or judge (what was shown is stale, so it is judged again)
   ARGV[5]  operator
   ARGV[6]  the reason
+  ARGV[7]  the record's epoch of the shard
   Returns  {'done'}, also when it was carried out before; {'again'} when an approved result has to be made again;
            {'late'} when the task no longer waits under this claim; {'other'} when it holds another result than the one decided
            on, which is then judged again; {'paused'} when an approval has to wait until the goal goes on. ]]
@@ -14,7 +15,8 @@ local function judge_again(task, agent, why)
   move_in(task, 'JUDGING', 'task.rejudged', agent, {'error', why}, {'fail:judge', '0', 'lost:judge', '0', 'alone:judge', '0'})
 end
 
-local id, generation, digest, decision, operator, reason = unpack(ARGV)
+local id, generation, digest, decision, operator, reason, known = unpack(ARGV)
+demand_epoch(known)
 local task = load(id)
 local claim = generation .. ':' .. digest
 if task and redis.call('HGET', task_key(id), 'resumed') == claim then return {'done'} end

@@ -20,7 +20,9 @@
   T:g:<goal>                     hash     text, persona; paused (1), ordered: number of the last order to pause, resume or cancel it
   T:s:<goal>                     hash     v:<key> version, d:<key> JSON of the goal's state
   T:out                          stream   events for the record
-  T:run                          string   run id of the server that somebody vouched for, see demand_vouched
+  T:run                          string   run id of the server that somebody vouched for, see demand_vouched; or 'deposed', its run
+                                          id and the record's epoch, see deposed
+  T:epoch                        string   number of the epoch that began when somebody vouched last, see demand_epoch
   T:turn                         string   the highest turn that came with an order from the record
   T:grace                        string   there while no lease is taken back after an interruption
   T:recorded                     string   id up to which events were recorded and dropped since somebody vouched
@@ -49,14 +51,6 @@ local function task_key(id)
   return T .. ':t:' .. id
 end
 
--- Redis refuses the first write of a script, for want of memory, of a disk, of replicas, or as a replica itself; a script that has
--- begun to write is let through, or stopped half-way. So each script begins with a write that changes nothing, and passes or fails
--- whole. One that frees memory begins with a write that a full server takes. Returns the error reply that ends the script, or nil.
-local function refusal(frees)
-  local reply = frees and redis.pcall('DEL', T .. ':probe') or redis.pcall('ZADD', T .. ':probe', 'XX', 0, '')
-  return type(reply) == 'table' and reply.err and reply or nil
-end
-
 -- A server that was started anew, failed over, emptied or restored runs under another id than the one that was vouched
 -- for, or knows none. Until the reconciler has compared it with the record, no script that changes work passes: what was lost
 -- may have been done already.
@@ -71,8 +65,26 @@ local function vouched()
   return redis.call('GET', T .. ':run') == server_run()
 end
 
+-- Of a server that another one has replaced: the epoch that the record has; nil for any other.
+local function deposed()
+  local run, there = string.match(redis.call('GET', T .. ':run') or '', '^deposed (%w+) (%d+)$')
+  return run == server_run() and there or nil
+end
+
+local function epoch()
+  return string.match(redis.call('GET', T .. ':epoch') or '0', '^%d+$') or '0'
+end
+
 local function demand_vouched()
-  if not vouched() then error('UNVOUCHED') end
+  if vouched() then return end
+  local there = deposed()
+  error(there and 'EPOCH ' .. epoch() .. ' ' .. there or 'UNVOUCHED')
+end
+
+-- What the record orders is meant for the Redis that it was compared with last. An older primary that still answers has vouched
+-- for itself once, and would obey.
+local function demand_epoch(known)
+  if epoch() ~= known then error('EPOCH ' .. epoch() .. ' ' .. known) end
 end
 
 -- Whoever holds the record's lock takes a turn there. One that slept, and lost the lock, comes with an older turn than others

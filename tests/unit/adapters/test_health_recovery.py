@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from chimera_cli.adapters.health_recovery import loss_check, vouched_check
+from chimera_cli.adapters.health_recovery import NAMED, loss_check, posts_check, vouched_check
 from chimera_cli.models.recovery import Loss, Recovery
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,3 +25,10 @@ def test_what_was_lost_is_told_with_its_count() -> None:
     assert check.detail == "2026-01-01T00:00:00Z: Redis had lost everything: 5 tasks were put back"
     assert not loss_check(None).warn
     assert not loss_check(Recovery(at=AT, shard=0, cause=Loss.RESTARTED)).warn
+
+
+def test_completed_tasks_whose_posts_are_lost_are_named() -> None:
+    assert not posts_check([]).warn
+    check = posts_check([f"t{n}" for n in range(NAMED + 1)])
+    assert (check.ok, check.warn) == (True, True)
+    assert check.detail.endswith("t0, t1, t2, t3, t4 and more")

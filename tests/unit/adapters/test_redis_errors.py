@@ -4,14 +4,8 @@ import pytest
 from redis import exceptions as redis_exceptions
 
 from chimera_cli.adapters.redis_errors import redis_errors, translate
-from chimera_cli.exceptions import (
-    AccessRefused,
-    BackendUnavailable,
-    ConfigError,
-    IllegalTransition,
-    SwarmError,
-    WritesRefused,
-)
+from chimera_cli.exceptions import BackendUnavailable, ConfigError, IllegalTransition, SwarmError
+from chimera_cli.models.epoch import StaleEpoch
 
 PASSING = [
     redis_exceptions.ConnectionError("Error 111 connecting"),
@@ -72,51 +66,15 @@ def test_our_own_errors_pass_through() -> None:
         raise ConfigError("mine")
 
 
-FULL = "OOM command not allowed when used memory > 'maxmemory'."
-SAID = {
-    "plain": (redis_exceptions.OutOfMemoryError(FULL.removeprefix("OOM ")), FULL),
-    "script of 6.2": (redis_exceptions.ResponseError(f"@user_script: 1: -{FULL}"), FULL),
-    "call in a script of 6.2": (
-        redis_exceptions.ResponseError(
-            f"Error running script (call to f_{'a' * 40}): @user_script:1: @user_script: 1: -{FULL}"
-        ),
-        FULL,
-    ),
-    "call in a script of 7": (
-        redis_exceptions.OutOfMemoryError(f"{FULL.removeprefix('OOM ')} script: {'a' * 40}, on @user_script:1."),
-        FULL,
-    ),
-    "replica": (
-        redis_exceptions.ReadOnlyError("You can't write against a read only replica."),
-        "READONLY You can't write against a read only replica.",
-    ),
-    "no replicas": (
-        redis_exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."),
-        "NOREPLICAS Not enough good replicas to write.",
-    ),
-    "no disk": (
-        redis_exceptions.ResponseError("MISCONF Errors writing to the AOF file: No space left on device"),
-        "MISCONF Errors writing to the AOF file: No space left on device",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", SAID)
-def test_a_refused_write_is_told_in_the_servers_words_with_a_cure(name: str) -> None:
-    error, words = SAID[name]
-    told = translate(error)
-    assert isinstance(told, WritesRefused)
-    assert (told.message, told.exit_code) == (f"Redis refuses writes: {words}", 5)
-    assert told.hint not in {"", "chimera doctor"}
-
-
-@pytest.mark.parametrize("error", REFUSALS, ids=repr)
-def test_a_server_that_shuts_a_running_role_out_is_an_outage_and_at_the_start_it_is_none(error: Exception) -> None:
-    told = translate(error)
-    assert isinstance(told, AccessRefused)
-    assert isinstance(told, BackendUnavailable)
-    assert told.exit_code == 6
-    with pytest.raises(ConfigError) as caught, redis_errors(starting=True):
-        raise error
-    assert not isinstance(caught.value, BackendUnavailable)
-    assert (caught.value.message, caught.value.hint) == (told.message, told.hint)
+@pytest.mark.parametrize(
+    ("here", "record", "words"),
+    [
+        (4, 5, "was replaced: another primary took over: epoch 4 here, 5 in the record"),
+        (6, 5, "is ahead of the record"),
+    ],
+)
+def test_a_redis_of_another_epoch_than_the_records_is_told_with_both(here: int, record: int, words: str) -> None:
+    error = translate(redis_exceptions.ResponseError(f"user_script:70: EPOCH {here} {record} script: 0a1b"))
+    assert isinstance(error, StaleEpoch)
+    assert (error.here, error.record, error.backend) == (here, record, "Redis")
+    assert words in error.message

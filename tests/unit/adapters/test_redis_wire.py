@@ -51,7 +51,7 @@ def test_trimming_up_to_an_entry_keeps_the_next_one() -> None:
 def test_a_task_whose_fields_make_no_sense_can_still_be_named(field: str, value: str) -> None:
     good = {"goal": "g", "key": "k", "kind": "noop", "title": "t", "payload": "{}", "phase": "propose"}
     flat = [part for pair in {**good, field: value}.items() for part in pair]
-    broken = wire.decode_claim(Stage.WORK, ["t1", "agent", 3, "goal", "null", flat])
+    broken = wire.decode_claim(Stage.WORK, ["t1", "agent", 3, "goal", "null", flat, 0])
     assert isinstance(broken, Malformed)
     assert (broken.lease.task_id, broken.lease.generation) == ("t1", 3)
 

@@ -41,6 +41,9 @@ class Record:
     async def tasks(self, *, goal_id=None, status=None, limit=50):
         return [a_task("old", goal=goal_id, status=TaskStatus.FAILED, error="boom")]
 
+    async def epochs(self):
+        return {0: 5}
+
     async def turn(self):
         return 7
 
@@ -58,7 +61,7 @@ class Queue:
     def __init__(self):
         self.forgotten = []
 
-    async def forget(self, tasks, goals, *, turn):
+    async def forget(self, tasks, goals, *, turn, epochs):
         assert turn == 7
         self.forgotten += goals
         return True

@@ -9,16 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from chimera_cli.agents.worker import WorkerAgent, WorkerTools
-from chimera_cli.exceptions import (
-    AccessRefused,
-    BackendUnavailable,
-    ConfigError,
-    ModelThrottled,
-    NotFound,
-    OCCConflict,
-    StaleLease,
-    WritesRefused,
-)
+from chimera_cli.exceptions import BackendUnavailable, ConfigError, ModelThrottled, NotFound, OCCConflict, StaleLease
 from chimera_cli.handlers.context import TaskContext
 from chimera_cli.handlers.registry import Handler, HandlerRegistry, handler
 from chimera_cli.models.agent import AgentStatus
@@ -381,18 +372,9 @@ async def test_a_stale_answer_is_told_and_dropped() -> None:
     assert bench.ears[1].fields["generation"] == 1
 
 
-OUTAGES = [
-    BackendUnavailable("Redis", "gone"),
-    WritesRefused("OOM used memory > 'maxmemory'", hint="raise its maxmemory"),
-    AccessRefused("Redis refuses the user or the password", hint="correct REDIS_URL"),
-    ConfigError("Redis cannot be trusted"),
-]
-
-
-@pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
-async def test_a_result_outlives_whatever_keeps_the_queue_from_taking_it(error: Exception) -> None:
+async def test_a_result_outlives_an_outage_of_the_queue() -> None:
     bench = Bench(noop)
-    bench.queue.errors["complete"] = [error] * 7
+    bench.queue.errors["complete"] = [BackendUnavailable("Redis", "gone")] * 7
     [(name, *_)] = await bench.answers(delivery())
     assert name == "complete"
     assert [round(pause.total_seconds(), 1) for pause in bench.clock.slept] == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]

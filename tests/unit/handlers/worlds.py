@@ -11,6 +11,7 @@ from chimera_cli.handlers.context import MeteredLLM, StateView, TaskContext
 from chimera_cli.handlers.invoke import RunLimits, payload_for
 from chimera_cli.handlers.registry import Handler
 from chimera_cli.models.delivery import Delivery
+from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.result import VersionedValue
 from tests.builders import a_delivery
 from tests.fake_llm import FunctionLLM, scripted
@@ -35,7 +36,9 @@ class FakeOutbox:
     def __init__(self) -> None:
         self.stored: dict[str, Mapping[str, JsonValue]] = {}
 
-    async def append(self, idempotency_key: str, platform: str, post: Mapping[str, JsonValue]) -> bool:
+    async def append(
+        self, idempotency_key: str, platform: str, post: Mapping[str, JsonValue], *, epochs: Epochs = NO_EPOCHS
+    ) -> bool:
         new = idempotency_key not in self.stored
         self.stored.setdefault(idempotency_key, post)
         return new

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from chimera_cli.models.epoch import IN_USE, ShardRecord
 from chimera_cli.models.recovery import Loss, Mark, Recovery, Survey, together
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,8 +22,44 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 def test_a_shard_is_behind_when_it_never_had_the_newest_recorded_event(
     newest: str, recorded: str, behind: bool
 ) -> None:
-    assert Survey(vouched=False, run="r", newest=newest).behind(recorded) is behind
-    assert Survey(vouched=False, run="r", newest=newest, rebuilding=True).behind(recorded)
+    record = ShardRecord(reached=recorded)
+    assert Survey(vouched=False, run="r", newest=newest).behind(record) is behind
+    assert Survey(vouched=False, run="r", newest=newest, rebuilding=True).behind(record)
+
+
+RECORD = ShardRecord(epoch=5, run="new", seen=timedelta(seconds=1))
+UNUSED = RECORD.model_copy(update={"seen": IN_USE})
+
+
+@pytest.mark.parametrize(
+    ("survey", "record", "replaced"),
+    [
+        (Survey(vouched=True, run="new", epoch=5), RECORD, False),
+        (Survey(vouched=True, run="old", epoch=4), RECORD, True),
+        (Survey(vouched=True, run="old", epoch=4), UNUSED, True),
+        (Survey(vouched=False, run="old", epoch=4, deposed=True), UNUSED, True),
+        (Survey(vouched=False, run="old", epoch=4), RECORD, True),
+        (Survey(vouched=False, run="old", epoch=4), UNUSED, False),
+        (Survey(vouched=False, run="next", epoch=5), RECORD, False),
+        (Survey(vouched=False, run="empty", epoch=0), RECORD, False),
+        (Survey(vouched=False, run="new", epoch=4), RECORD, False),
+        (Survey(vouched=True, run="old", epoch=6), RECORD, False),
+        (Survey(vouched=True, run="old", epoch=0), ShardRecord(), False),
+    ],
+)
+def test_a_server_was_replaced_when_it_goes_on_in_an_older_epoch_or_would_while_another_one_is_in_use(
+    survey: Survey, record: ShardRecord, replaced: bool
+) -> None:
+    assert survey.replaced(record) is replaced
+
+
+@pytest.mark.parametrize(("run", "epoch", "other"), [("old", 4, True), ("new", 4, False), ("old", 5, False)])
+def test_another_story_may_have_been_told_by_another_server_of_an_older_epoch(
+    run: str, epoch: int, other: bool
+) -> None:
+    survey = Survey(vouched=False, run=run, newest="9-0", epoch=epoch)
+    assert survey.diverged(RECORD) is other
+    assert survey.behind(RECORD) is other
 
 
 @pytest.mark.parametrize(("recorded", "there", "lost"), [(0, -1, True), (3, 2, True), (3, 3, False), (3, 4, False)])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chimera_cli.exceptions import BackendUnavailable, SwarmError
+from chimera_cli.models.epoch import Epochs
 from chimera_cli.models.goal import Goal, GoalStatus
 from chimera_cli.models.order import TOO_LATE, Fate, Order, OrderAction
 from chimera_cli.models.task import Task, TaskStatus
@@ -49,22 +50,24 @@ class Desk:
         waiting = [order for seq, order in sorted(self.kept.items()) if seq > after and seq not in self.notes]
         return waiting[:limit]
 
-    async def close(self, seqs: Sequence[int], note: str = "") -> None:
+    async def close(self, seqs: Sequence[int], note: str = "", *, epochs: Epochs) -> None:
         self.notes |= dict.fromkeys(seqs, note)
 
     async def live(self, goal_id: str, after: int) -> tuple[list[str], int]:
         more = self.members[after : after + 2]
         return more, after + 2 if after + 2 < len(self.members) else 0
 
-    async def pause(self, order: Order) -> int:
+    async def pause(self, order: Order, *, epochs: Epochs) -> int:
         self._do(f"pause {order.seq}")
         return 0
 
-    async def go_on(self, order: Order) -> int:
+    async def go_on(self, order: Order, *, epochs: Epochs) -> int:
         self._do(f"go on {order.seq}")
         return 0
 
-    async def cancel(self, goal_id: str, lives: Mapping[str, int | None], *, operator: str, reason: str) -> list[Fate]:
+    async def cancel(
+        self, goal_id: str, lives: Mapping[str, int | None], *, operator: str, reason: str, epochs: Epochs
+    ) -> list[Fate]:
         self._do(f"cancel {' '.join(lives)} ({reason})")
         return [self.fates.get(id, Fate.CANCELLED) for id in lives]
 
@@ -74,10 +77,13 @@ class Desk:
     async def goal(self, goal_id: str) -> Goal:
         return a_goal(status=self.status)
 
+    async def epochs(self) -> Epochs:
+        return {0: 5}
+
     async def turn(self) -> int:
         return 7
 
-    async def forget(self, tasks: Any, goals: Any, *, turn: int) -> bool:
+    async def forget(self, tasks: Any, goals: Any, *, turn: int, epochs: Epochs) -> bool:
         self._do(f"forget {goals} in turn {turn}")
         return True
 

@@ -9,6 +9,7 @@ import pytest
 
 from chimera_cli.exceptions import BackendUnavailable, SwarmError
 from chimera_cli.models.delivery import Dispatch
+from chimera_cli.models.epoch import Epochs
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.telemetry import TelemetryEvent
 from chimera_cli.ports.record import Chores, Recorded
@@ -94,11 +95,11 @@ class Stores:
         self._do("record" if wait else "try to record", "Postgres")
         return self.recorded
 
-    async def forget(self, tasks: Any, goals: Any, *, turn: int) -> bool:
+    async def forget(self, tasks: Any, goals: Any, *, turn: int, epochs: Epochs) -> bool:
         self._do(f"forget {list(tasks)} {list(goals)}", "Redis")
         return turn >= self.turn
 
-    async def trim(self, shard: int, last: str, *, recorded: str) -> None:
+    async def trim(self, shard: int, last: str, *, recorded: str, epochs: Epochs) -> None:
         self._do(f"trim {last}", "Redis")
         self.entries.pop(0)
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from chimera_cli.exceptions import AlreadyDecided, BackendUnavailable
+from chimera_cli.models.epoch import Epochs
 from chimera_cli.models.review import Decision, Resumption, ReviewCard
 from chimera_cli.models.telemetry import Level, TelemetryEvent
 from chimera_cli.services.review_service import MADE_AGAIN, WHILE_PAUSED, ReviewService
@@ -31,7 +32,10 @@ class Desk:
     async def unresumed(self) -> list[ReviewCard]:
         return [CARD]
 
-    async def mark_resumed(self, card_id: str, note: str) -> bool:
+    async def epochs(self) -> Epochs:
+        return {0: 5}
+
+    async def mark_resumed(self, card_id: str, note: str, *, epochs: Epochs) -> bool:
         self.notes[card_id] = note
         return not note
 
@@ -39,7 +43,7 @@ class Desk:
         self.limits.append(older_than)
         return 3
 
-    async def resume(self, card: ReviewCard) -> Resumption:
+    async def resume(self, card: ReviewCard, *, epochs: Epochs) -> Resumption:
         if self.queue_away:
             raise BackendUnavailable("Redis", "gone")
         return self.resumes

@@ -26,6 +26,7 @@ class World:
         self.slept = timedelta(0)
         self.dispatches = 0
         self.redis_away = False
+        self.epochs_now: dict[int, int] = {}
         self.said: list[str] = []
 
     def now(self) -> datetime:
@@ -72,13 +73,13 @@ class World:
         return [member]
 
     async def counts(self) -> QueueCounts:
-        return QueueCounts(waiting=3)
+        return QueueCounts(waiting=3, epochs={0: 4, 1: 7})
+
+    async def epochs(self) -> dict[int, int]:
+        return self.epochs_now
 
     async def waiting(self) -> tuple[int, datetime | None]:
         return 1, NOON
-
-    async def unsent(self) -> int:
-        return 4
 
     async def recovery(self) -> None:
         return None
@@ -110,7 +111,6 @@ def swarm(world: World) -> Swarm:
             "registry",
             "reviews",
             "outbox",
-            "posts",
             "orchestrator",
             "review_service",
             "telemetry",
@@ -191,6 +191,18 @@ async def test_a_snapshot_shows_both_stores() -> None:
     assert (shot.queues.waiting, shot.to_review, shot.undispatched, shot.ledger.submitted) == (3, 1, 2, 5)
     assert [member.role for member in shot.fleet] == [Role.PLANNER]
     assert [goal.paused_by for goal in shot.paused] == ["ana"]
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [({0: 4, 1: 7}, ""), ({0: 5, 1: 7}, "another primary took over: epoch 4 here, 5 in the record"), ({2: 9}, "")],
+)
+async def test_a_snapshot_says_when_redis_was_replaced(record: dict[int, int], words: str) -> None:
+    world = World()
+    world.epochs_now = record
+    shot = await swarm(world).snapshot()
+    assert shot.epoch == max(record.values())
+    assert (words in shot.replaced) if words else shot.replaced == ""
 
 
 async def test_a_program_may_give_tasks_as_plain_mappings() -> None:
