@@ -17,13 +17,26 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scenario import Bench, Scenario
-from benchmarks.scenarios import agents, backlog, crash, drain, enqueue, idle, judge, pickup, shards, sleep, startup
+from benchmarks.scenarios import (
+    agents,
+    backlog,
+    crash,
+    drain,
+    enqueue,
+    idle,
+    judge,
+    pickup,
+    shards,
+    sleep,
+    startup,
+    turns,
+)
 from benchmarks.table import markdown
 from benchmarks.versions import machine, versions
 
 SCENARIOS: dict[str, Scenario] = {
     module.__name__.rpartition(".")[2]: module.SCENARIO
-    for module in (drain, enqueue, pickup, sleep, crash, agents, idle, backlog, judge, shards, startup)
+    for module in (drain, enqueue, pickup, sleep, crash, agents, idle, backlog, turns, judge, shards, startup)
 }
 PEERS = ("dramatiq", "taskiq", "saq", "arq", "streaq", "celery", "huey", "rq")
 

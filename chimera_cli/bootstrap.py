@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
+from random import randrange
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -12,6 +13,7 @@ from chimera_cli.adapters.postgres_outbox import PostgresOutbox
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.adapters.postgres_review import PostgresReview
+from chimera_cli.adapters.redis_claims import CLAIMS_A_CYCLE
 from chimera_cli.adapters.redis_client import RedisClient, check_shards, open_redis
 from chimera_cli.adapters.redis_control import RedisControl
 from chimera_cli.adapters.redis_events import RedisEventStream
@@ -68,7 +70,7 @@ def assemble(settings: Settings, telemetry: TelemetryPort, client: RedisClient, 
     """Wire the adapters of both stores to the services; opens and closes nothing."""
     keys, policy, orders = Keys(settings.namespace, settings.shards), settings.lease_policy(), PostgresOrders(engine)
     record, reviews = PostgresRecord(engine, max_queued=settings.max_queued), PostgresReview(engine)
-    queue, registry = RedisTaskQueue(client, keys, policy), RedisAgentRegistry(client, keys)
+    queue, registry = _queue(client, keys, policy), RedisAgentRegistry(client, keys)
     review_service = ReviewService(reviews, queue, telemetry, expire_after=settings.review.expire_after())
     control = ControlService(orders, RedisControl(client, keys), record=record, queue=queue, telemetry=telemetry)
     return Swarm(
@@ -95,6 +97,11 @@ def assemble(settings: Settings, telemetry: TelemetryPort, client: RedisClient, 
         telemetry=telemetry,
         clock=SystemClock(),
     )
+
+
+def _queue(client: RedisClient, keys: Keys, policy: LeasePolicy) -> RedisTaskQueue:
+    """Processes that end after a few claims begin at different places in the cycle of priorities."""
+    return RedisTaskQueue(client, keys, policy, first_claim=randrange(CLAIMS_A_CYCLE))
 
 
 def _reconciler(

@@ -55,7 +55,7 @@ class WorkerOptions:
     drain: timedelta
     """How long running tasks may take after the first signal."""
     kinds: tuple[str, ...] = ()
-    """Kinds to claim; empty means any."""
+    """Kinds to claim; empty means all that there are handlers for."""
     handlers: tuple[str, ...] = ()
     """Modules or files with the user's own kinds."""
     burst: bool = False
@@ -85,6 +85,7 @@ async def run_workers(settings: Settings, options: WorkerOptions, telemetry: Tel
         ConfigError, BackendUnavailable: Only before the start; afterwards a lost server is waited for.
     """
     handlers = load_registry(settings, options.handlers)
+    kinds = handlers.claimed(options.kinds)
     async with _opened(settings, telemetry) as (swarm, llm):
         tools = WorkerTools(
             queue=swarm.queue,
@@ -105,7 +106,7 @@ async def run_workers(settings: Settings, options: WorkerOptions, telemetry: Tel
             process=_process_id(),
             lease=settings.lease_policy(),
             drain=options.drain,
-            kinds=options.kinds,
+            kinds=kinds,
             max_tasks=options.max_tasks,
             burst=options.burst,
         )

@@ -1,5 +1,6 @@
 """The task queue on Redis: a script call a method, and no other writer of a live task's status than these scripts."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import groupby
@@ -8,7 +9,7 @@ from typing import Any
 from chimera_cli.adapters import redis_wire as wire
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.push_wire import parcels
-from chimera_cli.adapters.redis_claims import RedisClaims
+from chimera_cli.adapters.redis_claims import RedisClaims, Which, Wish
 from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_errors import redis_errors
 from chimera_cli.adapters.redis_shards import on_each
@@ -34,15 +35,25 @@ LEASES_AT_ONCE = 250
 """Leases that one call prolongs: some 4 ms of the server's time. A process may hold ten thousand."""
 
 
+CARRIED_AT_ONCE = 500
+"""Tasks of one stage that one call moves out of the older release's streams: some 10 ms of the server's time."""
+
+
 class RedisTaskQueue:
     """Implements TaskQueuePort."""
 
-    def __init__(self, client: RedisClient, keys: Keys, lease: LeasePolicy) -> None:
+    def __init__(self, client: RedisClient, keys: Keys, lease: LeasePolicy, *, first_claim: int = 0) -> None:
+        """Args:
+        client: A Redis or a Cluster.
+        keys: The namespace and its shards.
+        lease: How long a claim holds.
+        first_claim: Where in the cycle of priorities this process begins, see `redis_claims.CLAIMS_A_CYCLE`.
+        """
         self._client = client
         self._keys = keys
         self._scripts = Scripts(client)
         self._lease_ms = _ms(lease.lease)
-        self._claims = RedisClaims(client, keys, self._scripts, lease.lease)
+        self._claims = RedisClaims(client, keys, self._scripts, lease.lease, first_claim=first_claim)
 
     async def push_tasks(self, dispatches: Sequence[Dispatch]) -> int:
         """Put persisted tasks into the queue, in chunks; a known live task is left as it is."""
@@ -64,24 +75,29 @@ class RedisTaskQueue:
         agents: Sequence[str],
         *,
         kinds: Sequence[str] = (),
+        executes: bool = True,
         idle: bool = False,
         patience: timedelta = timedelta(0),
     ) -> list[Delivery | Malformed]:
         """Claim at most one delivery an agent, shard after shard, each time beginning with another one."""
-        return await self._claims.take(stage, agents, kinds, "either" if idle else "others", patience=patience)
+        which: Which = "either" if idle else "others"
+        return await self._claims.take(agents, Wish(stage, kinds, executes), which, patience=patience)
 
-    async def pop_suspect(self, stage: Stage, agent: str, *, kinds: Sequence[str] = ()) -> Delivery | Malformed | None:
+    async def pop_suspect(
+        self, stage: Stage, agent: str, *, kinds: Sequence[str] = (), executes: bool = True
+    ) -> Delivery | Malformed | None:
         """Claim one of those that are claimed alone."""
-        return next(iter(await self._claims.take(stage, [agent], kinds, "alone", patience=timedelta(0))), None)
+        claimed = await self._claims.take([agent], Wish(stage, kinds, executes), "alone", patience=timedelta(0))
+        return next(iter(claimed), None)
 
     async def rouse(self) -> None:
         """End the patience of claims by a bell of their own."""
         await self._claims.rouse()
 
-    async def must_rest(self, stage: Stage, process: str, *, kinds: Sequence[str] = ()) -> bool:
+    async def must_rest(self, stage: Stage, process: str, *, kinds: Sequence[str] = (), executes: bool = True) -> bool:
         """Tell whether this process should come to rest for one of those that are claimed alone."""
-        asked = stage, process, self._lease_ms, canonical_json(list(kinds))
-        return bool(await self._everywhere("warden", *asked))
+        query = stage, process, self._lease_ms, canonical_json(list(kinds)), int(executes)
+        return bool(await self._everywhere("warden", *query))
 
     async def extend(self, leases: Sequence[Lease]) -> list[Lease]:
         """Prolong the leases that still hold and return those that do not, stage by stage and shard by shard."""
@@ -163,7 +179,7 @@ class RedisTaskQueue:
 
     async def promote(self, limit: int = 100) -> int:
         """Queue what was delayed and is due."""
-        return await self._everywhere("promote", limit)
+        return await self._everywhere("promote", limit, CARRIED_AT_ONCE)
 
     async def reap(self, abandon_cap: int, limit: int = 100) -> int:
         """Take back what abandoned leases held."""
@@ -195,14 +211,18 @@ class RedisTaskQueue:
         rows = await on_each(self._on_shard("counts", shard) for shard in range(self._keys.shards))
         waiting, running, delayed, to_judge, judging, deferred = (sum(row[i] for row in rows) for i in range(6))
         oldest = max(row[6] for row in rows)
+        kinds: Counter[str] = Counter()
+        for row in rows:
+            kinds.update(dict(zip(row[7][::2], map(int, row[7][1::2]), strict=True)))
         return QueueCounts(
+            kinds=dict(sorted(kinds.items())),
             waiting=waiting,
             running=running,
             delayed=delayed,
             to_judge=to_judge,
             judging=judging,
             deferred=deferred,
-            epochs={shard: row[7] for shard, row in enumerate(rows)},
+            epochs={shard: row[8] for shard, row in enumerate(rows)},
             oldest_waiting=timedelta(milliseconds=oldest) if oldest >= 0 else None,
         )
 

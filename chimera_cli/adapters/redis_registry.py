@@ -72,6 +72,7 @@ def _members(beat: ProcessBeat, age: timedelta) -> list[FleetMember]:
             beat_age=age,
             stuck_for=agent.stuck_for,
             loop_lag=beat.loop_lag,
+            kinds=beat.kinds,
         )
         for agent in beat.agents
     ]

@@ -81,7 +81,12 @@ class Pool:
         self._runs = Runs(agents)
         self._claims = Claims(tools.queue, self._runs, stage=self._stage, kinds=options.kinds, process=options.process)
         self._pulse = Pulse(
-            agents, tools, process=options.process, period=options.lease.beat, each_beat=self._keep_leases
+            agents,
+            tools,
+            process=options.process,
+            period=options.lease.beat,
+            each_beat=self._keep_leases,
+            kinds=options.kinds,
         )
         self._attempt = self._pulse.outages.attempt
         self._claimed = 0
@@ -185,8 +190,9 @@ class Pool:
 
     def _idle(self, counts: QueueCounts) -> bool:
         if self._options.kinds:
-            # What waits now is of other kinds, for the claim before this found nothing; what runs or is delayed may be ours.
-            counts = counts.model_copy(update={"waiting": 0, "to_judge": 0})
+            # What waits of other kinds is for others; what runs or is delayed may be ours.
+            waiting = sum(counts.kinds.get(kind, 0) for kind in self._options.kinds)
+            counts = counts.model_copy(update={"waiting": waiting})
         return counts.idle(self._stage)
 
     async def _keep_leases(self) -> None:

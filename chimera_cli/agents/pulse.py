@@ -66,6 +66,7 @@ class Pulse:
         process: str,
         period: timedelta,
         each_beat: Callable[[], Awaitable[None]] = _nothing,
+        kinds: Sequence[str] = (),
     ) -> None:
         """Args:
         agents: One at least, all of one role.
@@ -73,12 +74,13 @@ class Pulse:
         process: Id of the process: host, pid and a random part.
         period: Time between two beats.
         each_beat: Done before each beat; the leases are prolonged here.
+        kinds: Kinds of tasks that the process claims; empty means any.
         """
         self.outages = Outages(process, tools.telemetry, tools.chance)
         self.claim_due: datetime | None = None
         """When the process should have claimed again; None: it need not."""
         self._agents, self._tools = tuple(agents), tools
-        self._process, self._period, self._each_beat = process, period, each_beat
+        self._process, self._period, self._each_beat, self._kinds = process, period, each_beat, tuple(kinds) or None
         self._broom = asyncio.Lock()
         self._lag = LoopLag(tools.clock, tools.monotonic)
         self._loops: list[asyncio.Task[None]] = []
@@ -127,7 +129,7 @@ class Pulse:
             said = f"the event loop came {lag.total_seconds():.1f} s late: what computes belongs in a handler that is a plain def"
             self.say("loop.late", said, level=Level.WARN, late_s=round(lag.total_seconds(), 3))
         beats = tuple(agent.heartbeat(now, self.claim_due) for agent in self._agents)
-        beat = ProcessBeat(process=self._process, period=self._period, loop_lag=lag, agents=beats)
+        beat = ProcessBeat(process=self._process, period=self._period, loop_lag=lag, agents=beats, kinds=self._kinds)
         await self._tools.registry.beat(beat)
 
     async def _keep_house(self) -> None:

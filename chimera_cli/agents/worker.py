@@ -27,7 +27,7 @@ from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.state import GlobalStatePort
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.redaction import Redactor
-from chimera_cli.services.retry import decide_retry, elbow_room
+from chimera_cli.services.retry import MENDING, decide_retry, elbow_room
 
 LONGEST_TRACE = 8000
 """Characters of a stack trace that are told; the end says most."""
@@ -56,6 +56,11 @@ class WorkerTools:
     """Raises StaleEpoch when the Redis from which a task was claimed was replaced: nothing is executed then."""
     redactor: Redactor = field(default_factory=Redactor)
     """Takes secrets out of what handlers raise, before it goes into the record."""
+
+
+class NoHandler(SwarmError):
+    """A task of a kind that this worker cannot do. Workers claim what they have handlers for; should one come all the same, another
+    worker gets it, and it costs the task nothing."""
 
 
 class WorkerAgent(CrewAgent):
@@ -117,8 +122,7 @@ class WorkerAgent(CrewAgent):
     def _handler(self, kind: str) -> Handler:
         handler = self.tools.handlers.get(kind)
         if handler is None:
-            # No HandlerError: another worker may know the kind, so the task is tried again, and not failed at once.
-            raise SwarmError(f"this worker has no handler for the kind {kind!r}, start it with --handlers")
+            raise NoHandler(f"this worker has no handler for the kind {kind!r}, start it with --handlers")
         return handler
 
     def _context(self, handler: Handler, delivery: Delivery) -> TaskContext:
@@ -159,6 +163,8 @@ class WorkerAgent(CrewAgent):
         return Outcome(move=Move.RERUN, error=reason, delay=elbow_room(beyond, self.chance))
 
     def _failure(self, delivery: Delivery, error: BaseException) -> Outcome:
+        if isinstance(error, NoHandler):
+            return Outcome(move=Move.RETRY, error=error.message, delay=MENDING, costs_attempt=False)
         decision = decide_retry(
             error,
             self.tools.retry,

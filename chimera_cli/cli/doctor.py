@@ -78,6 +78,7 @@ def imports_check(modules: tuple[str, ...] = NEEDED) -> "Check":
 async def _settings_and_servers(terminal: Terminal) -> "AsyncIterator[Check]":
     from chimera_cli.adapters.health import model_check, postgres_checks, redis_checks
     from chimera_cli.adapters.health_recovery import recovery_checks
+    from chimera_cli.adapters.health_unserved import unserved_checks
     from chimera_cli.adapters.keys import Keys
     from chimera_cli.models.check import Check
 
@@ -96,5 +97,7 @@ async def _settings_and_servers(terminal: Terminal) -> "AsyncIterator[Check]":
     keys = Keys(settings.namespace, settings.shards)
     urls = settings.redis_url.get_secret_value(), settings.database_url.get_secret_value()
     async for check in recovery_checks(*urls, keys):
+        yield check
+    async for check in unserved_checks(urls[0], keys):
         yield check
     yield model_check(settings.openai_base_url, settings.openai_api_key is not None)

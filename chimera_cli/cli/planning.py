@@ -1,7 +1,9 @@
 """What `chimera plan` does: get the tasks from a file or from the model, then show or submit them."""
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING
 from chimera_cli.cli.room import room
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import choice, moment, span, utc_now
-from chimera_cli.exceptions import EXIT_FAILED, InvalidInput
+from chimera_cli.exceptions import EXIT_FAILED, BackendUnavailable, InvalidInput
 
 if TYPE_CHECKING:
     from chimera_cli.models.goal import Goal
@@ -104,8 +106,10 @@ def submit(terminal: Terminal, request: PlanRequest) -> int:
             if request.file is None and request.key is None:
                 await find_room(swarm.record.check_room)
             prepared = await _prepare(terminal, request)
-            goal_id = await find_room(lambda: _submit(swarm, prepared, request))
+            kinds: Counter[str] = Counter()
+            goal_id = await find_room(lambda: _submit(swarm, prepared, request, kinds))
             terminal.note(f"goal {goal_id} submitted; chimera goals show {goal_id}")
+            await _warn_of_unserved(terminal, swarm, kinds)
             goal = await _awaited(swarm, goal_id, request)
             tasks = await swarm.record.plan(goal_id)
         return goal, tasks
@@ -164,14 +168,32 @@ def _change(request: PlanRequest) -> "Callable[[TaskSpec], TaskSpec]":
     return change
 
 
-async def _submit(swarm: "Swarm", prepared: Prepared, request: PlanRequest) -> str:
+async def _submit(swarm: "Swarm", prepared: Prepared, request: PlanRequest, kinds: "Counter[str]") -> str:
+    """Submit the plan and count its tasks by kind."""
+
+    def counted() -> "Iterator[TaskSpec]":
+        kinds.clear()
+        for spec in prepared.tasks():
+            kinds[spec.kind] += 1
+            yield spec
+
     return await swarm.submit_checked(
         prepared.goal,
-        prepared.tasks(),
+        counted(),
         persona=prepared.persona,
         max_replans=prepared.max_replans,
         idempotency_key=request.key,
     )
+
+
+async def _warn_of_unserved(terminal: Terminal, swarm: "Swarm", kinds: "Counter[str]") -> None:
+    """Say which kinds no worker of those that run will claim. While Redis is away that cannot be told."""
+    from chimera_cli.models.unserved import CURE, live_workers, unserved
+
+    with suppress(BackendUnavailable):
+        fleet = await swarm.registry.fleet()
+        for one in unserved(kinds, fleet) if live_workers(fleet) else ():
+            terminal.note(f"warning: {one.sentence}; {CURE}")
 
 
 async def _awaited(swarm: "Swarm", goal_id: str, request: PlanRequest) -> "Goal":

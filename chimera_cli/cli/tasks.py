@@ -1,7 +1,7 @@
 """`chimera tasks`: the units of work."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +11,11 @@ from chimera_cli.cli.ordering import Asked, Choice, order_tasks
 from chimera_cli.cli.room import room as room_for
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import choice, utc_now
-from chimera_cli.exceptions import InvalidInput
+from chimera_cli.exceptions import BackendUnavailable, InvalidInput
+
+if TYPE_CHECKING:
+    from chimera_cli.models.task import Task
+    from chimera_cli.models.unserved import Unserved
 
 Tasks = Annotated[
     list[str] | None, typer.Argument(metavar="[TASK...]", help="Ids, or their first 4 or more characters.")
@@ -65,9 +69,28 @@ def show_task(
             history = await kept.record.history(goal_id=found.goal_id, task_id=found.id)
             return found, history, await kept.orders.orders(goal_id=found.goal_id, task_id=found.id)
 
-    found, history, orders = terminal.run(read())
+    async def look() -> Any:
+        found, history, orders = await read()
+        return found, history, orders, await _unserved(terminal, found)
+
+    found, history, orders, unserved = terminal.run(look())
     told = {"history": [event.model_dump(mode="json") for event in history], **orders_document(orders)}
-    terminal.show({**task_document(found), **told}, task_page(found, history, orders))
+    document = {**task_document(found), **told, "unserved": None if unserved is None else bool(unserved)}
+    terminal.show(document, task_page(found, history, orders, unserved=unserved or ()))
+
+
+async def _unserved(terminal: Terminal, task: "Task") -> "tuple[Unserved, ...] | None":
+    """Tell whether a task waits for a worker that is not there; None while Redis, where workers tell their kinds, is away."""
+    from chimera_cli.models.task import TaskStatus
+    from chimera_cli.models.unserved import unserved
+
+    if task.status not in (TaskStatus.QUEUED, TaskStatus.APPROVED):
+        return ()
+    try:
+        async with terminal.swarm() as swarm:
+            return unserved({task.kind: 1}, await swarm.registry.fleet())
+    except BackendUnavailable:
+        return None
 
 
 @command(app, "add", example="chimera tasks add 3f2a --file more.jsonl")

@@ -1,6 +1,6 @@
 """Which function does which kind of task. A decorated function becomes a Handler; nothing is registered at import."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -128,3 +128,14 @@ class HandlerRegistry:
     def kinds(self) -> Kinds:
         """Return the known kinds with their payload models, as plan checks want them."""
         return {kind: item.payload for kind, item in self._handlers.items()}
+
+    def claimed(self, kinds: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return the kinds that a worker with these handlers claims: all of them, or those that are named.
+
+        Raises:
+            ConfigError: One of `kinds` has no handler, so that its tasks could not be done.
+        """
+        if unknown := sorted(set(kinds) - set(self._handlers)):
+            named = ", ".join(map(repr, unknown))
+            raise ConfigError(f"there is no handler for the kind {named}", hint="add --handlers MODULE")
+        return tuple(sorted(set(kinds) or self._handlers))

@@ -71,6 +71,8 @@ class ProcessBeat(Sign):
     """How late its event loop came to what was due, at worst since its last beat; None from a release that does not tell."""
     agents: tuple[AgentHeartbeat, ...]
     """Its agents."""
+    kinds: tuple[str, ...] | None = None
+    """Kinds of tasks that it claims; None: any, or a release that does not tell."""
 
 
 class FleetMember(Noun):
@@ -94,6 +96,8 @@ class FleetMember(Noun):
     """How long it has made no progress, by its own clock; None while all is well."""
     loop_lag: timedelta | None = None
     """How late its process's event loop came to what was due, at worst between its last two beats; None: it does not tell."""
+    kinds: tuple[str, ...] | None = None
+    """Kinds of tasks that its process claims; None: any, or it does not tell."""
 
 
 def liveness(age: timedelta, period: timedelta, stuck_for: timedelta | None = None) -> Liveness:

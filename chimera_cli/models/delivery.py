@@ -229,7 +229,10 @@ class QueueCounts(Noun):
     deferred: int = 0
     """Results whose judgement is to be tried again later."""
     oldest_waiting: timedelta | None = None
-    """Age of the oldest waiting task; None when none waits."""
+    """Time that the longest waiting of the next few tasks of each lane has waited; None when none waits. A lower bound: with one
+    goal in a lane its oldest task comes first, with several it may be behind others that take their turn."""
+    kinds: Mapping[str, int] = Field(default_factory=dict)
+    """Tasks that wait for a worker, by kind."""
     epochs: Epochs = Field(default_factory=dict)
     """Epoch of each shard in the Redis that was asked."""
 

@@ -7,6 +7,7 @@ from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.goal import Goal, Ledger
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.recovery import Recovery
+from chimera_cli.models.unserved import Unserved
 
 
 class Snapshot(Noun):
@@ -32,5 +33,7 @@ class Snapshot(Noun):
     """The highest epoch of a shard by the record; 0 before anything was compared."""
     replaced: str = ""
     """What is wrong when the Redis that was asked was replaced by another primary; else empty."""
+    unserved: tuple[Unserved, ...] = ()
+    """Kinds of tasks that wait and that no live worker claims."""
     paused: tuple[Goal, ...] = ()
     """Goals of which nothing starts, because somebody paused them."""

@@ -35,13 +35,18 @@ class TaskQueuePort(Protocol):
         agents: Sequence[str],
         *,
         kinds: Sequence[str] = (),
+        executes: bool = True,
         idle: bool = False,
         patience: timedelta = timedelta(0),
     ) -> list[Delivery | Malformed]:
         """Claim at most one delivery an agent, higher priorities first; each claim raises the task's generation.
 
         No task is handed to two agents while its lease lives. An empty list means that nothing may be claimed now.
-        `kinds` restricts the claim; empty means any kind. `idle` says that the caller has nothing in hand: if a delivery waits
+        Among deliveries of one priority kinds take turns, and in each kind goals do, a task each. Of any 16 claims in a row of one
+        caller, one begins with the lowest priority and one with the middle one, so that no priority waits for ever.
+
+        `kinds` restricts the claim; empty means any kind. With `executes` off, tasks in their execute phase go on waiting.
+        `idle` says that the caller has nothing in hand: if a delivery waits
         that must be alone, it may get that one (see `pop_suspect`) and nothing else.
 
         With `patience` the claim is made when a bell rings, which it does when something may be claimable, and without a bell
@@ -53,7 +58,9 @@ class TaskQueuePort(Protocol):
         """Have claims of this process that wait for a bell be made now, or the next one that would."""
         ...
 
-    async def pop_suspect(self, stage: Stage, agent: str, *, kinds: Sequence[str] = ()) -> Delivery | Malformed | None:
+    async def pop_suspect(
+        self, stage: Stage, agent: str, *, kinds: Sequence[str] = (), executes: bool = True
+    ) -> Delivery | Malformed | None:
         """Claim one of the deliveries that must be alone, because one more lost lease is the last; None when none waits.
 
         The caller has nothing else in hand, and takes nothing else until this one has ended: that is what makes sure that a
@@ -61,7 +68,7 @@ class TaskQueuePort(Protocol):
         """
         ...
 
-    async def must_rest(self, stage: Stage, process: str, *, kinds: Sequence[str] = ()) -> bool:
+    async def must_rest(self, stage: Stage, process: str, *, kinds: Sequence[str] = (), executes: bool = True) -> bool:
         """Tell whether this process should finish what it holds and then `pop_suspect`: one waits, and this is the one
         process whose duty that is. The duty holds for a lease, unless it is asked for again."""
         ...
@@ -176,7 +183,8 @@ class TaskQueuePort(Protocol):
         ...
 
     async def promote(self, limit: int = 100) -> int:
-        """Queue what was delayed and is due; returns how many. Atomic and bounded, so any process may call it any time."""
+        """Queue what was delayed and is due, and take over what an older release left in a layout of its own; returns how many.
+        Atomic and bounded, so any process may call it any time."""
         ...
 
     async def reap(self, abandon_cap: int, limit: int = 100) -> int:

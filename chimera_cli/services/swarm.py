@@ -21,6 +21,7 @@ from chimera_cli.models.review import Decision, ReviewCard
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import TaskSpec
 from chimera_cli.models.telemetry import backend_lost
+from chimera_cli.models.unserved import unserved
 from chimera_cli.ports.clock import ClockPort
 from chimera_cli.ports.orders import Ordered
 from chimera_cli.ports.outbox import OutboxPort
@@ -183,12 +184,13 @@ class Swarm(Records):
             BackendUnavailable: One of the stores is away.
         """
         to_review, oldest_card_at = await self.reviews.waiting()
-        queues, epochs = await self.queue.counts(), await self.record.epochs()
+        fleet, queues, epochs = await self.registry.fleet(), await self.queue.counts(), await self.record.epochs()
         stale = replaced(queues.epochs, epochs)
         return Snapshot(
             at=await self.record.now(),
-            fleet=tuple(await self.registry.fleet()),
+            fleet=tuple(fleet),
             queues=queues,
+            unserved=unserved(queues.kinds, fleet),
             to_review=to_review,
             oldest_card_at=oldest_card_at,
             undispatched=await self.record.undispatched(),

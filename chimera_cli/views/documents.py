@@ -109,6 +109,7 @@ def status_document(snapshot: "Snapshot") -> Document:
             if goal.paused_at
         ],
         "epoch": snapshot.epoch,
+        "unserved": [one.model_dump(mode="json") for one in snapshot.unserved],
         "recovery": snapshot.recovery.model_dump(mode="json") if snapshot.recovery else None,
         "ledger": {**snapshot.ledger.model_dump(mode="json"), "balanced": snapshot.ledger.balanced},
     }

@@ -50,6 +50,7 @@ class _Board:
             fleet_summary(shot),
             fleet_grid(noteworthy, len(shot.fleet)),
             queues_grid(shot),
+            *([unserved_facts(shot)] if shot.unserved else []),
             ledger_facts(shot),
             *([Facts([("redis", Cell(shot.replaced, BAD))])] if shot.replaced else []),
             *([recovery_facts(shot)] if shot.recovery else []),
@@ -62,6 +63,8 @@ class _Board:
         shot = self._snapshot
         yield from fleet_grid(shot.fleet, len(shot.fleet)).lines()
         yield from queues_grid(shot).lines()
+        for one in shot.unserved:
+            yield f"unserved\t{one.kind}\t{one.waiting}\t{one.sentence}"
         for name, count in shot.ledger.model_dump().items():
             yield f"ledger\t{name}\t{count}"
         if shot.replaced:
@@ -132,6 +135,11 @@ def queues_grid(snapshot: Snapshot) -> Grid:
     ]
     columns = (Column("queue", whole=True), Column("count", whole=True, number=True), Column("oldest", number=True))
     return Grid("Queues", columns, rows, mark="queue")
+
+
+def unserved_facts(snapshot: Snapshot) -> Facts:
+    """Tell which kinds wait for a worker that is not there."""
+    return Facts([("unserved", Cell(one.sentence, WAITING)) for one in snapshot.unserved])
 
 
 def ledger_facts(snapshot: Snapshot) -> Facts:

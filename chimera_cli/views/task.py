@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.order import Order
 from chimera_cli.models.task import Task
+from chimera_cli.models.unserved import CURE, Unserved
 from chimera_cli.views.order import orders_grid
 from chimera_cli.views.review import MarkedText
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, moment
-from chimera_cli.views.theme import STATUS
+from chimera_cli.views.theme import STATUS, WAITING
 
 _HISTORY = (
     Column("at", whole=True),
@@ -19,8 +20,10 @@ _HISTORY = (
 )
 
 
-def task_page(task: Task, history: Sequence[TaskEvent], orders: Sequence[Order] = ()) -> Shown:
-    """Show a task."""
+def task_page(
+    task: Task, history: Sequence[TaskEvent], orders: Sequence[Order] = (), *, unserved: Sequence[Unserved] = ()
+) -> Shown:
+    """Show a task, and whether it waits for a worker that is not there."""
     facts = Facts(
         [
             ("task", task.id),
@@ -36,6 +39,7 @@ def task_page(task: Task, history: Sequence[TaskEvent], orders: Sequence[Order] 
             ("deadline", moment(task.deadline)),
             ("error", Cell(task.error or "-", "red" if task.error else "")),
             ("updated", moment(task.updated_at)),
+            *(("waits", Cell(f"{one.sentence}; {CURE}", WAITING)) for one in unserved),
         ]
     )
     parts: list[Shown] = [facts, MarkedText("payload", task.payload)]

@@ -422,7 +422,7 @@ class Lives(RuleBasedStateMachine):
             pipe.zrange(f"{self.tag}:{stage}:lease", 0, -1)
             pipe.zrange(f"{self.tag}:{stage}:delay", 0, -1)
             for lane in LANES:
-                pipe.xrange(f"{self.tag}:{stage}:q:{lane}")
+                pipe.zrange(f"{self.tag}:{stage}:w:{lane}", 0, -1)
         pipe.hgetall(f"{self.tag}:s:{GOAL}")
         pipe.xrange(f"{self.tag}:out", min=self.seen)
         *replies, state, out = await pipe.execute()
@@ -431,7 +431,8 @@ class Lives(RuleBasedStateMachine):
         return Shown(keys, replies, state, [fields for _, fields in out])
 
 
-LANES = tuple(f"{kind}:{prio}" for kind in KINDS for prio in ("high", "normal", "low", "alone"))
+RANKS = ("high", "normal", "low", "alone")
+LANES = tuple(f"{kind}:{rank}{phase}" for kind in KINDS for rank in RANKS for phase in ("", "/execute"))
 
 EVERYTHING = {
     ("task.queued", "QUEUED"),
@@ -467,7 +468,7 @@ class Shown:
         places = replies[len(keys) :]
         each = len(places) // 2
         for stage, (leased, delayed, *lanes) in (("work", places[:each]), ("judge", places[each:])):
-            waiting = [fields["t"] for lane in lanes for _, fields in lane]
+            waiting = [id for lane in lanes for id in lane]
             for place, found in (("lease", leased), ("delay", delayed), ("lane", waiting)):
                 for id in found:
                     self.stands[ids[id]].append(f"{place}:{stage}")

@@ -14,7 +14,6 @@ FAULTS = {
     "blocking": "0.3 s",
     "no-json": "JSON",
     "nothing": "TaskOutcome",
-    "unheard-of": "no handler for the kind",
 }
 """Kinds that fail, and what the record says of it."""
 

@@ -336,8 +336,9 @@ async def test_a_forged_entry_does_not_make_held_work_run(
     await queue.hold(judged.lease, a_judgement(Route.REVIEW))
     await queue.push_tasks([a_dispatch("two")])
     task = f"{keys.shard(0)}:t:{judged.lease.task_id}"
-    entry = await client.xadd(f"{keys.shard(0)}:work:q:noop:normal", {"t": judged.lease.task_id})
-    await client.hset(task, mapping={"entry": entry, "phase": "execute"})
+    await client.zadd(f"{keys.shard(0)}:work:w:noop:normal/execute", {judged.lease.task_id: 7})
+    await client.zadd(f"{keys.shard(0)}:work:turns", {"noop:normal/execute": 0})
+    await client.hset(task, mapping={"entry": "7-1", "phase": "execute"})
     popped = await queue.pop_tasks(Stage.WORK, ["a", "b"])
     assert [delivery.lease.task_id for delivery in popped] == [a_task("two").id]
 
@@ -370,8 +371,9 @@ async def test_work_marked_approved_by_hand_does_not_run_without_the_approved_di
     await queue.hold(judged.lease, a_judgement(Route.REVIEW))
     await queue.push_tasks([a_dispatch("two")])
     task = f"{keys.shard(0)}:t:{judged.lease.task_id}"
-    entry = await client.xadd(f"{keys.shard(0)}:work:q:noop:normal", {"t": judged.lease.task_id})
-    await client.hset(task, mapping={"entry": entry, "phase": "execute", "status": "APPROVED"})
+    await client.zadd(f"{keys.shard(0)}:work:w:noop:normal/execute", {judged.lease.task_id: 7})
+    await client.zadd(f"{keys.shard(0)}:work:turns", {"noop:normal/execute": 0})
+    await client.hset(task, mapping={"entry": "7-1", "phase": "execute", "status": "APPROVED"})
     popped = await queue.pop_tasks(Stage.WORK, ["a", "b"])
     assert [delivery.lease.task_id for delivery in popped] == [a_task("two").id]
 
@@ -468,6 +470,8 @@ async def test_entries_written_by_hand_are_passed_over(
     queue: RedisTaskQueue, events: RedisEventStream, client: RedisClient, keys: Keys
 ) -> None:
     await queue.push_tasks([a_dispatch()])
+    for junk in ("nobody", b"\xff", "infinite"):
+        await client.zadd(f"{keys.shard(0)}:work:w:noop:normal", {junk: float("inf") if junk == "infinite" else 0.5})
     for junk in ({"t": "nobody"}, {"x": "y"}, {"t": "\udcff".encode("utf-8", "surrogateescape")}):
         await client.xadd(f"{keys.shard(0)}:work:q:noop:normal", junk)
     await client.xadd(f"{keys.shard(0)}:out", {"name": "junk"})

@@ -70,7 +70,9 @@ def test_the_file_allows_every_command_that_a_script_calls_and_few_others() -> N
     }
     # By the client itself: the wake-up calls, the record's reading, the shards' number; SCAN is the reconciler's.
     asked = {"BLPOP", "RPUSH", "PEXPIRE", "XTRIM", "SET", "GET", "SCAN"}
-    assert allowed() <= called | connecting | asked, "nobody needs these: take them out of deploy/redis.acl"
+    # Processes of the release before, which may run beside ours.
+    older = {"XREADGROUP", "XGROUP"}
+    assert allowed() <= called | connecting | asked | older, "nobody needs these: take them out of deploy/redis.acl"
 
 
 async def test_a_user_who_lacks_a_command_is_told_where_the_right_rules_are(user: Redis) -> None:

@@ -163,6 +163,8 @@ def test_no_entry_of_a_stream_stops_the_others(event: dict[str, str], lane: str,
             await shop.client.xadd(f"{shop.tag}:{stage}:q:noop:normal", {"t": encoded(pointer)})
             await shop.client.xadd(f"{shop.tag}:{stage}:q:noop:normal", {encoded(lane): b"x"})
             await shop.client.sadd(f"{shop.tag}:{stage}:lanes", "noop:normal", encoded(lane))
+            await shop.client.zadd(f"{shop.tag}:{stage}:w:noop:normal", {encoded(pointer): 0})
+            await shop.client.zadd(f"{shop.tag}:{stage}:turns", {"noop:normal": 0, encoded(lane): 0})
         assert good(await shop.work_off())
         assert await shop.client.xlen(f"{shop.tag}:out") == 0
 
@@ -173,7 +175,8 @@ def test_no_entry_of_a_stream_stops_the_others(event: dict[str, str], lane: str,
 @given(member=WORDS, score=st.sampled_from([0, -1, 1e308, float("inf"), float("-inf"), 1.5]))
 def test_no_member_of_a_set_stops_the_others(member: str, score: float, shops: Any) -> None:
     async def story(shop: Shop) -> None:
-        for name in ("work:lease", "work:delay", "work:parked", "judge:lease", "judge:delay", "deadline"):
+        lanes = ("work:w:noop:normal", "work:last:noop:normal", "work:turns")
+        for name in ("work:lease", "work:delay", "work:parked", "judge:lease", "judge:delay", "deadline", *lanes):
             await shop.client.zadd(f"{shop.tag}:{name}", {encoded(member): score, a_dispatch("bad").task.id: score})
         await shop.client.rpush(f"{shop.tag}:settle", encoded(member), a_dispatch("good").task.id)
         await shop.client.sadd(f"{shop.tag}:c:{a_dispatch('bad').task.id}", encoded(member))
@@ -184,7 +187,8 @@ def test_no_member_of_a_set_stops_the_others(member: str, score: float, shops: A
     shops(story)
 
 
-SUFFIXES = "work:lanes work:lease work:delay work:parked judge:lanes judge:lease settle deadline out work:q:noop:normal"
+SUFFIXES = """work:turns work:lease work:delay work:parked judge:turns judge:lease settle deadline out work:w:noop:normal
+    work:last:noop:normal work:lanes"""
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES.split())

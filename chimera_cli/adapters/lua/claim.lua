@@ -1,21 +1,23 @@
---[[ Claim at most one delivery an agent: read the lanes, lease, raise the generation. Reading and leasing are one atom, so the
-     streams are read with NOACK and entries are deleted at once; nothing can be lost between a read and a lease.
+--[[ Claim at most one delivery an agent: read the lanes, lease, raise the generation. Reading and leasing are one atom: nothing can
+     be lost between a read and a lease.
   ARGV[1]  stage
   ARGV[2]  length of the lease [ms]
   ARGV[3]  JSON list of agent ids, one delivery each at most
   ARGV[4]  JSON list of kinds; empty means any
   ARGV[5]  'others' to leave those that are claimed alone, 'alone' to claim one of them, 'either' to claim one of them if one
            waits, else others
+  ARGV[6]  the priority that comes first, before the others in their order
+  ARGV[7]  1 to claim execute phases too, 0 to leave them where they wait
   Entries of paused goals are set aside, each once, so that they keep nobody else waiting.
   Returns  a list of {task id, agent, generation, goal text, persona, flat list of the task's fields, without UNTOLD,
            the shard's epoch}. ]]
 
 local stage = ARGV[1]
 local agents, kinds = cjson.decode(ARGV[3]), cjson.decode(ARGV[4])
-local PRIORITIES = ({others = {'high', 'normal', 'low'}, alone = {'alone'}, either = {'alone', 'high', 'normal', 'low'}})[ARGV[5]]
+local which, first, executes = ARGV[5], ARGV[6], ARGV[7] == '1'
 local ends = string.format('%d', now_ms() + tonumber(ARGV[2]))
 local claimed, put_aside, claimed_in = {}, 0, nil
--- Entries of paused goals that one call moves out of the way: about 10 ms of the server's time.
+-- Members that are not claimed and that one call moves out of the way: about 10 ms of the server's time.
 local MOST_ASIDE = 500
 
 -- Fields that are the scripts' own: nobody who claims reads them.
@@ -27,7 +29,7 @@ local UNTOLD = {status = true, gen = true, version = true, attempts = true, begi
 local function load_all(id)
   local fields, told = redis.call('HGETALL', task_key(id)), 0
   local task = {id = id, status = '', phase = '', goal = '', gen = '', version = '', attempts = '', entry = '', deadline = '',
-    digest = '', approved = '', begin = '', fields = fields}
+    digest = '', approved = '', begin = '', kind = '', prio = '', ['alone:' .. stage] = '', fields = fields}
   for i = 1, #fields, 2 do
     local name, value = fields[i], fields[i + 1]
     if task[name] == '' or string.sub(name, 1, 7) == 'handed:' then task[name] = value end
@@ -40,18 +42,19 @@ local function load_all(id)
   return task.status ~= '' and setmetatable(task, ON_DEMAND) or nil
 end
 
--- The shortest lanes come first, so that a long one starves nobody.
-local function lanes_by_priority()
-  local lanes = open_lanes(stage, kinds, PRIORITIES)
-  for _, list in pairs(lanes) do
-    table.sort(list, function(a, b) return a[2] < b[2] or (a[2] == b[2] and a[1] < b[1]) end)
+local function priorities()
+  local order = which == 'others' and {} or {'alone'}
+  if which == 'alone' then return order end
+  table.insert(order, first)
+  for _, prio in ipairs({'high', 'normal', 'low'}) do
+    if prio ~= first then table.insert(order, prio) end
   end
-  return lanes
+  return order
 end
 
 -- Held work does not run: after a proposal, only what carries the approved digest may be claimed.
-local function claimable(task, entry)
-  if not task or task.entry ~= entry then return false end
+local function claimable(task, lane, place)
+  if not task or tonumber(string.match(task.entry, '^(%d+)%-')) ~= place or lane_of(task, stage) ~= lane then return false end
   if stage == 'judge' then return task.status == 'JUDGING' end
   if task.phase == 'propose' then return task.status == 'QUEUED' end
   return task.status == 'APPROVED' and task.digest ~= '' and task.approved == task.digest
@@ -111,58 +114,95 @@ local function refuse(task)
   end_task(task, 'FAILED', 'task.failed', '', {'error', 'its counters in Redis are no numbers'})
 end
 
--- Read up to `want` entries of one lane off.
-local function read(stream, want)
-  local found = redis.pcall('XREADGROUP', 'GROUP', 'w', 'chimera', 'COUNT', want, 'NOACK', 'STREAMS', stream, '>')
-  if not found or found.err then
-    redis.pcall('XGROUP', 'CREATE', stream, 'w', '0', 'MKSTREAM')
-    return {}
+-- Take up to `want` off a lane: a list of task id, place, task id, place, ...
+local function read(lane, want)
+  local waiting = T .. ':' .. stage .. ':w:' .. lane
+  local found = redis.pcall('ZRANGE', waiting, 0, want - 1, 'WITHSCORES')
+  if found.err or #found == 0 then return {} end
+  for first = 1, #found, 2 * LEASED_AT_ONCE do
+    local ids = {}
+    for n = first, math.min(first + 2 * LEASED_AT_ONCE, #found) - 1, 2 do table.insert(ids, found[n]) end
+    redis.call('ZREM', waiting, unpack(ids))
   end
-  local entries = found[1][2]
-  local last = entries[#entries][1]
-  redis.call('XTRIM', stream, 'MINID', last)
-  redis.call('XDEL', stream, last)
-  return entries
+  return found
 end
 
--- Take up to `want` entries of one lane. Entries that stand for nothing claimable (written by hand, outdated) are dropped.
+-- Take up to `want` tasks of one lane and tell whether there may be more. Members that stand for nothing claimable (written by
+-- hand, outdated) are dropped.
 local function take(lane, want)
-  local found = {}
-  for _, entry in ipairs(read(T .. ':' .. stage .. ':q:' .. lane, want)) do
-    local id = entry[2] and entry[2][2]
-    local task = id and look_at(id)
-    if claimable(task, entry[1]) then
+  local found, members = {}, read(lane, want)
+  for i = 1, #members, 2 do
+    local task = look_at(members[i])
+    if claimable(task, lane, math.floor(tonumber(members[i + 1]))) then
       if goal_of(task).paused then
         set(task, 'entry', set_aside(task, stage))
-        put_aside = put_aside + 1
+        redis.pcall('ZREM', T .. ':' .. stage .. ':last:' .. lane, task.goal)
       else
-        table.insert(found, rawget(task, 'fields') and task or load_all(id))
+        table.insert(found, rawget(task, 'fields') and task or load_all(members[i]))
       end
     end
   end
   lease(found)
   for _, task in ipairs(found) do
-    -- An error in the middle would strand the tasks behind this one: their entries are gone already.
+    -- An error in the middle would strand the tasks behind this one: they wait nowhere any more.
     if not pcall(claim, task) then refuse(task) end
   end
-  close_if_empty(stage, lane)
+  put_aside = put_aside + #members / 2 - #found
+  if #members < 2 * want or not waits(stage, lane) then
+    close_lane(stage, lane)
+    return false
+  end
+  -- Goals whose last task waits no longer are forgotten: places before the lowest one count for nothing.
+  redis.pcall('ZREMRANGEBYSCORE', T .. ':' .. stage .. ':last:' .. lane, '-inf', whole(members[#members]))
+  return true
 end
 
-local lanes = lanes_by_priority()
-for _, prio in ipairs(PRIORITIES) do
-  local list, most = lanes[prio], prio == 'alone' and 1 or #agents
-  for i, lane in ipairs(list) do
-    local before
-    repeat
-      before = put_aside
-      local want = math.ceil((most - #claimed) / (#list - i + 1))
-      if want > 0 then take(lane[1], want) end
-    until put_aside == before or put_aside >= MOST_ASIDE
+local order = priorities()
+local lanes, last, open = open_lanes(stage, kinds, order, executes)
+local served = {}
+
+local function serve(lane, want)
+  local already = #claimed
+  local more = take(lane, want)
+  if #claimed > already then
+    if not served[lane] then table.insert(served, lane) end
+    served[lane] = (served[lane] or 0) + #claimed - already
   end
+  return more
+end
+
+-- Share what is left to claim, `most` in all, out among lanes of one priority; what one of them has not got, the others give.
+local function share(lanes, most)
+  while #lanes > 0 and #claimed < most and put_aside < MOST_ASIDE do
+    local rest = {}
+    for i, lane in ipairs(lanes) do
+      local want = math.ceil((most - #claimed) / (#lanes - i + 1))
+      if want > 0 and serve(lane, want) then table.insert(rest, lane) end
+    end
+    lanes = rest
+  end
+end
+
+-- Have the lanes that were served wait for their next turn, the longest that which was given most. Closed ones stay away.
+local function take_turns()
+  if open < 2 or #served == 0 then return end
+  local turns, at = {}, {}
+  for i, lane in ipairs(served) do at[lane] = i end
+  table.sort(served, function(a, b) return served[a] < served[b] or (served[a] == served[b] and at[a] < at[b]) end)
+  for i, lane in ipairs(served) do
+    table.insert(turns, last + i)
+    table.insert(turns, lane)
+  end
+  redis.call('ZADD', T .. ':' .. stage .. ':turns', 'XX', unpack(turns))
+end
+
+for _, prio in ipairs(order) do
+  share(lanes[prio], prio == 'alone' and 1 or #agents)
   if prio == 'alone' and #claimed > 0 then
     redis.call('DEL', T .. ':' .. stage .. ':warden') -- Whoever came to rest for this one has done its duty.
     break
   end
 end
+take_turns()
 if put_aside >= MOST_ASIDE then ring(stage) end
 return claimed

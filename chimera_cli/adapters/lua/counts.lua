@@ -1,21 +1,51 @@
 --[[ Count what stands in the queues of one shard, in constant time a lane.
   Returns  {work waiting, work leased, work delayed, judge waiting, judge leased, judge delayed,
-            age of the oldest entry that waits for a worker [ms], -1 when none does, the shard's epoch}. ]]
+            age of the oldest of those that come next in each lane of workers [ms], -1 when none waits,
+            {kind, how many wait for a worker, kind, how many, ...}, the shard's epoch}. ]]
 
-local found, oldest = {}, nil
+local NEXT = 4 -- Looked at of each lane. Of one goal the oldest comes first; in which order goals take their turns is chance.
+local found, oldest, kinds = {}, nil, {}
+
+local function note(stage, lane, waiting, at)
+  if stage ~= 'work' then return end
+  local kind = string.match(lane, '^(.*):%a+/?%a*$')
+  if kind then kinds[kind] = (kinds[kind] or 0) + waiting end
+  if at and (not oldest or at < oldest) then oldest = at end
+end
+
+local function count_lane(stage, lane)
+  local name, at = T .. ':' .. stage .. ':w:' .. lane, nil
+  for _, id in ipairs(stage == 'work' and redis.call('ZRANGE', name, 0, NEXT - 1) or {}) do
+    local since = tonumber(string.match(redis.call('HGET', task_key(id), 'entry') or '', '%-(%d+)$'))
+    if since and (not at or since < at) then at = since end
+  end
+  local waiting = redis.call('ZCARD', name)
+  note(stage, lane, waiting, at)
+  return waiting
+end
+
+-- A lane of the older release, until promote.lua has moved what waits there.
+local function count_stream(stage, lane)
+  local stream = T .. ':' .. stage .. ':q:' .. lane
+  local waiting, first = redis.call('XLEN', stream), redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
+  note(stage, lane, waiting, first and tonumber(string.match(first[1], '^(%d+)')))
+  return waiting
+end
+
 for _, stage in ipairs({'work', 'judge'}) do
   local waiting = 0
-  for _, lane in ipairs(redis.call('SMEMBERS', T .. ':' .. stage .. ':lanes')) do
-    local stream = T .. ':' .. stage .. ':q:' .. lane
-    waiting = waiting + redis.call('XLEN', stream)
-    local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
-    local at = first and tonumber(string.match(first[1], '^(%d+)'))
-    if stage == 'work' and at and (not oldest or at < oldest) then oldest = at end
-  end
+  for _, lane in ipairs(redis.call('ZRANGE', T .. ':' .. stage .. ':turns', 0, -1)) do waiting = waiting + count_lane(stage, lane) end
+  for _, lane in ipairs(redis.call('SMEMBERS', T .. ':' .. stage .. ':lanes')) do waiting = waiting + count_stream(stage, lane) end
   table.insert(found, waiting)
   table.insert(found, redis.call('ZCARD', T .. ':' .. stage .. ':lease'))
   table.insert(found, redis.call('ZCARD', T .. ':' .. stage .. ':delay'))
 end
 table.insert(found, oldest and math.max(0, now_ms() - oldest) or -1)
+local by_kind = {}
+for kind, waiting in pairs(kinds) do
+  table.insert(by_kind, kind)
+  table.insert(by_kind, waiting)
+end
+table.insert(found, by_kind)
 table.insert(found, tonumber(epoch()))
 return found

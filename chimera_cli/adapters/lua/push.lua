@@ -14,7 +14,7 @@
   begin (1: the next claim begins an attempt), fail:<stage> (failures in this phase), lost:<stage> (leases expired),
   outages:<stage> (answers in a row that failed for an outage of Redis or Postgres), handed:<phase> (claims of that phase so far),
   alone:<stage> (1: claimed alone from here), conflicts,
-  revisions, left (dependencies still open), in:<key> (output of a dependency), given (length of those together), entry (stream entry while it waits), agent,
+  revisions, left (dependencies still open), in:<key> (output of a dependency), given (length of those together), entry (place and time [ms] while it waits in a lane, aside for one of a paused goal), agent,
   and with a result: output, changes, usage, executes, mergeable, always, feedback, judgement, digest, approved, policy, rubric. ]]
 
 local outputs, turn, run = cjson.decode(ARGV[3]), ARGV[4], ARGV[5]
@@ -118,6 +118,7 @@ local function may()
 end
 
 if not may() then return -1 end
+places = {}
 for goal, said in pairs(cjson.decode(ARGV[2])) do know(goal, said) end
 local new = 0
 for _, spec in ipairs(cjson.decode(ARGV[1])) do
@@ -127,4 +128,5 @@ for _, spec in ipairs(cjson.decode(ARGV[1])) do
   end
 end
 settle(SETTLE_AT_ONCE)
+keep_places()
 return new

@@ -3,9 +3,11 @@
 
   KEYS[1]  T, the hash tag of one shard, such as {chimera:default:0}. Every other key is T plus a suffix and so in T's slot:
 
-  T:<stage>:q:<kind>:<priority>  stream   one lane; an entry is {t = task id}; group `w`, read with NOACK, for the lease is the owner
-  T:<stage>:q:<kind>:alone       stream   the lane of tasks that may be what ended their processes: each is claimed alone
-  T:<stage>:lanes                set      "<kind>:<priority>" and "<kind>:alone" of the lanes that are not empty
+  T:<stage>:w:<lane>             zset     one lane: task id by its place; the lowest place is claimed first
+  T:<stage>:last:<lane>          zset     goal by the last place that it was given in the lane, while that lies ahead of the lowest place
+  T:<stage>:turns                zset     the lanes that are not empty, by the turn in which each was served last
+  T:<stage>:q:<kind>:<priority>  stream   a lane of the older release; promote.lua moves what comes there
+  T:<stage>:lanes                set      those of the older release's lanes that are not empty
   T:<stage>:warden               string   the process whose duty it is to come to rest for one of those; expires
   T:<stage>:lease                zset     task id by the lease's end [ms]
   T:<stage>:delay                zset     task id by when it is due [ms]
@@ -28,7 +30,8 @@
   T:recorded                     string   id up to which events were recorded and dropped since somebody vouched
   T:rebuilding                   string   there while what Redis lost is put back from the record
 
-  stage is work or judge. Times are Redis' own, in ms since 1970.
+  stage is work or judge. Times are Redis' own, in ms since 1970. A lane is <kind>:<priority>, or <kind>:alone for tasks that may be
+  what ended their processes, with /execute behind it for tasks in their execute phase.
 ]]
 
 local T = KEYS[1]
@@ -197,24 +200,36 @@ local function ring(stage)
   if tokens[stage] < BELL_TOKENS then tokens[stage] = redis.call('RPUSH', bell, 1) end
 end
 
-local function lane_of(task, stage)
-  return task.kind .. ':' .. (task['alone:' .. stage] == '1' and 'alone' or task.prio)
+-- ADR 0024: places in a lane, and turns between lanes.
+local LIMIT = 2 ^ 53 -- Whole numbers below are exact. What somebody wrote there by hand may be beyond.
+
+local function whole(score)
+  local number = tonumber(score) or 0
+  return number >= 0 and number < LIMIT and math.floor(number) or 0
 end
 
--- The lanes of these priorities that may be read now: {priority = {{lane, length}, ...}}. No kinds mean any kind.
-local function open_lanes(stage, kinds, priorities)
-  local now, lanes, wanted = now_ms(), {}, {}
+local function lane_of(task, stage)
+  local rank = task['alone:' .. stage] == '1' and 'alone' or task.prio
+  return task.kind .. ':' .. rank .. (task.phase == 'execute' and '/execute' or '')
+end
+
+-- The lanes of these priorities that may be read now: {priority = {lane, ...}}, first what was served longest ago. Then the last turn
+-- that was given, and how many lanes there are in all. No kinds mean any kind.
+local function open_lanes(stage, kinds, priorities, executes)
+  local lanes, wanted, parked = {}, {}, {}
   for _, prio in ipairs(priorities) do lanes[prio] = {} end
   for _, kind in ipairs(kinds) do wanted[kind] = true end
-  for _, lane in ipairs(redis.call('SMEMBERS', T .. ':' .. stage .. ':lanes')) do
-    local kind, prio = string.match(lane, '^(.*):(%a+)$')
+  local turns = redis.call('ZRANGE', T .. ':' .. stage .. ':turns', 0, -1, 'WITHSCORES')
+  if #turns == 0 then return lanes, 0, 0 end
+  local now = string.format('(%.0f', now_ms())
+  for _, kind in ipairs(redis.call('ZRANGEBYSCORE', T .. ':' .. stage .. ':parked', now, '+inf')) do parked[kind] = true end
+  for i = 1, #turns, 2 do
+    local kind, prio, phase = string.match(turns[i], '^(.*):(%a+)(/?%a*)$')
     -- A name that somebody put there by hand may be of no kind.
-    local parked = kind and redis.call('ZSCORE', T .. ':' .. stage .. ':parked', kind)
-    if lanes[prio] and (#kinds == 0 or wanted[kind]) and not (parked and tonumber(parked) > now) then
-      table.insert(lanes[prio], {lane, redis.call('XLEN', T .. ':' .. stage .. ':q:' .. lane)})
-    end
+    local open = kind and lanes[prio] and not parked[kind] and (executes or phase == '')
+    if open and (#kinds == 0 or wanted[kind]) then table.insert(lanes[prio], turns[i]) end
   end
-  return lanes
+  return lanes, whole(turns[#turns]), #turns / 2
 end
 
 -- Keep a task of a paused goal until the goal goes on. Returns its `entry`.
@@ -223,19 +238,80 @@ local function set_aside(task, stage)
   return 'aside'
 end
 
-local open = {} -- lanes that are in the set, as far as this script has looked
+-- A lane that opens takes its turn behind those that are open.
+local function open_lane(stage, lane)
+  local turns = T .. ':' .. stage .. ':turns'
+  local last = redis.call('ZRANGE', turns, -1, -1, 'WITHSCORES')[2]
+  if redis.call('ZADD', turns, 'NX', whole(last) + 1, lane) == 0 then
+    redis.call('DEL', T .. ':' .. stage .. ':last:' .. lane) -- The lane was lost, and what is remembered of it says nothing.
+  end
+end
 
--- Append the task to its lane of a stage and wake a process. Returns its `entry`, which the caller writes.
+local heads = {} -- lane's key -> the lowest place in it, as far as this script knows
+local places -- For a script that puts many in: key of last places -> goal -> its last place, which keep_places writes. Else nil.
+
+-- The place behind a goal's last one, and not below the least.
+local function place_behind(last, goal, least)
+  if places then
+    places[last] = places[last] or {}
+    local place = math.max(whole(places[last][goal] or redis.call('ZSCORE', last, goal)) + 1, least)
+    places[last][goal] = place
+    return place
+  end
+  local place = whole(redis.call('ZADD', last, 'INCR', 1, goal))
+  if place >= least then return place end
+  redis.call('ZADD', last, least, goal)
+  return least
+end
+
+-- Write the last places that were kept back until now. Were they lost, goals would be early, never late.
+local function keep_places()
+  for last, goals in pairs(places) do
+    local pairs_of = {}
+    for goal, place in pairs(goals) do
+      table.insert(pairs_of, place)
+      table.insert(pairs_of, goal)
+      if #pairs_of >= 1000 then
+        redis.call('ZADD', last, unpack(pairs_of))
+        pairs_of = {}
+      end
+    end
+    if #pairs_of > 0 then redis.call('ZADD', last, unpack(pairs_of)) end
+  end
+end
+
+-- The place of a goal's next task in a lane: one behind the goal's last, and behind the lowest that waits. So goals take turns,
+-- a task each, however many tasks one of them has.
+local function next_place(stage, lane, goal)
+  local waiting = T .. ':' .. stage .. ':w:' .. lane
+  heads[waiting] = heads[waiting] or redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2]
+  if not heads[waiting] then
+    open_lane(stage, lane)
+    heads[waiting] = 1
+    return 1
+  end
+  return place_behind(T .. ':' .. stage .. ':last:' .. lane, goal, whole(heads[waiting]) + 1)
+end
+
+local lined_up_at -- [ms]
+local WINDOW = 2 ^ 22 -- [ms]
+
+-- What a place is in a lane: behind the point the time, so that those of one place come in the order in which they came, but for
+-- a window of 70 minutes that begins meanwhile, or a place that leaves no room behind the point.
+local function score_of(place)
+  return place < LIMIT / WINDOW and place + (lined_up_at % WINDOW) / WINDOW or place
+end
+
+-- Have the task wait in its lane of a stage and wake a process. Returns its `entry`, which the caller writes: the place and the
+-- time. It has the form of an id of a stream's entry, as which the older release may take it.
 local function line_up(task, stage)
   if paused(task.goal) then return set_aside(task, stage) end
   local lane = lane_of(task, stage)
-  local stream = T .. ':' .. stage .. ':q:' .. lane
-  if not open[stream] and redis.call('SADD', T .. ':' .. stage .. ':lanes', lane) == 1 then
-    redis.pcall('XGROUP', 'CREATE', stream, 'w', '0', 'MKSTREAM')
-  end
-  open[stream] = true
+  local place = next_place(stage, lane, task.goal)
+  lined_up_at = lined_up_at or now_ms()
+  redis.call('ZADD', T .. ':' .. stage .. ':w:' .. lane, score_of(place), task.id)
   ring(stage)
-  return redis.call('XADD', stream, '*', 't', task.id)
+  return string.format('%d-%.0f', place, lined_up_at)
 end
 
 -- Have the task wait at a stage.
@@ -253,13 +329,36 @@ local function move_in(task, to, name, agent, extra, fields)
   move(task, to, name, agent, extra, fields)
 end
 
+-- Whether a task waits in a lane.
+local function waits(stage, lane)
+  return redis.call('EXISTS', T .. ':' .. stage .. ':w:' .. lane) == 1
+end
+
 -- Drop a lane that has become empty, so that keys do not outlive work.
-local function close_if_empty(stage, lane)
+local function close_lane(stage, lane)
+  redis.call('DEL', T .. ':' .. stage .. ':last:' .. lane)
+  redis.call('ZREM', T .. ':' .. stage .. ':turns', lane)
+end
+
+-- The same for a lane of the older release.
+local function close_stream(stage, lane)
   local stream = T .. ':' .. stage .. ':q:' .. lane
-  if redis.call('XLEN', stream) == 0 then
-    redis.call('DEL', stream)
-    redis.call('SREM', T .. ':' .. stage .. ':lanes', lane)
-    open[stream] = nil
+  if redis.call('XLEN', stream) > 0 then return end
+  redis.call('DEL', stream)
+  redis.call('SREM', T .. ':' .. stage .. ':lanes', lane)
+end
+
+-- Take the task out of its lane. Its goal's next one is placed as if it were the goal's first: early at worst, never late.
+local function leave_lane(task, stage)
+  local lane = lane_of(task, stage)
+  if redis.call('ZREM', T .. ':' .. stage .. ':w:' .. lane, task.id) == 1 then
+    heads[T .. ':' .. stage .. ':w:' .. lane] = nil
+    redis.call('ZREM', T .. ':' .. stage .. ':last:' .. lane, task.goal)
+    if not waits(stage, lane) then close_lane(stage, lane) end
+  else
+    lane = string.gsub(lane, '/execute$', '')
+    redis.pcall('XDEL', T .. ':' .. stage .. ':q:' .. lane, task.entry)
+    close_stream(stage, lane)
   end
 end
 
@@ -277,9 +376,7 @@ local function leave(task)
   if task.entry == 'aside' then
     redis.call('ZREM', T .. ':' .. stage .. ':aside:' .. task.goal, task.id)
   else
-    local lane = lane_of(task, stage)
-    redis.call('XDEL', T .. ':' .. stage .. ':q:' .. lane, task.entry)
-    close_if_empty(stage, lane)
+    leave_lane(task, stage)
   end
   set(task, 'entry', '')
 end

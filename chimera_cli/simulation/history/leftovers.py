@@ -15,10 +15,12 @@ seconds the bell of a process that has ended."""
 EMPTIED = re.compile(r"out")
 """Streams that stay with no entry in them."""
 LIVE = re.compile(
-    r"(work|judge):(q:.+:(high|normal|low|alone)|lanes|lease|delay|bell|aside:[^:]+)|t:[^:]+|c:[^:]+|g:[^:]+|s:[^:]+|settle|deadline",
+    r"(work|judge):((w|last):.+:(high|normal|low|alone)(/execute)?|turns|lease|delay|bell|aside:[^:]+)"
+    r"|(work|judge):(q:.+:(high|normal|low|alone)|lanes)"
+    r"|t:[^:]+|c:[^:]+|g:[^:]+|s:[^:]+|settle|deadline",
     re.DOTALL,
 )
-"""Keys of a shard that live work has."""
+"""Keys of a shard that live work has; the second line is the older release's lanes."""
 BELL = re.compile(r"(work|judge):bell")
 BELL_TOKENS = 64
 """Wake-up tokens that may lie about; a process that is awake needs none."""

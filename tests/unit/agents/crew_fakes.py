@@ -127,6 +127,7 @@ class FakeQueue:
         agents: Sequence[str],
         *,
         kinds: Sequence[str] = (),
+        executes: bool = True,
         idle: bool = False,
         patience: timedelta = timedelta(0),
     ) -> list[Delivery | Malformed]:
@@ -145,13 +146,15 @@ class FakeQueue:
         self.on_claim()
         return [_claimed(task, agent) for task, agent in zip(taken, agents, strict=False)]
 
-    async def pop_suspect(self, stage: Stage, agent: str, *, kinds: Sequence[str] = ()) -> Delivery | Malformed | None:
+    async def pop_suspect(
+        self, stage: Stage, agent: str, *, kinds: Sequence[str] = (), executes: bool = True
+    ) -> Delivery | Malformed | None:
         self._trip("pop_suspect")
         if not self.suspects:
             return None
         return _claimed(self.suspects.pop(0), agent).model_copy(update={"alone": True})
 
-    async def must_rest(self, stage: Stage, process: str, *, kinds: Sequence[str] = ()) -> bool:
+    async def must_rest(self, stage: Stage, process: str, *, kinds: Sequence[str] = (), executes: bool = True) -> bool:
         self._trip("must_rest")
         return self.rest and bool(self.suspects)
 

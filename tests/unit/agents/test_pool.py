@@ -368,9 +368,23 @@ async def test_a_burst_does_not_end_while_housekeeping_has_more_to_do(shop: Shop
 
 
 async def test_a_burst_over_some_kinds_is_not_kept_by_the_others(shop: Shop) -> None:
-    shop.queue.busy = QueueCounts(waiting=5)
+    shop.queue.busy = QueueCounts(waiting=5, kinds={"theirs": 5})
     await shop.start(1, burst=True, kinds=("mine",))
     assert await shop.exit_code() == 0
+
+
+async def test_a_burst_over_some_kinds_does_not_end_while_one_of_them_waits(shop: Shop) -> None:
+    shop.queue.busy = QueueCounts(waiting=5, kinds={"theirs": 4, "mine": 1})
+    await shop.start(1, burst=True, kinds=("mine",))
+    assert shop.running
+    shop.queue.busy = QueueCounts(waiting=4, kinds={"theirs": 4})
+    shop.queue.bell.set()
+    assert await shop.exit_code() == 0
+
+
+async def test_a_process_tells_the_kinds_that_it_claims(shop: Shop) -> None:
+    await shop.start(1, kinds=("mine", "yours"))
+    assert shop.registry.beats[-1].kinds == ("mine", "yours")
 
 
 async def test_a_burst_survives_an_outage_instead_of_ending(shop: Shop) -> None:

@@ -19,6 +19,7 @@ from chimera_cli.config import Settings
 from chimera_cli.exceptions import (
     AlreadyDecided,
     AmbiguousId,
+    BackendUnavailable,
     Conflict,
     NotFound,
     ReviewCardNotFound,
@@ -26,6 +27,7 @@ from chimera_cli.exceptions import (
     WrongState,
 )
 from chimera_cli.handlers.registry import Handler, HandlerRegistry
+from chimera_cli.models.agent import FleetMember
 from chimera_cli.models.audit import GENESIS, AuditEntry, AuditEvent, chain
 from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.event import TaskEvent
@@ -59,6 +61,18 @@ class FakeSwarm:
     """What decisions and orders are told when they come too late; `away` when orders are only kept."""
     ordered: list[Order] = field(default_factory=list)
     dependents: list[str] = field(default_factory=list)
+    members: list[FleetMember] = field(default_factory=list)
+    """Who runs."""
+    redis_down: bool = False
+
+    @property
+    def registry(self) -> "FakeSwarm":
+        return self
+
+    async def fleet(self) -> list[FleetMember]:
+        if self.redis_down:
+            raise BackendUnavailable("Redis", "gone")
+        return self.members
 
     @property
     def record(self) -> "FakeSwarm":

@@ -1,8 +1,10 @@
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from chimera_cli.models.agent import AgentStatus, FleetMember, Liveness, Role
 from chimera_cli.models.goal import GoalStatus
 from chimera_cli.models.task import Priority
 from tests.builders import GOAL, a_spec
@@ -165,3 +167,26 @@ def test_goals_and_tasks_are_listed_and_shown(lines: str) -> None:
     [id] = [task.id for task in swarm.tasks_by_id.values() if task.key == a_spec("a").key]
     assert json.loads(run("tasks", "show", id[:8], "--json", backend=FakeBackend(swarm)).stdout)["id"] == id
     assert f"task\t{id}" in run("tasks", "show", id, backend=FakeBackend(swarm)).stdout
+
+
+def a_worker(*kinds: str) -> FleetMember:
+    alive = {"role": Role.WORKER, "state": AgentStatus.IDLE, "liveness": Liveness.ALIVE, "beat_age": timedelta(0)}
+    return FleetMember(id="w", process="p", kinds=kinds, **alive)
+
+
+def test_a_kind_that_no_running_worker_serves_is_warned_of_and_the_plan_is_submitted(plan_json: str) -> None:
+    swarm = FakeSwarm(members=[a_worker("other")])
+    result = run("plan", "--file", plan_json, backend=FakeBackend(swarm))
+    assert result.exit_code == 0
+    warning = "warning: 2 tasks of kind noop wait, no worker serves it; chimera worker --handlers MODULE"
+    assert warning in result.stderr.splitlines()
+
+
+@pytest.mark.parametrize(
+    "swarm",
+    [FakeSwarm(members=[a_worker("noop")]), FakeSwarm(), FakeSwarm(redis_down=True)],
+    ids=["served", "none", "down"],
+)
+def test_without_a_running_worker_that_tells_otherwise_there_is_no_warning(plan_json: str, swarm: FakeSwarm) -> None:
+    result = run("plan", "--file", plan_json, backend=FakeBackend(swarm))
+    assert (result.exit_code, "no worker serves" in result.stderr) == (0, False)

@@ -68,3 +68,20 @@ def test_a_later_handler_of_a_kind_replaces_the_earlier():
     assert registry.get("c") is None
     assert registry.kinds() == {"a": Order, "b": None}
     assert [item.kind for item in registry] == ["a", "b"]
+
+
+KNOWN = HandlerRegistry([Handler("two", run), Handler("one", run)])
+
+
+def test_a_worker_claims_the_kinds_that_it_has_handlers_for() -> None:
+    assert KNOWN.claimed() == ("one", "two")
+
+
+def test_a_worker_may_claim_some_of_them() -> None:
+    assert KNOWN.claimed(["two", "two"]) == ("two",)
+
+
+def test_a_kind_without_a_handler_is_refused_by_name_with_a_cure() -> None:
+    with pytest.raises(ConfigError, match="'three'") as caught:
+        KNOWN.claimed(["one", "three"])
+    assert "--handlers" in caught.value.hint

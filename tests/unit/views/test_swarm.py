@@ -8,6 +8,7 @@ from chimera_cli.models.goal import Ledger
 from chimera_cli.models.recovery import Loss, Recovery
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import TaskStatus
+from chimera_cli.models.unserved import Unserved
 from chimera_cli.views.documents import status_document
 from chimera_cli.views.swarm import board
 from tests.builders import NOON, a_goal
@@ -126,3 +127,13 @@ def test_a_redis_that_was_replaced_is_told_and_the_epoch_is_for_scripts_alone() 
     assert f"redis\treplaced\t{words}" in list(board(shot).lines())
     assert status_document(shot)["epoch"] == 5
     assert "epoch" not in drawn(board(a_snapshot(epoch=5)), 200)
+
+
+def test_work_that_no_worker_serves_is_told_on_every_face_and_only_when_there_is_some() -> None:
+    shot = a_snapshot(a_member(1), unserved=(Unserved(kind="report.write", waiting=6),))
+    sentence = "6 tasks of kind report.write wait, no worker serves it"
+    assert sentence in " ".join(drawn(board(shot), 120).split())
+    assert f"unserved\treport.write\t6\t{sentence}" in list(board(shot).lines())
+    assert status_document(shot)["unserved"] == [{"kind": "report.write", "waiting": 6}]
+    assert "unserved" not in drawn(board(a_snapshot(a_member(1))), 120)
+    assert status_document(a_snapshot())["unserved"] == []

@@ -228,7 +228,10 @@ def ledger() -> Iterator[Bad]:
 def leftovers() -> Iterator[Bad]:
     yield Bad("a task stays in Redis", 8, with_key(f"t:{tid('first')}", "hash", 20), "is left (hash, 20)")
     yield Bad("an event is not recorded", 8, with_key("out", "stream", 3), "still holds 3 entries")
-    yield Bad("a lane stays", 8, with_key("work:q:sim.step:normal", "stream", 0), "is left (stream, 0)")
+    yield Bad("a lane stays", 8, with_key("work:w:sim.step:normal/execute", "zset", 1), "is left (zset, 1)")
+    yield Bad("a goal's place stays", 8, with_key("judge:last:sim.step:alone", "zset", 1), "is left (zset, 1)")
+    yield Bad("turns stay", 8, with_key("work:turns", "zset", 1), "is left (zset, 1)")
+    yield Bad("an older lane stays", 8, with_key("work:q:sim.step:normal", "stream", 0), "is left (stream, 0)")
     yield Bad("state stays", 8, with_key(f"s:{GOAL}", "hash", 2), "is left (hash, 2)")
     yield Bad("a key that nobody knows", 8, with_key("rubbish"), "is no key that chimera knows")
     yield Bad(

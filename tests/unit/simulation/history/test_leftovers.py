@@ -5,6 +5,7 @@ from chimera_cli.simulation.history.leftovers import EMPTIED, FLEET, LIVE, STAYS
 
 SCRIPTS = Path(__file__).parents[4] / "chimera_cli" / "adapters" / "lua"
 EXAMPLES = {
+    "<lane>": "noop:normal/execute",
     "<stage>": "work",
     "<kind>": "content.draft",
     "<priority>": "high",

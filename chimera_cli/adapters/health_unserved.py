@@ -1,0 +1,30 @@
+"""What `chimera doctor` asks about work that waits for a worker that is not there."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.redis_client import open_redis
+from chimera_cli.adapters.redis_queue import RedisTaskQueue
+from chimera_cli.adapters.redis_registry import RedisAgentRegistry
+from chimera_cli.exceptions import SwarmError
+from chimera_cli.models.check import Check
+from chimera_cli.models.policy import LeasePolicy
+from chimera_cli.models.unserved import CURE, Unserved, unserved
+
+
+async def unserved_checks(redis_url: str, keys: Keys) -> AsyncIterator[Check]:
+    """Say which kinds of tasks wait without a worker that claims them; nothing when Redis is away."""
+    try:
+        async with open_redis(redis_url) as client:
+            fleet = await RedisAgentRegistry(client, keys).fleet()
+            counts = await RedisTaskQueue(client, keys, LeasePolicy()).counts()
+    except SwarmError:
+        return  # The check of the server tells why.
+    yield unserved_check(unserved(counts.kinds, fleet))
+
+
+def unserved_check(waiting: Sequence[Unserved]) -> Check:
+    """Tell of tasks that wait for a worker that is not there."""
+    if not waiting:
+        return Check(name="unserved", ok=True, detail="no task waits for a worker that is not there")
+    return Check(name="unserved", ok=True, warn=True, detail="; ".join(one.sentence for one in waiting), mend=CURE)
