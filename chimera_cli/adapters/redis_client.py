@@ -34,7 +34,7 @@ OPTIONS: Mapping[str, Any] = {
     # Who asks is nobody's business, and a server of 7.0 does not know the command that tells.
     "driver_info": None,
 }
-#: Oldest server whose scripts we were tested with: XADD, ZADD GT and XREADGROUP NOACK inside Lua.
+#: Oldest server whose scripts we were tested with: XADD, ZADD GT and ZADD INCR inside Lua.
 OLDEST_VERSION = (6, 2)
 
 
