@@ -1,32 +1,28 @@
 """The roles: settings and options become a process full of agents, run until a signal; or one plan, drafted once."""
 
 import gc
-import os
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from random import random
-from uuid import uuid4
 
 from pydantic import JsonValue, SecretStr
 
 from chimera_cli.adapters.instructor_llm import InstructorLLM, ModelEndpoint
-from chimera_cli.agents.crew import CrewAgent, PayloadOf
+from chimera_cli.adapters.lease_keeper import ProcessKeeper
+from chimera_cli.agents.crew import PayloadOf
 from chimera_cli.agents.judge import JudgeAgent, JudgeTools
 from chimera_cli.agents.planner import PlannerAgent
-from chimera_cli.agents.pool import Pool, PoolOptions, PoolTools
-from chimera_cli.agents.signals import following, listening
+from chimera_cli.agents.pool import PoolOptions
+from chimera_cli.agents.signals import listening
 from chimera_cli.agents.watch import Watch
-from chimera_cli.agents.watchdog import Watchdog, patience
 from chimera_cli.agents.worker import WorkerAgent, WorkerTools
 from chimera_cli.bootstrap import open_swarm
 from chimera_cli.config import Settings
 from chimera_cli.handlers.loader import load_handlers
 from chimera_cli.handlers.registry import HandlerRegistry
-from chimera_cli.models.identity import new_id
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.plan import Plan
 from chimera_cli.ports.llm import LLMPort
@@ -38,6 +34,7 @@ from chimera_cli.services.rubric_file import load_rubric
 from chimera_cli.services.safety import SafetyService
 from chimera_cli.services.scoring import ScoringService
 from chimera_cli.services.swarm import Swarm
+from chimera_cli.staffing import kept, pool_tools, process_id, staff
 
 ModelOpener = Callable[[Settings, TelemetryPort], AbstractAsyncContextManager[LLMPort]]
 """Makes the connection to a model, closed at the end."""
@@ -84,6 +81,13 @@ async def run_workers(settings: Settings, options: WorkerOptions, telemetry: Tel
     Raises:
         ConfigError, BackendUnavailable: Only before the start; afterwards a lost server is waited for.
     """
+    async with kept(settings, telemetry, options.count) as keeper:
+        return await _run_workers(settings, options, telemetry, keeper)
+
+
+async def _run_workers(
+    settings: Settings, options: WorkerOptions, telemetry: TelemetryPort, keeper: ProcessKeeper
+) -> int:
     handlers = load_registry(settings, options.handlers)
     kinds = handlers.claimed(options.kinds)
     async with _opened(settings, telemetry) as (swarm, llm):
@@ -103,14 +107,15 @@ async def run_workers(settings: Settings, options: WorkerOptions, telemetry: Tel
             redactor=Redactor(settings.secret_values()),
         )
         behaviour = PoolOptions(
-            process=_process_id(),
+            process=keeper.process,
             lease=settings.lease_policy(),
             drain=options.drain,
             kinds=kinds,
             max_tasks=options.max_tasks,
             burst=options.burst,
         )
-        return await _staff([WorkerAgent(tools) for _ in range(options.count)], swarm, behaviour, options.parent)
+        crew = [WorkerAgent(tools) for _ in range(options.count)]
+        return await staff(crew, swarm, keeper, behaviour, options.parent)
 
 
 async def run_judges(
@@ -127,6 +132,17 @@ async def run_judges(
     Raises:
         ConfigError, BackendUnavailable: Only before the start; afterwards a lost server is waited for.
     """
+    async with kept(settings, telemetry, options.count) as keeper:
+        return await _run_judges(settings, options, telemetry, keeper, model)
+
+
+async def _run_judges(
+    settings: Settings,
+    options: JudgeOptions,
+    telemetry: TelemetryPort,
+    keeper: ProcessKeeper,
+    model: ModelOpener | None,
+) -> int:
     safety = SafetyService(settings.gate_policy(load_policy(settings.gate.policy_file)))
     rubric = load_rubric(settings.judge.rubric_file)
     async with _opened(settings, telemetry, model) as (swarm, llm):
@@ -143,9 +159,9 @@ async def run_judges(
             timeout=timedelta(seconds=settings.judge.timeout_s),
         )
         behaviour = PoolOptions(
-            process=_process_id(), lease=settings.lease_policy(), drain=options.drain, burst=options.burst
+            process=keeper.process, lease=settings.lease_policy(), drain=options.drain, burst=options.burst
         )
-        return await _staff([JudgeAgent(tools) for _ in range(options.count)], swarm, behaviour)
+        return await staff([JudgeAgent(tools) for _ in range(options.count)], swarm, keeper, behaviour)
 
 
 async def run_planner(settings: Settings, handlers: Sequence[str], telemetry: TelemetryPort) -> int:
@@ -159,7 +175,7 @@ async def run_planner(settings: Settings, handlers: Sequence[str], telemetry: Te
         planning = PlanningService(llm, kinds, timeout=settings.model_timeout())
         agent = PlannerAgent(planning, telemetry)
         duty = partial(agent.replan_once, swarm.record, swarm.queue)
-        watch = Watch(agent, duty, _pool_tools(swarm), process=_process_id(), beat=settings.lease_policy().beat)
+        watch = Watch(agent, duty, pool_tools(swarm), process=process_id(), beat=settings.lease_policy().beat)
         with listening() as signals:
             return await watch.run(signals)
 
@@ -215,31 +231,8 @@ async def _opened(
         yield swarm, llm
 
 
-async def _staff(agents: Sequence[CrewAgent], swarm: Swarm, options: PoolOptions, parent: int | None = None) -> int:
-    dog = Watchdog(patience(options.lease), swarm.telemetry, source=options.process)
-    with listening() as signals, dog:
-        async with following(parent, signals, swarm.clock):
-            return await Pool(agents, _pool_tools(swarm), options=options, signals=signals).run()
-
-
 def _payload_of(swarm: Swarm) -> PayloadOf:
     async def fetch(task_id: str) -> Mapping[str, JsonValue]:
         return (await swarm.record.task(task_id)).payload
 
     return fetch
-
-
-def _pool_tools(swarm: Swarm) -> PoolTools:
-    return PoolTools(
-        queue=swarm.queue,
-        registry=swarm.registry,
-        housekeeper=swarm.orchestrator,
-        undispatched=swarm.record.undispatched,
-        telemetry=swarm.telemetry,
-        clock=swarm.clock,
-        chance=random,
-    )
-
-
-def _process_id() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}:{new_id(uuid4)[:6]}"

@@ -10,9 +10,8 @@ from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_cluster import ListeningCluster
 from chimera_cli.adapters.redis_connections import LEAVING
 from chimera_cli.adapters.redis_errors import redis_errors
-from chimera_cli.adapters.redis_sentinel import check_service, sentinel_client
+from chimera_cli.adapters.redis_sentinel import check_service, is_sentinel_url, sentinel_client
 from chimera_cli.exceptions import BackendUnavailable, ConfigError
-from chimera_cli.models.sentinel_url import is_sentinel_url
 
 RedisClient = Redis | RedisCluster
 """Either kind of client; both know the few commands that chimera uses."""

@@ -32,6 +32,7 @@ class RedisAgentRegistry:
         with redis_errors():
             await self._client.zrem(f"{self._tag}:beats", process)
             await self._client.hdel(f"{self._tag}:fleet", process)
+            await self._client.hdel(f"{self._tag}:stalled", process)
 
     async def fleet(self) -> list[FleetMember]:
         """List all agents, by role, process and id."""
@@ -39,9 +40,9 @@ class RedisAgentRegistry:
             rows = await self._scripts.call("fleet", self._tag)
         members = [
             member
-            for _, age_ms, text in rows
+            for _, age_ms, text, stalled_ms in rows
             if (beat := _beat(text))
-            for member in _members(beat, timedelta(milliseconds=age_ms))
+            for member in _members(beat, timedelta(milliseconds=age_ms), _span(stalled_ms))
         ]
         return sorted(members, key=lambda member: (member.role, member.process, member.id))
 
@@ -60,17 +61,22 @@ def _beat(text: str) -> ProcessBeat | None:
         return None
 
 
-def _members(beat: ProcessBeat, age: timedelta) -> list[FleetMember]:
+def _span(ms: str) -> timedelta | None:
+    return timedelta(milliseconds=int(ms)) if ms.isascii() and ms.isdigit() else None
+
+
+def _members(beat: ProcessBeat, age: timedelta, stalled: timedelta | None) -> list[FleetMember]:
     return [
         FleetMember(
             id=agent.id,
             process=beat.process,
             role=agent.role,
             state=agent.status,
-            liveness=liveness(age, beat.period, agent.stuck_for),
+            liveness=liveness(age, beat.period, agent.stuck_for, stalled),
             task_id=agent.task_id,
             beat_age=age,
             stuck_for=agent.stuck_for,
+            stalled_for=stalled,
             loop_lag=beat.loop_lag,
             kinds=beat.kinds,
         )

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import SSLConnection, parse_url
@@ -21,7 +21,9 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from chimera_cli.adapters.redis_connections import Leaving
 from chimera_cli.exceptions import BackendUnavailable, ConfigError
-from chimera_cli.models.sentinel_url import SentinelUrl, read_sentinel_url
+
+if TYPE_CHECKING:
+    from chimera_cli.models.sentinel_url import SentinelUrl
 
 BACKEND = "Redis Sentinel"
 ANSWER_WITHIN_S = 1.0
@@ -127,12 +129,20 @@ class ManagedTlsConnection(SentinelManagedSSLConnection, Leaving):
     """By TCP and TLS."""
 
 
+def is_sentinel_url(url: str) -> bool:
+    """Tell a Sentinel's URL by its scheme, as models/sentinel_url.py does."""
+    return url.partition("://")[0].lower() in ("redis+sentinel", "rediss+sentinel")
+
+
 def sentinel_client(url: str, options: Mapping[str, Any]) -> Redis:
     """Make a client that follows the primary; nothing connects yet.
 
     Raises:
         ValueError: It is no Sentinel's URL.
     """
+    # Here, for the keeper of leases opens Redis too, and has no other use for pydantic: 8 MB.
+    from chimera_cli.models.sentinel_url import read_sentinel_url
+
     place = read_sentinel_url(url)
     given = {**options, **parse_url(place.server)}
     for name in ("host", "port"):
@@ -142,7 +152,7 @@ def sentinel_client(url: str, options: Mapping[str, Any]) -> Redis:
     return Redis.from_pool(SentinelPool(place.service, _sentinels(place, given, tls=tls), **given))
 
 
-def _sentinels(place: SentinelUrl, given: Mapping[str, Any], *, tls: bool) -> Sentinels:
+def _sentinels(place: "SentinelUrl", given: Mapping[str, Any], *, tls: bool) -> Sentinels:
     shared = {name: value for name, value in given.items() if name.startswith("ssl_")} | ({"ssl": True} if tls else {})
     own = {
         "username": place.username,

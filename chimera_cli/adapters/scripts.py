@@ -27,7 +27,9 @@ _PRELUDE = "transition"
 _LEGAL_MARK = "--@LEGAL@"
 #: Scripts that work while nobody vouches for a shard: those that only read, the fleet's, and the reconciler's own. `push` is
 #: also his, and asks by itself.
-UNVOUCHED = frozenset({"counts", "fleet", "beat", "sweep", "survey", "vouch", "rebuild", "standing", "wipe", "push"})
+UNVOUCHED = frozenset(
+    {"counts", "fleet", "beat", "stall", "sweep", "survey", "vouch", "rebuild", "standing", "wipe", "push"}
+)
 
 
 def _legal_table() -> str:

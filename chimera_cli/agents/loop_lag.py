@@ -12,17 +12,21 @@ STEP = timedelta(seconds=0.1)
 class LoopLag:
     """The worst of many looks at the running loop."""
 
-    def __init__(self, clock: ClockPort, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, clock: ClockPort, monotonic: Callable[[], float], step: Callable[[], None] = lambda: None
+    ) -> None:
         """Args:
         clock: Whose sleep is measured.
         monotonic: Tells the time in s; the clock of the day may be set meanwhile.
+        step: Called at each look.
         """
-        self._clock, self._monotonic = clock, monotonic
+        self._clock, self._monotonic, self._step = clock, monotonic, step
         self._worst = timedelta(0)
 
     async def watch(self) -> None:
         """Look again and again, until cancelled."""
         while True:
+            self._step()
             began = self._monotonic()
             await self._clock.sleep(STEP)
             self._worst = max(self._worst, timedelta(seconds=self._monotonic() - began) - STEP)

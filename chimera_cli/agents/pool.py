@@ -13,6 +13,7 @@ from typing import Any
 
 from chimera_cli.agents.claims import Claims
 from chimera_cli.agents.crew import CrewAgent
+from chimera_cli.agents.keeping import Keeping
 from chimera_cli.agents.pulse import GRACE, Pulse, PulseTools
 from chimera_cli.agents.race import first
 from chimera_cli.agents.runs import Runs
@@ -22,6 +23,7 @@ from chimera_cli.models.agent import AgentStatus
 from chimera_cli.models.delivery import Delivery, Lease, Malformed, QueueCounts
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.telemetry import Level
+from chimera_cli.ports.keeper import LeaseKeeperPort, NoKeeper
 from chimera_cli.ports.queue import TaskQueuePort
 
 MOST_AT_ONCE = 100
@@ -68,6 +70,7 @@ class Pool:
         options: PoolOptions,
         signals: Signals,
         notice: Callable[[str], None] = lambda _: None,
+        keeper: LeaseKeeperPort | None = None,
     ) -> None:
         """Args:
         agents: The crew, one at least, of one class.
@@ -75,20 +78,24 @@ class Pool:
         options: How it behaves.
         signals: What the outside asks for.
         notice: Hears what a person at the terminal should read at once.
+        keeper: Prolongs leases from outside the event loop; None: the loop does it.
         """
         self._agents, self._tools, self._options = tuple(agents), tools, options
         self._signals, self._notice, self._stage = signals, notice, agents[0].stage
-        self._runs = Runs(agents)
+        self._keeper = keeper or NoKeeper()
+        self._runs = Runs(agents, self._keeper)
         self._claims = Claims(tools.queue, self._runs, stage=self._stage, kinds=options.kinds, process=options.process)
         self._pulse = Pulse(
             agents,
             tools,
             process=options.process,
             period=options.lease.beat,
-            each_beat=self._keep_leases,
+            each_beat=self._each_beat,
+            each_step=self._keeper.step,
             kinds=options.kinds,
         )
         self._attempt = self._pulse.outages.attempt
+        self._keeping = Keeping(self._runs, self._keeper, tools.queue, self._attempt)
         self._claimed = 0
         self._given_back = 0
 
@@ -195,16 +202,10 @@ class Pool:
             counts = counts.model_copy(update={"waiting": waiting})
         return counts.idle(self._stage)
 
-    async def _keep_leases(self) -> None:
-        self._runs.recover()
-        leases = self._runs.leases()
-        if not leases:
-            return
-        none: list[Lease] = []
-        # Under the beats' name: a loop that is idle once its work is done would never tell that the server is back.
-        for lost in await self._attempt("beats", partial(self._tools.queue.extend, leases), none):
-            self._runs.lose(lost)
-        await self._attempt("beats", self._claims.look, None)
+    async def _each_beat(self) -> None:
+        await self._keeping.round()
+        if len(self._runs):
+            await self._attempt("beats", self._claims.look, None)
 
     async def _drain(self) -> None:
         """Let what runs come to its end, then let go of the rest."""

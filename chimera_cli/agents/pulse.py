@@ -67,6 +67,7 @@ class Pulse:
         period: timedelta,
         each_beat: Callable[[], Awaitable[None]] = _nothing,
         kinds: Sequence[str] = (),
+        each_step: Callable[[], None] = lambda: None,
     ) -> None:
         """Args:
         agents: One at least, all of one role.
@@ -75,6 +76,7 @@ class Pulse:
         period: Time between two beats.
         each_beat: Done before each beat; the leases are prolonged here.
         kinds: Kinds of tasks that the process claims; empty means any.
+        each_step: Called ten times a second, as long as the event loop goes on.
         """
         self.outages = Outages(process, tools.telemetry, tools.chance)
         self.claim_due: datetime | None = None
@@ -82,7 +84,7 @@ class Pulse:
         self._agents, self._tools = tuple(agents), tools
         self._process, self._period, self._each_beat, self._kinds = process, period, each_beat, tuple(kinds) or None
         self._broom = asyncio.Lock()
-        self._lag = LoopLag(tools.clock, tools.monotonic)
+        self._lag = LoopLag(tools.clock, tools.monotonic, each_step)
         self._loops: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:

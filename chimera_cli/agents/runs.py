@@ -9,6 +9,7 @@ from chimera_cli.agents.crew import CrewAgent
 from chimera_cli.handlers.threads import left_behind
 from chimera_cli.models.delivery import Delivery, Lease, Malformed
 from chimera_cli.models.telemetry import Level
+from chimera_cli.ports.keeper import LeaseKeeperPort, NoKeeper
 from chimera_cli.services.retry import describe
 
 
@@ -29,7 +30,8 @@ class Run:
 class Runs:
     """A crew and what each of it is at."""
 
-    def __init__(self, agents: Sequence[CrewAgent]) -> None:
+    def __init__(self, agents: Sequence[CrewAgent], keeper: LeaseKeeperPort | None = None) -> None:
+        self._keeper = keeper or NoKeeper()
         self._free = {agent.id: agent for agent in agents}
         self._live: dict[str, Run] = {}
         self._stuck: dict[str, CrewAgent] = {}
@@ -51,6 +53,7 @@ class Runs:
         """Have the agent that claimed a delivery see it through."""
         lease = delivery.lease
         agent = self._free.pop(lease.agent)
+        self._keeper.hold(lease)
         run = Run(agent, lease, asyncio.create_task(agent.run(delivery), name=f"task {lease.task_id}"))
         self._live[agent.id] = run
         run.task.add_done_callback(lambda _: self._ended(run))
@@ -106,6 +109,7 @@ class Runs:
 
     def _ended(self, run: Run) -> None:
         del self._live[run.agent.id]
+        self._keeper.let_go(run.lease)
         if left_behind(run.agent.id):
             self._stuck[run.agent.id] = run.agent
             run.agent.stall(run.lease.task_id, run.agent.clock.now())

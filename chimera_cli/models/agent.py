@@ -1,5 +1,6 @@
 """The running agents: who they are, and how alive."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from enum import StrEnum
 
@@ -35,6 +36,8 @@ class Liveness(StrEnum):
     """Missed one beat."""
     STUCK = "stuck"
     """Beats on time, and makes no progress: it is beyond its task's own limit, or could not claim for long."""
+    STALLED = "stalled"
+    """Its process lives and keeps its tasks, and its event loop stands still."""
     DEAD = "dead"
     """Missed three."""
 
@@ -94,14 +97,18 @@ class FleetMember(Noun):
     """Time since its last beat, by the clock of Redis."""
     stuck_for: timedelta | None = None
     """How long it has made no progress, by its own clock; None while all is well."""
+    stalled_for: timedelta | None = None
+    """How long its process's event loop has stood still; None while it goes on."""
     loop_lag: timedelta | None = None
     """How late its process's event loop came to what was due, at worst between its last two beats; None: it does not tell."""
     kinds: tuple[str, ...] | None = None
     """Kinds of tasks that its process claims; None: any, or it does not tell."""
 
 
-def liveness(age: timedelta, period: timedelta, stuck_for: timedelta | None = None) -> Liveness:
-    """Read a sign of life: late after one missed beat, dead after three; stuck when it comes on time and says so.
+def liveness(
+    age: timedelta, period: timedelta, stuck_for: timedelta | None = None, stalled_for: timedelta | None = None
+) -> Liveness:
+    """Read a sign of life: late after one missed beat, dead after three; stalled or stuck when it comes on time and says so.
 
     A beat counts as missed when another whole period passed after it was due, so that a slow beat is not a dead agent.
     """
@@ -109,4 +116,11 @@ def liveness(age: timedelta, period: timedelta, stuck_for: timedelta | None = No
         return Liveness.DEAD
     if age >= 2 * period:
         return Liveness.LATE
+    if stalled_for is not None:
+        return Liveness.STALLED
     return Liveness.ALIVE if stuck_for is None else Liveness.STUCK
+
+
+def stalled(fleet: Iterable[FleetMember]) -> tuple[str, ...]:
+    """Name the processes whose event loop stands still, sorted."""
+    return tuple(sorted({member.process for member in fleet if member.liveness is Liveness.STALLED}))

@@ -19,6 +19,22 @@ class LeasePolicy(Noun):
     """Leases that may expire on one task before it is taken for poison and FAILED."""
 
 
+SHORTEST_PATIENCE = timedelta(seconds=5)
+"""No process is ended for a shorter silence of its event loop, however short its leases are."""
+SHORTEST_STALL = timedelta(seconds=1)
+"""A shorter silence is called lag."""
+
+
+def patience(policy: LeasePolicy) -> timedelta:
+    """Tell how long an event loop may stand still before its leases are left to lapse and its process ends."""
+    return max(2 * policy.lease, SHORTEST_PATIENCE)
+
+
+def stalled_after(policy: LeasePolicy) -> timedelta:
+    """Tell after how long a silence an event loop counts as stalled."""
+    return max(policy.beat, SHORTEST_STALL)
+
+
 class RetryPolicy(Noun):
     """When a failed attempt is followed by another."""
 

@@ -17,6 +17,8 @@ class Snapshot(Noun):
     """When it was taken."""
     fleet: tuple[FleetMember, ...]
     """The running agents."""
+    stalled: tuple[str, ...] = ()
+    """Ids of processes whose event loop stands still while their tasks are kept."""
     queues: QueueCounts
     """What stands in the queues, over all shards."""
     to_review: int

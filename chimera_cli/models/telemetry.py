@@ -5,6 +5,8 @@
 | agent.started, agent.stopped | INFO | role, count |
 | agent.failed | ERROR | role, error, trace |
 | agent.beat_missed | WARN | error |
+| agent.stalled | WARN | stalled_s, over, where |
+| keeper.failed | WARN | role, error |
 | loop.late | WARN | late_s |
 | drain.started, drain.ended | INFO | running, given_back |
 | task.started | INFO | task, kind, phase, attempt |

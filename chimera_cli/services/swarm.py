@@ -9,7 +9,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from chimera_cli.exceptions import BackendUnavailable, InvalidPlan, WaitTimeout
-from chimera_cli.models.agent import Liveness, Role
+from chimera_cli.models.agent import Liveness, Role, stalled
 from chimera_cli.models.epoch import StaleEpoch, replaced
 from chimera_cli.models.goal import Goal, GoalStatus
 from chimera_cli.models.identity import goal_id_for, new_id
@@ -189,6 +189,7 @@ class Swarm(Records):
         return Snapshot(
             at=await self.record.now(),
             fleet=tuple(fleet),
+            stalled=stalled(fleet),
             queues=queues,
             unserved=unserved(queues.kinds, fleet),
             to_review=to_review,

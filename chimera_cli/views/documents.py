@@ -100,6 +100,7 @@ def status_document(snapshot: "Snapshot") -> Document:
     return {
         "at": snapshot.at.isoformat(),
         "fleet": [_member(member) for member in snapshot.fleet],
+        "stalled": list(snapshot.stalled),
         "queues": queue_counts(snapshot),
         "oldest_waiting_s": round(oldest.total_seconds(), 3) if oldest is not None else None,
         "oldest_card_at": snapshot.oldest_card_at.isoformat() if snapshot.oldest_card_at else None,
@@ -124,6 +125,7 @@ def _member(member: "FleetMember") -> Document:
         "liveness": member.liveness,
         "stuck_s": round(member.stuck_for.total_seconds(), 3) if member.stuck_for is not None else None,
         "loop_lag_s": round(member.loop_lag.total_seconds(), 3) if member.loop_lag is not None else None,
+        "stalled_s": round(member.stalled_for.total_seconds(), 3) if member.stalled_for is not None else None,
         "task_id": member.task_id or None,
         "process": member.process,
     }

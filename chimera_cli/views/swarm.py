@@ -48,6 +48,7 @@ class _Board:
         noteworthy = sorted(shot.fleet, key=_interest)[: self._limit]
         parts: list[Shown] = [
             fleet_summary(shot),
+            *([stalled_facts(shot)] if shot.stalled else []),
             fleet_grid(noteworthy, len(shot.fleet)),
             queues_grid(shot),
             *([unserved_facts(shot)] if shot.unserved else []),
@@ -62,6 +63,8 @@ class _Board:
         """Write agents, queues and ledger, each line marked with its kind."""
         shot = self._snapshot
         yield from fleet_grid(shot.fleet, len(shot.fleet)).lines()
+        for process in shot.stalled:
+            yield f"stalled\t{process}"
         yield from queues_grid(shot).lines()
         for one in shot.unserved:
             yield f"unserved\t{one.kind}\t{one.waiting}\t{one.sentence}"
@@ -87,7 +90,7 @@ def fleet_summary(snapshot: Snapshot) -> Facts:
         free = sum(m.state is AgentStatus.IDLE and m.liveness is Liveness.ALIVE for m in members)
         life = Counter(member.liveness for member in members)
         lagging = sum(m.loop_lag is not None and m.loop_lag >= LONG_LAG for m in members)
-        troubled = life[Liveness.LATE] + life[Liveness.STUCK] + life[Liveness.DEAD] + lagging
+        troubled = lagging + sum(life[bad] for bad in Liveness if bad is not Liveness.ALIVE)
         stuck = f" {life[Liveness.STUCK]} stuck," if life[Liveness.STUCK] else ""
         text = f"{count} ({free} free, {life[Liveness.LATE]} late,{stuck} {life[Liveness.DEAD]} dead)"
         pairs.append((f"{role}s", Cell(f"{text}, loop lag {_lag(*members)}", WAITING if troubled else "")))
@@ -112,6 +115,12 @@ def fleet_grid(members: Sequence[FleetMember], total: int) -> Grid:
     return Grid(f"Fleet{more}", _FLEET, rows, empty="start one with: chimera worker", mark="agent")
 
 
+def stalled_facts(snapshot: Snapshot) -> Facts:
+    """Name processes whose event loop stands still."""
+    text = f"{', '.join(snapshot.stalled)}: the event loop stands still, the tasks are kept"
+    return Facts([("stalled", Cell(f"{text}; agent.stalled in the log says where", WAITING))])
+
+
 def _lag(*members: FleetMember) -> str:
     """Write the worst lag of these agents' event loops, in ms."""
     told = [member.loop_lag for member in members if member.loop_lag is not None]
@@ -119,8 +128,9 @@ def _lag(*members: FleetMember) -> str:
 
 
 def _life(member: FleetMember) -> str:
-    stuck = member.liveness is Liveness.STUCK
-    return f"{member.liveness} {age(member.stuck_for)}" if stuck else str(member.liveness)
+    spans = {Liveness.STUCK: member.stuck_for, Liveness.STALLED: member.stalled_for}
+    span = spans.get(member.liveness)
+    return str(member.liveness) if span is None else f"{member.liveness} {age(span)}"
 
 
 def queues_grid(snapshot: Snapshot) -> Grid:

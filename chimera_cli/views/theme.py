@@ -31,6 +31,7 @@ STATUS: Mapping[str, str] = {
     CardStatus.STALE: QUIET,
     Liveness.ALIVE: GOOD,
     Liveness.LATE: WAITING,
+    Liveness.STALLED: WAITING,
     Liveness.STUCK: BAD,
     Liveness.DEAD: BAD,
 }

@@ -1,6 +1,7 @@
 """Task kinds that end or block their whole process."""
 
 import asyncio
+import ctypes
 import os
 import time
 from datetime import timedelta
@@ -37,3 +38,19 @@ def endless(ctx: TaskContext) -> TaskOutcome:
     mark("endless", ctx)
     while True:
         time.sleep(0.01)
+
+
+@handler("holding-loop", judged=False)
+async def holding_loop(ctx: TaskContext) -> TaskOutcome:
+    """Hold the event loop until a gate opens, as a long import or a careless computation does."""
+    mark("holding-loop", ctx)
+    os.close(os.open(ctx.payload["gate"], os.O_RDONLY))  # A pipe, which opens when somebody opens its other end.
+    return TaskOutcome()
+
+
+@handler("holding-interpreter", judged=False)
+async def holding_interpreter(ctx: TaskContext) -> TaskOutcome:
+    """Hold the whole interpreter until a gate opens, as a call in C does that keeps Python's lock."""
+    mark("holding-interpreter", ctx)
+    ctypes.PyDLL(None).open(ctx.payload["gate"].encode(), os.O_RDONLY)
+    return TaskOutcome()

@@ -8,12 +8,18 @@ import pytest
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_registry import RedisAgentRegistry
+from chimera_cli.adapters.scripts import Scripts
 from chimera_cli.models.agent import AgentHeartbeat, AgentStatus, Liveness, ProcessBeat, Role
 
 
 @pytest.fixture
 def registry(user: RedisClient, keys: Keys) -> RedisAgentRegistry:
     return RedisAgentRegistry(user, keys)
+
+
+@pytest.fixture
+def scripts(user: RedisClient) -> Scripts:
+    return Scripts(user)
 
 
 def a_beat(process: str = "host:1", agents: int = 1, status: AgentStatus = AgentStatus.IDLE) -> ProcessBeat:
@@ -79,3 +85,35 @@ async def test_a_beat_of_another_release_or_of_nobody_hides_no_one(
         await client.zadd(f"{keys.fleet}:beats", {process: 4e12})
         await client.hset(f"{keys.fleet}:fleet", process, text)
     assert [member.process for member in await registry.fleet()] == ["host:1", "host:2"]
+
+
+async def test_a_process_whose_keeper_says_so_is_listed_as_stalled_until_it_beats_again(
+    registry: RedisAgentRegistry, scripts: Scripts, keys: Keys
+) -> None:
+    await registry.beat(a_beat())
+    assert await scripts.call("stall", keys.fleet, "host:1", 12_500) == 1
+    [member] = await registry.fleet()
+    assert (member.liveness, member.stalled_for) == (Liveness.STALLED, timedelta(seconds=12.5))
+    await registry.beat(a_beat())
+    assert [member.liveness for member in await registry.fleet()] == [Liveness.ALIVE]
+
+
+async def test_a_keeper_brings_no_process_back_that_has_left(
+    registry: RedisAgentRegistry, client: RedisClient, scripts: Scripts, keys: Keys
+) -> None:
+    await registry.beat(a_beat())
+    await registry.leave("host:1")
+    assert await scripts.call("stall", keys.fleet, "host:1", 12_500) == 0
+    assert await registry.fleet() == []
+    assert await client.exists(f"{keys.fleet}:stalled") == 0
+
+
+async def test_a_stalled_process_that_dies_is_dead_and_is_swept_whole(
+    registry: RedisAgentRegistry, client: RedisClient, scripts: Scripts, keys: Keys
+) -> None:
+    await registry.beat(a_beat())
+    await scripts.call("stall", keys.fleet, "host:1", 12_500)
+    await client.zincrby(f"{keys.fleet}:beats", -20_000, "host:1")
+    assert [member.liveness for member in await registry.fleet()] == [Liveness.DEAD]
+    assert await registry.sweep(timedelta(seconds=10)) == 1
+    assert await client.exists(f"{keys.fleet}:stalled") == 0

@@ -7,4 +7,5 @@
 
 redis.call('ZADD', T .. ':beats', now_ms(), ARGV[1])
 redis.call('HSET', T .. ':fleet', ARGV[1], ARGV[2])
+redis.call('HDEL', T .. ':stalled', ARGV[1]) -- Its event loop goes on.
 return {'ok'}

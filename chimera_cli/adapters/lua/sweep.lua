@@ -8,5 +8,6 @@ local gone = redis.call('ZRANGEBYSCORE', T .. ':beats', '-inf', before, 'LIMIT',
 for _, process in ipairs(gone) do
   redis.call('ZREM', T .. ':beats', process)
   redis.call('HDEL', T .. ':fleet', process)
+  redis.call('HDEL', T .. ':stalled', process)
 end
 return #gone

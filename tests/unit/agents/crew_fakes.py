@@ -17,8 +17,12 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 class Ears(list[TelemetryEvent]):
     """Telemetry that is kept."""
 
+    on_emit: Callable[[], object] = staticmethod(lambda: None)
+    """Called when something was said."""
+
     def emit(self, event: TelemetryEvent) -> None:
         self.append(event)
+        self.on_emit()
 
     def names(self) -> list[str]:
         return [event.name for event in self]

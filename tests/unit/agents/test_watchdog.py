@@ -4,8 +4,8 @@ import asyncio
 import threading
 from datetime import timedelta
 
-from chimera_cli.agents.watchdog import Watchdog, patience
-from chimera_cli.models.policy import LeasePolicy
+from chimera_cli.agents.watchdog import Watchdog
+from chimera_cli.models.policy import LeasePolicy, patience
 from tests.unit.agents.crew_fakes import Ears
 
 TICK = timedelta(milliseconds=10)
@@ -45,3 +45,33 @@ async def test_a_loop_that_answers_is_left_alone() -> None:
 def test_patience_is_longer_than_any_lease() -> None:
     assert patience(LeasePolicy()) == timedelta(seconds=30)
     assert patience(LeasePolicy(lease=timedelta(seconds=1), beat=timedelta(seconds=0.3))) == timedelta(seconds=5)
+
+
+async def test_a_stall_is_told_once_with_its_place_and_its_end() -> None:
+    ears, told = Ears(), threading.Event()
+    ears.on_emit = told.set
+    with Watchdog(1000 * TICK, ears, source="p1", stalled=3 * TICK, tick=TICK, end=End()):
+        await asyncio.sleep(0)
+        assert told.wait(5)
+        told.clear()
+        await asyncio.to_thread(told.wait, 5)
+    begun, over = [event for event in ears if event.name == "agent.stalled"]
+    assert (begun.level, begun.fields["over"], over.fields["over"]) == ("WARN", False, True)
+    assert "test_watchdog.py:" in begun.fields["where"] or "threading.py:" in begun.fields["where"]
+    assert over.fields["stalled_s"] >= begun.fields["stalled_s"] >= 0.03
+
+
+async def test_a_stall_that_held_the_watchdog_too_is_told_by_the_time_that_has_passed() -> None:
+    ears, over = Ears(), threading.Event()
+    ears.on_emit = lambda: ears[-1].fields["over"] and over.set()
+    looks = iter([0.0, 60.0])
+
+    def clock() -> float:
+        return next(looks, 61.0) if threading.current_thread().name == "watchdog" else 61.0
+
+    with Watchdog(1000 * TICK, ears, source="p1", stalled=10 * TICK, tick=TICK, end=End(), monotonic=clock):
+        await asyncio.to_thread(over.wait, 5)
+    assert [(event.name, event.fields["over"], event.fields["stalled_s"]) for event in ears] == [
+        ("agent.stalled", False, 60.0),
+        ("agent.stalled", True, 61.0),
+    ]

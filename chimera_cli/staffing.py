@@ -1,0 +1,67 @@
+"""What every process of a role has around its agents: signals, a watchdog, and a keeper of its leases."""
+
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from random import random
+from uuid import uuid4
+
+from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.lease_keeper import KeeperOptions, ProcessKeeper, keeping
+from chimera_cli.agents.crew import CrewAgent
+from chimera_cli.agents.pool import Pool, PoolOptions, PoolTools
+from chimera_cli.agents.signals import following, listening
+from chimera_cli.agents.watchdog import Watchdog
+from chimera_cli.config import Settings
+from chimera_cli.models.identity import new_id
+from chimera_cli.models.policy import patience, stalled_after
+from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.swarm import Swarm
+
+KEEPER_WITHIN = timedelta(seconds=5)
+"""How long a process waits at its start for the keeper of its leases before it claims."""
+
+
+def kept(settings: Settings, telemetry: TelemetryPort, agents: int) -> AbstractAsyncContextManager[ProcessKeeper]:
+    """Have a keeper for a process that is about to start, for so many agents."""
+    options = KeeperOptions(
+        url=settings.redis_url.get_secret_value(),
+        keys=Keys(settings.namespace, settings.shards),
+        process=process_id(),
+        agents=agents,
+        lease=settings.lease_policy(),
+    )
+    return keeping(options, telemetry)
+
+
+async def staff(
+    agents: Sequence[CrewAgent], swarm: Swarm, keeper: ProcessKeeper, options: PoolOptions, parent: int | None = None
+) -> int:
+    """Run a crew until its end and return the exit code."""
+    dog = Watchdog(
+        patience(options.lease), swarm.telemetry, source=options.process, stalled=stalled_after(options.lease)
+    )
+    with listening() as signals, dog:
+        async with following(parent, signals, swarm.clock):
+            await keeper.ready(min(options.lease.lease / 2, KEEPER_WITHIN))
+            return await Pool(agents, pool_tools(swarm), options=options, signals=signals, keeper=keeper).run()
+
+
+def pool_tools(swarm: Swarm) -> PoolTools:
+    """Take what a pool works with from a swarm."""
+    return PoolTools(
+        queue=swarm.queue,
+        registry=swarm.registry,
+        housekeeper=swarm.orchestrator,
+        undispatched=swarm.record.undispatched,
+        telemetry=swarm.telemetry,
+        clock=swarm.clock,
+        chance=random,
+    )
+
+
+def process_id() -> str:
+    """Make the id of this process: host, pid and a random part."""
+    return f"{socket.gethostname()}:{os.getpid()}:{new_id(uuid4)[:6]}"
