@@ -114,8 +114,7 @@ async def _run_workers(
             max_tasks=options.max_tasks,
             burst=options.burst,
         )
-        crew = [WorkerAgent(tools) for _ in range(options.count)]
-        return await staff(crew, swarm, keeper, behaviour, options.parent)
+        return await staff([WorkerAgent(tools) for _ in range(options.count)], swarm, keeper, behaviour, options.parent)
 
 
 async def run_judges(
