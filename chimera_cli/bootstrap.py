@@ -101,7 +101,7 @@ def assemble(settings: Settings, telemetry: TelemetryPort, client: RedisClient, 
 
 def _queue(client: RedisClient, keys: Keys, policy: LeasePolicy) -> RedisTaskQueue:
     """Processes that end after a few claims begin at different places in the cycle of priorities."""
-    return RedisTaskQueue(client, keys, policy, first_claim=randrange(CLAIMS_A_CYCLE))
+    return RedisTaskQueue(client, keys, policy, first_claim=randrange(CLAIMS_A_CYCLE))  # nosec B311 # a spread, no secret
 
 
 def _reconciler(
