@@ -3,20 +3,24 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from random import randrange
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from chimera_cli.adapters.addresses import postgres_address, redis_address
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.logging import open_log
+from chimera_cli.adapters.postgres_identity import PostgresIdentity
 from chimera_cli.adapters.postgres_orders import PostgresOrders
 from chimera_cli.adapters.postgres_outbox import PostgresOutbox
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.adapters.postgres_review import PostgresReview
 from chimera_cli.adapters.redis_claims import CLAIMS_A_CYCLE
-from chimera_cli.adapters.redis_client import RedisClient, check_shards, open_redis
+from chimera_cli.adapters.redis_client import RedisClient, open_redis
 from chimera_cli.adapters.redis_control import RedisControl
 from chimera_cli.adapters.redis_events import RedisEventStream
+from chimera_cli.adapters.redis_identity import RedisIdentities
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_recovery import RedisRecovery
 from chimera_cli.adapters.redis_registry import RedisAgentRegistry
@@ -29,6 +33,7 @@ from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.records import in_time, open_database
 from chimera_cli.services.control import ControlService
 from chimera_cli.services.orchestrator import Orchestrator
+from chimera_cli.services.pairing import Pairing
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
 from chimera_cli.services.swarm import Swarm
@@ -38,6 +43,7 @@ __all__ = [
     "assemble",
     "check_ready",
     "connect",
+    "open_strangers",
     "open_swarm",
 ]
 
@@ -53,26 +59,45 @@ async def open_swarm(settings: Settings, *, telemetry: TelemetryPort, need_redis
 
     Raises:
         ConfigError: A server refuses us, or does not fit.
+        ForeignStore: The two do not belong together.
         BackendUnavailable: A server is away.
         SchemaOutdated: The database has another release's schema.
     """
+    async with open_strangers(settings, telemetry=telemetry, need_redis=need_redis) as swarm:
+        with nullcontext() if need_redis else suppress(BackendUnavailable):
+            await in_time(swarm.pairing.settle(), "Redis")
+        yield swarm
+
+
+@asynccontextmanager
+async def open_strangers(
+    settings: Settings, *, telemetry: TelemetryPort, need_redis: bool = True
+) -> AsyncIterator[Swarm]:
+    """Do the same without comparing the stores: nothing may go from one to the other before `swarm.pairing` has settled."""
     async with (
-        open_database(settings) as engine,
+        open_database(settings, telemetry=telemetry) as engine,
         open_redis(settings.redis_url.get_secret_value(), required=need_redis) as client,
     ):
-        # Work put into another shard than the workers look into would never be done.
-        with nullcontext() if need_redis else suppress(BackendUnavailable):
-            await in_time(check_shards(client, Keys(settings.namespace, settings.shards)), "Redis")
         yield assemble(settings, telemetry, client, engine)
 
 
 def assemble(settings: Settings, telemetry: TelemetryPort, client: RedisClient, engine: AsyncEngine) -> Swarm:
     """Wire the adapters of both stores to the services; opens and closes nothing."""
+    identity = PostgresIdentity(engine, postgres_address(settings.database_url.get_secret_value()))
+    return _wired(settings, telemetry, client, identity.engine, _pairing(settings, telemetry, client, identity))
+
+
+def _wired(
+    settings: Settings, telemetry: TelemetryPort, client: RedisClient, engine: AsyncEngine, pairing: Pairing
+) -> Swarm:
     keys, policy, orders = Keys(settings.namespace, settings.shards), settings.lease_policy(), PostgresOrders(engine)
     record, reviews = PostgresRecord(engine, max_queued=settings.max_queued), PostgresReview(engine)
     queue, registry = _queue(client, keys, policy), RedisAgentRegistry(client, keys)
     review_service = ReviewService(reviews, queue, telemetry, expire_after=settings.review.expire_after())
     control = ControlService(orders, RedisControl(client, keys), record=record, queue=queue, telemetry=telemetry)
+    reconciler = _reconciler(client, keys, engine, telemetry, policy)
+    chores = {"registry": registry, "reviews": review_service, "control": control, "reconciler": reconciler}
+    keeping: dict[str, Any] = {**chores, "telemetry": telemetry, "policy": policy, "pairing": pairing}
     return Swarm(
         queue=queue,
         state=RedisGlobalState(client, keys),
@@ -80,17 +105,7 @@ def assemble(settings: Settings, telemetry: TelemetryPort, client: RedisClient, 
         record=record,
         reviews=reviews,
         outbox=PostgresOutbox(engine),
-        orchestrator=Orchestrator(
-            queue,
-            RedisEventStream(client, keys),
-            record,
-            reconciler=_reconciler(client, keys, engine, telemetry, policy),
-            registry=registry,
-            reviews=review_service,
-            control=control,
-            telemetry=telemetry,
-            policy=policy,
-        ),
+        orchestrator=Orchestrator(queue, RedisEventStream(client, keys), record, **keeping),
         review_service=review_service,
         orders=orders,
         control=control,
@@ -102,6 +117,12 @@ def assemble(settings: Settings, telemetry: TelemetryPort, client: RedisClient, 
 def _queue(client: RedisClient, keys: Keys, policy: LeasePolicy) -> RedisTaskQueue:
     """Processes that end after a few claims begin at different places in the cycle of priorities."""
     return RedisTaskQueue(client, keys, policy, first_claim=randrange(CLAIMS_A_CYCLE))  # nosec B311 # a spread, no secret
+
+
+def _pairing(settings: Settings, telemetry: TelemetryPort, client: RedisClient, record: PostgresIdentity) -> Pairing:
+    address = redis_address(settings.redis_url.get_secret_value())
+    redis = RedisIdentities(client, Keys(settings.namespace, settings.shards), address)
+    return Pairing(record, redis, telemetry, shards=settings.shards, fresh=settings.lease_policy().lease)
 
 
 def _reconciler(
@@ -127,7 +148,7 @@ async def connect(settings: Settings | None = None) -> AsyncIterator[Swarm]:
         yield swarm
 
 
-async def check_ready(settings: Settings, *, need_model: bool) -> None:
+async def check_ready(settings: Settings, *, need_model: bool, telemetry: TelemetryPort) -> None:
     """Fail within 3 s when something that a role needs is missing.
 
     Raises:
@@ -136,5 +157,5 @@ async def check_ready(settings: Settings, *, need_model: bool) -> None:
     """
     if need_model:
         settings.model_key()
-    async with open_database(settings), open_redis(settings.redis_url.get_secret_value()) as client:
-        await check_shards(client, Keys(settings.namespace, settings.shards))
+    async with open_swarm(settings, telemetry=telemetry, need_redis=True):
+        pass

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import unquote
 
 from dotenv.parser import parse_stream
@@ -160,11 +160,12 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys([*keys, *urls, *passwords, *map(unquote, passwords)]))
 
 
-def load_settings(env_file: Path | None = None) -> Settings:
+def load_settings(env_file: Path | None = None, **given: Any) -> Settings:
     """Read the settings.
 
     Args:
         env_file: A file that must exist; None reads `.env` of the present folder if there is one.
+        given: Values of single variables that take precedence over both.
 
     Raises:
         ConfigError: A variable is missing or malformed; names every such variable, and no value.
@@ -176,7 +177,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
     if problems:
         raise ConfigError("; ".join(problems), hint=f"edit {path} (see .env.example)")
     try:
-        return Settings(_env_file=path)
+        return Settings(_env_file=path, **given)
     except ValidationError as error:
         raise ConfigError("; ".join(_complaints(error)), hint=HINT) from None
     except SettingsError as error:

@@ -2,7 +2,7 @@
 
     SwarmError
     +-- ConfigError            exit 6   a setting, credential or schema is wrong; retrying is useless
-    |   `-- SchemaOutdated
+    |   `-- SchemaOutdated, ForeignStore (services/pairing.py)
     +-- BackendUnavailable     exit 5   Redis, Postgres or the model cannot be reached; try later
     |   `-- ModelThrottled     (another is StaleEpoch, in models/epoch.py)
     +-- NotFound               exit 3   no such id

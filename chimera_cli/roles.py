@@ -13,6 +13,7 @@ from pydantic import JsonValue, SecretStr
 from chimera_cli.adapters.instructor_llm import InstructorLLM, ModelEndpoint
 from chimera_cli.adapters.lease_keeper import ProcessKeeper
 from chimera_cli.agents.crew import PayloadOf
+from chimera_cli.agents.foreign import ending_when_foreign
 from chimera_cli.agents.judge import JudgeAgent, JudgeTools
 from chimera_cli.agents.planner import PlannerAgent
 from chimera_cli.agents.pool import PoolOptions
@@ -23,6 +24,7 @@ from chimera_cli.bootstrap import open_swarm
 from chimera_cli.config import Settings
 from chimera_cli.handlers.loader import load_handlers
 from chimera_cli.handlers.registry import HandlerRegistry
+from chimera_cli.models.agent import Role
 from chimera_cli.models.persona import Persona
 from chimera_cli.models.plan import Plan
 from chimera_cli.ports.llm import LLMPort
@@ -90,7 +92,7 @@ async def _run_workers(
 ) -> int:
     handlers = load_registry(settings, options.handlers)
     kinds = handlers.claimed(options.kinds)
-    async with _opened(settings, telemetry) as (swarm, llm):
+    async with _opened(settings, telemetry, keeper.process, Role.WORKER) as (swarm, llm):
         tools = WorkerTools(
             queue=swarm.queue,
             state=swarm.state,
@@ -144,7 +146,7 @@ async def _run_judges(
 ) -> int:
     safety = SafetyService(settings.gate_policy(load_policy(settings.gate.policy_file)))
     rubric = load_rubric(settings.judge.rubric_file)
-    async with _opened(settings, telemetry, model) as (swarm, llm):
+    async with _opened(settings, telemetry, keeper.process, Role.JUDGE, model) as (swarm, llm):
         tools = JudgeTools(
             queue=swarm.queue,
             scoring=ScoringService(llm, rubric, timeout=settings.model_timeout()),
@@ -170,13 +172,14 @@ async def run_planner(settings: Settings, handlers: Sequence[str], telemetry: Te
         ConfigError, BackendUnavailable: Only before the start; afterwards a lost server is waited for.
     """
     kinds = load_registry(settings, handlers).kinds()
-    async with _opened(settings, telemetry) as (swarm, llm):
+    async with _opened(settings, telemetry, process_id(), Role.PLANNER) as (swarm, llm):
         planning = PlanningService(llm, kinds, timeout=settings.model_timeout())
         agent = PlannerAgent(planning, telemetry)
         duty = partial(agent.replan_once, swarm.record, swarm.queue)
-        watch = Watch(agent, duty, pool_tools(swarm), process=process_id(), beat=settings.lease_policy().beat)
+        watch = Watch(agent, duty, pool_tools(swarm), process=swarm.pairing.process, beat=settings.lease_policy().beat)
         with listening() as signals:
-            return await watch.run(signals)
+            async with ending_when_foreign(swarm.pairing, signals):
+                return await watch.run(signals)
 
 
 async def draft_plan(
@@ -216,11 +219,12 @@ def load_registry(settings: Settings, handlers: Sequence[str] = ()) -> HandlerRe
 
 @asynccontextmanager
 async def _opened(
-    settings: Settings, telemetry: TelemetryPort, model: ModelOpener | None = None
+    settings: Settings, telemetry: TelemetryPort, process: str, role: Role, model: ModelOpener | None = None
 ) -> AsyncIterator[tuple[Swarm, LLMPort]]:
     async with (
         open_swarm(settings, telemetry=telemetry, need_redis=True) as swarm,
         (model or open_model)(settings, telemetry) as llm,
+        swarm.pairing.reporting(process, role),
     ):
         # Before the first claim, which a Redis that nobody vouches for would refuse.
         await swarm.orchestrator.reconcile()

@@ -11,6 +11,7 @@ from uuid import uuid4
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.lease_keeper import KeeperOptions, ProcessKeeper, keeping
 from chimera_cli.agents.crew import CrewAgent
+from chimera_cli.agents.foreign import ending_when_foreign
 from chimera_cli.agents.pool import Pool, PoolOptions, PoolTools
 from chimera_cli.agents.signals import following, listening
 from chimera_cli.agents.watchdog import Watchdog
@@ -44,7 +45,7 @@ async def staff(
         patience(options.lease), swarm.telemetry, source=options.process, stalled=stalled_after(options.lease)
     )
     with listening() as signals, dog:
-        async with following(parent, signals, swarm.clock):
+        async with following(parent, signals, swarm.clock), ending_when_foreign(swarm.pairing, signals):
             await keeper.ready(min(options.lease.lease / 2, KEEPER_WITHIN))
             return await Pool(agents, pool_tools(swarm), options=options, signals=signals, keeper=keeper).run()
 

@@ -25,6 +25,7 @@ from chimera_cli.models.plan import PlanChecker
 from chimera_cli.models.result import StateChange
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import TRANSITIONS, Phase, TaskSpec, TaskStatus
+from chimera_cli.services.pairing import ForeignStore
 from chimera_cli.services.persona_file import parse_persona
 from chimera_cli.services.plan_file import PlanDocument
 from chimera_cli.simulation.history.checker import INVARIANTS
@@ -145,7 +146,7 @@ def test_every_error_is_listed_with_its_code_and_exit() -> None:
     _, _, text = read("docs/exit-codes.md").partition("## Errors by name")
     known = {
         (error.code, str(error.exit_code), error.__name__, "yes" if error.retryable else "no")
-        for error in (*vars(exceptions).values(), ConfirmationNeeded, StaleEpoch)
+        for error in (*vars(exceptions).values(), ConfirmationNeeded, ForeignStore, StaleEpoch)
         if isinstance(error, type) and issubclass(error, SwarmError)
     }
     listed = rows(text, "code")

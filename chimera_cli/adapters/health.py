@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import text
 
+from chimera_cli.adapters.namespaces import DEFAULT, Located, locate
 from chimera_cli.adapters.postgres_engine import open_engine
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.redis_client import new_enough, single_client
@@ -74,17 +75,15 @@ def judge_redis(info: dict[str, Any]) -> list[Check]:
     ]
 
 
-async def postgres_checks(url: str) -> AsyncIterator[Check]:
-    """Look at Postgres: reachable, right schema, telling the same time."""
+async def postgres_checks(url: str, namespace: str = DEFAULT) -> AsyncIterator[Check]:
+    """Look at Postgres: reachable, right schema for the namespace, telling the same time."""
     try:
         with postgres_errors():
             engine = open_engine(url)
             try:
                 async with engine.connect() as connection:
                     now = (await connection.execute(text("SELECT now()"))).scalar_one()
-                    known = (await connection.execute(text("SELECT to_regclass('alembic_version')"))).scalar_one()
-                    query = text("SELECT version_num FROM alembic_version")
-                    found = (await connection.execute(query)).scalar_one_or_none() if known else None
+                    place = await connection.run_sync(locate, namespace)
             finally:
                 await engine.dispose()
     except (SwarmError, ValueError) as error:
@@ -93,10 +92,18 @@ async def postgres_checks(url: str) -> AsyncIterator[Check]:
             yield _unknown(name, "postgres")
         return
     yield Check(name="postgres", ok=True, detail="reachable")
-    right = found == HEAD
-    detail = f"{found or 'empty'}, this release needs {HEAD}"
-    yield Check(name="postgres schema", ok=right, detail=detail, mend="" if right else "chimera db migrate")
+    yield schema_check(place)
     yield clock_check("postgres clock", now, datetime.now(UTC))
+
+
+def schema_check(place: Located) -> Check:
+    """Tell whether the namespace's tables are there, and of this release."""
+    name = "postgres schema"
+    if place.to_be_made(HEAD):
+        return Check(name=name, ok=True, detail=f"the first command of this namespace makes {place.schema}")
+    right = place.revision == HEAD
+    detail = f"{place.revision or 'empty'}, this release needs {HEAD}"
+    return Check(name=name, ok=right, detail=detail, mend="" if right else "chimera db migrate")
 
 
 def clock_check(name: str, theirs: datetime, ours: datetime) -> Check:

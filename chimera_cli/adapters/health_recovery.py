@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.namespaces import PUBLIC
 from chimera_cli.adapters.postgres_engine import open_engine
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.redis_client import open_redis
@@ -15,9 +16,11 @@ NAMED = 5
 """Tasks that a line names."""
 
 
-async def recovery_checks(redis_url: str, database_url: str, keys: Keys) -> AsyncIterator[Check]:
+async def recovery_checks(
+    redis_url: str, database_url: str, keys: Keys, *, schema: str = PUBLIC
+) -> AsyncIterator[Check]:
     """Say which shards stand still, and what was done after the last interruption; nothing when a server is away or empty."""
-    engine = open_engine(database_url)
+    engine = open_engine(database_url, schema=schema)
     try:
         async with open_redis(redis_url) as client:
             recovery = RedisRecovery(client, keys)

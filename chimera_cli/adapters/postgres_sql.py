@@ -18,16 +18,23 @@ def _statement(sql: str) -> TextClause:
     return text(sql.replace("{LIVE}", LIVE))
 
 
-LOCK = _statement("SELECT pg_advisory_xact_lock(:lock)")
+_KEY = """CASE WHEN current_schema() = 'public' THEN CAST(:lock AS bigint)
+    ELSE hashtextextended(CAST(current_schema() AS text), CAST(:lock AS bigint)) END"""
+"""Number of a lock: the namespaces of a database do not wait for each other. That of `public` stays what it always was, for older
+releases take it too."""
+
+LOCK = _statement(f"SELECT pg_advisory_xact_lock({_KEY})")
 """Wait for a turn; it ends with the transaction."""
 
-TRY_LOCK = _statement("SELECT pg_try_advisory_xact_lock(:lock)")
+TRY_LOCK = _statement(f"SELECT pg_try_advisory_xact_lock({_KEY})")
 """Take a turn if nobody has it."""
 
 TAKE_TURN = _statement("""
-    SELECT setval('turns', greatest(nextval('turns'), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint))
+    SELECT setval('turns', greatest(nextval('turns'), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)),
+        (SELECT id FROM identity)
 """)
-"""Number a turn, higher than all before it: also when the clock was set back, or the database was restored from an old copy."""
+"""Number a turn, higher than all before it: also when the clock was set back, or the database was restored from an old copy; and
+tell which record this is."""
 
 NOW = _statement("SELECT clock_timestamp()")
 """The clock of the database, in the middle of a transaction too."""

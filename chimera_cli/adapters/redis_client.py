@@ -6,7 +6,6 @@ from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 
-from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_cluster import ListeningCluster
 from chimera_cli.adapters.redis_connections import LEAVING
 from chimera_cli.adapters.redis_errors import redis_errors
@@ -138,20 +137,3 @@ def single_client(url: str, **options: Any) -> Redis:
         raise ConfigError("REDIS_URL is not a Redis URL", hint="redis://:password@host:6379/0") from exc
     pool.connection_class = LEAVING.get(pool.connection_class, pool.connection_class)
     return Redis.from_pool(pool)
-
-
-async def check_shards(client: RedisClient, keys: Keys) -> None:
-    """Make sure that all processes of a swarm cut it into the same number of shards; the first one to come sets it.
-
-    Raises:
-        ConfigError: Another number is in use.
-    """
-    name = f"{keys.fleet}:shards"
-    with redis_errors():
-        await client.set(name, keys.shards, nx=True)
-        in_use = int(await client.get(name) or keys.shards)
-    if in_use != keys.shards:
-        raise ConfigError(
-            f"CHIMERA_SHARDS is {keys.shards}, but this swarm was started with {in_use}",
-            hint=f"set CHIMERA_SHARDS={in_use}, or use another CHIMERA_NAMESPACE",
-        )

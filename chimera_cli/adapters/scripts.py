@@ -28,7 +28,21 @@ _LEGAL_MARK = "--@LEGAL@"
 #: Scripts that work while nobody vouches for a shard: those that only read, the fleet's, and the reconciler's own. `push` is
 #: also his, and asks by itself.
 UNVOUCHED = frozenset(
-    {"counts", "fleet", "beat", "stall", "sweep", "survey", "vouch", "rebuild", "standing", "wipe", "push"}
+    {
+        "counts",
+        "fleet",
+        "beat",
+        "stall",
+        "sweep",
+        "identity",
+        "bind",
+        "survey",
+        "vouch",
+        "rebuild",
+        "standing",
+        "wipe",
+        "push",
+    }
 )
 
 

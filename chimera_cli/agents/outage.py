@@ -11,6 +11,7 @@ from chimera_cli.models.policy import RetryPolicy
 from chimera_cli.models.telemetry import Level, TelemetryEvent, backend_lost
 from chimera_cli.ports.clock import Chance
 from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.pairing import ForeignStore
 from chimera_cli.services.retry import backoff, describe, jitter
 
 KNOCK = RetryPolicy(base=timedelta(seconds=0.25), longest=timedelta(seconds=1), jitter=1.0)
@@ -40,6 +41,10 @@ class Outages:
             result = await call()
         except BackendUnavailable as error:
             self._lost(loop, error)
+            return default
+        except ForeignStore:
+            # It was told already, and ends the process.
+            self._failures[loop] += 1
             return default
         except Exception as error:
             self._failed(loop, error)

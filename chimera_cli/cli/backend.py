@@ -32,11 +32,21 @@ class Backend:
 
         return open_swarm(settings, telemetry=telemetry)
 
-    def open_records(self, settings: "Settings") -> AbstractAsyncContextManager["Records"]:
+    def open_strangers(
+        self, settings: "Settings", *, telemetry: "TelemetryPort"
+    ) -> AbstractAsyncContextManager["Swarm"]:
+        """Open both stores although they may not belong together. Raises ConfigError or BackendUnavailable."""
+        from chimera_cli.bootstrap import open_strangers
+
+        return open_strangers(settings, telemetry=telemetry)
+
+    def open_records(
+        self, settings: "Settings", *, telemetry: "TelemetryPort"
+    ) -> AbstractAsyncContextManager["Records"]:
         """Open the record alone. Raises ConfigError or BackendUnavailable."""
         from chimera_cli.records import open_records
 
-        return open_records(settings)
+        return open_records(settings, telemetry=telemetry)
 
     def registry(self, settings: "Settings", handlers: Sequence[str]) -> "HandlerRegistry":
         """Load the known kinds: built-in ones, those of the settings, and those of `--handlers`. Raises ConfigError."""
@@ -64,11 +74,11 @@ class Backend:
 
         return await draft_plan(settings, goal, persona=persona, handlers=handlers, telemetry=telemetry)
 
-    async def check_ready(self, settings: "Settings", *, need_model: bool) -> None:
+    async def check_ready(self, settings: "Settings", *, need_model: bool, telemetry: "TelemetryPort") -> None:
         """Fail within 3 s when something that a role needs is missing. Raises ConfigError or BackendUnavailable."""
         from chimera_cli.bootstrap import check_ready
 
-        await check_ready(settings, need_model=need_model)
+        await check_ready(settings, need_model=need_model, telemetry=telemetry)
 
     async def run_workers(self, settings: "Settings", options: "WorkerOptions", telemetry: "TelemetryPort") -> int:
         """Work until a signal, or until nothing is left; returns the exit code."""

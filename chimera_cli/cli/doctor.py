@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from chimera_cli.cli.command import command, single
 from chimera_cli.cli.terminal import Terminal
-from chimera_cli.exceptions import EXIT_FAILED, ConfigError
+from chimera_cli.exceptions import EXIT_FAILED, ConfigError, SwarmError
 
 if TYPE_CHECKING:
+    from chimera_cli.config import Settings
     from chimera_cli.models.check import Check
 
 app = single()
@@ -77,9 +78,6 @@ def imports_check(modules: tuple[str, ...] = NEEDED) -> "Check":
 
 async def _settings_and_servers(terminal: Terminal) -> "AsyncIterator[Check]":
     from chimera_cli.adapters.health import model_check, postgres_checks, redis_checks
-    from chimera_cli.adapters.health_recovery import recovery_checks
-    from chimera_cli.adapters.health_unserved import unserved_checks
-    from chimera_cli.adapters.keys import Keys
     from chimera_cli.models.check import Check
 
     try:
@@ -92,12 +90,30 @@ async def _settings_and_servers(terminal: Terminal) -> "AsyncIterator[Check]":
     yield Check(name="settings", ok=True, detail="valid")
     async for check in redis_checks(settings.redis_url.get_secret_value()):
         yield check
-    async for check in postgres_checks(settings.database_url.get_secret_value()):
+    async for check in postgres_checks(settings.database_url.get_secret_value(), settings.namespace):
         yield check
-    keys = Keys(settings.namespace, settings.shards)
-    urls = settings.redis_url.get_secret_value(), settings.database_url.get_secret_value()
-    async for check in recovery_checks(*urls, keys):
-        yield check
-    async for check in unserved_checks(urls[0], keys):
+    async for check in _both_servers(settings):
         yield check
     yield model_check(settings.openai_base_url, settings.openai_api_key is not None)
+
+
+async def _both_servers(settings: "Settings") -> "AsyncIterator[Check]":
+    from chimera_cli.adapters.health_identity import identity_checks
+    from chimera_cli.adapters.health_recovery import recovery_checks
+    from chimera_cli.adapters.health_unserved import unserved_checks
+    from chimera_cli.adapters.keys import Keys
+    from chimera_cli.records import schema_here
+
+    keys = Keys(settings.namespace, settings.shards)
+    urls = settings.redis_url.get_secret_value(), settings.database_url.get_secret_value()
+    try:
+        schema = await schema_here(settings)
+    except SwarmError:
+        schema = ""  # The checks of the servers tell why.
+    if schema:
+        async for check in identity_checks(*urls, keys, schema=schema, fresh=settings.lease_policy().lease):
+            yield check
+        async for check in recovery_checks(*urls, keys, schema=schema):
+            yield check
+    async for check in unserved_checks(urls[0], keys):
+        yield check

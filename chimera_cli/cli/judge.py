@@ -29,7 +29,7 @@ def judge(
         from chimera_cli.roles import JudgeOptions
 
         telemetry = terminal.telemetry(role=True)
-        await terminal.backend.check_ready(settings, need_model=True)
+        await terminal.backend.check_ready(settings, need_model=True, telemetry=telemetry)
         options = JudgeOptions(
             count=count, burst=burst, drain=settings.worker.policy().drain if patience is None else patience
         )

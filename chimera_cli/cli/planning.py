@@ -128,7 +128,7 @@ def keep_planning(terminal: Terminal, handlers: Sequence[str]) -> int:
 
     async def run() -> int:
         telemetry = terminal.telemetry(role=True)
-        await terminal.backend.check_ready(settings, need_model=True)
+        await terminal.backend.check_ready(settings, need_model=True, telemetry=telemetry)
         return await terminal.backend.run_planner(settings, handlers, telemetry)
 
     return terminal.run(run())

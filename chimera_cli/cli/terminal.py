@@ -50,8 +50,7 @@ class Terminal:
 
     def records(self) -> "AbstractAsyncContextManager[Records]":
         """Open the record alone, to look at: without Redis a command starts sooner, and works while Redis is away."""
-        self.telemetry()  # What libraries log takes our form.
-        return self.backend.open_records(self.settings())
+        return self.backend.open_records(self.settings(), telemetry=self.telemetry())
 
     def plain(self, lines: Iterable[str]) -> "Shown":
         """Make something to show of a few lines."""

@@ -26,6 +26,7 @@ def up(
     Writes a .env if there is none, and creates or upgrades the schema. May be repeated.
     """
     from chimera_cli.adapters.schema import upgrade
+    from chimera_cli.config import load_settings
     from chimera_cli.local.stack import DEFAULT_SEED, LocalStack
     from chimera_cli.views.stack import stack_document, stack_grid
 
@@ -34,7 +35,10 @@ def up(
     started = stack.start()
     env = terminal.options.env_file or Path(".env")
     written = stack.write_env(env)
-    upgrade(stack.environment()["DATABASE_URL"])
+    # A .env that was there may name a namespace; where its servers are does not matter here.
+    variables = stack.environment()
+    ours = {name: variables[name] for name in ("DATABASE_URL", "REDIS_URL")}
+    upgrade(variables["DATABASE_URL"], load_settings(env, **ours).namespace)
     servers = stack.status()
     terminal.note(f"{env} written" if written else f"{env} was there and is left as it is")
     terminal.note("the model is a stand-in: canned answers, no intelligence")

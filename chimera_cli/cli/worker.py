@@ -34,7 +34,7 @@ def worker(
         from chimera_cli.roles import WorkerOptions
 
         telemetry = terminal.telemetry(role=True)
-        await terminal.backend.check_ready(settings, need_model=True)
+        await terminal.backend.check_ready(settings, need_model=True, telemetry=telemetry)
         if processes > 1:
             from chimera_cli.cli.processes import run_processes
 

@@ -22,13 +22,14 @@ class AuditEntry(Noun):
     """Who: a person's name, or `chimera` for what the swarm did on its own."""
     action: str
     """What: approve, reject, rerun (approved, then made again because the state had moved on), expire (nobody decided in time),
-    stale (it was to be approved, and no longer showed what would take effect), pause, resume, cancel or retry."""
+    stale (it was to be approved, and no longer showed what would take effect), pause, resume, cancel, retry, or adopt
+    (the record was moved to another Redis)."""
     card_id: str
     """Which review card; empty for an order."""
     task_id: str
     """Which task; empty for an order about a whole goal."""
     digest: str
-    """What exactly was approved or rejected; empty for an order."""
+    """What exactly was approved or rejected; empty for an order; of adopt, the new id of the swarm."""
     reason: str = ""
     """The operator's words."""
     goal_id: str = ""

@@ -6,6 +6,7 @@ from chimera_cli.models.agent import FleetMember
 from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.goal import Goal, Ledger
 from chimera_cli.models.noun import Noun
+from chimera_cli.models.pairing import Identity
 from chimera_cli.models.recovery import Recovery
 from chimera_cli.models.unserved import Unserved
 
@@ -39,3 +40,5 @@ class Snapshot(Noun):
     """Kinds of tasks that wait and that no live worker claims."""
     paused: tuple[Goal, ...] = ()
     """Goals of which nothing starts, because somebody paused them."""
+    identity: Identity | None = None
+    """Which swarm this is; None while that is not known for both stores."""

@@ -25,6 +25,8 @@
 | model.retried | WARN | reason, attempt, wait_s |
 | housekeeping.done | INFO | step, count |
 | recovery.done | WARN, INFO | shard, cause, dispatched, restored, decisions |
+| schema.made | WARN | namespace, schema |
+| stores.foreign | ERROR | |
 | library.log | WARN, ERROR | trace |
 """
 

@@ -16,6 +16,7 @@ from chimera_cli.ports.record import Chores, RecordPort
 from chimera_cli.ports.registry import AgentRegistryPort
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.control import ControlService
+from chimera_cli.services.pairing import ForeignStore, Pairing
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
 
@@ -50,7 +51,9 @@ class Orchestrator:
         control: ControlService,
         telemetry: TelemetryPort,
         policy: LeasePolicy,
+        pairing: Pairing,
     ) -> None:
+        self.pairing = pairing
         self._queue = queue
         self._events = events
         self._record = record
@@ -69,13 +72,22 @@ class Orchestrator:
         that cannot be read must not stop the record. Only while it is unknown how queue and record stand to each other, what
         moves something from one to the other is left out.
 
+        Nothing at all is done to a pair of stores that do not belong together.
+
         Raises:
+            ForeignStore: The two stores do not belong together; nothing was tried.
             SwarmError: A step failed, mostly because a server was away; the others were tried all the same.
         """
-        compared = await self._attempt("reconcile", self._reconciler.reconcile)
+        paired = await self._attempt("pairing", self._pair)
+        if isinstance(paired, ForeignStore):
+            raise paired
+        compared = (
+            paired if isinstance(paired, SwarmError) else await self._attempt("reconcile", self._reconciler.reconcile)
+        )
         still = isinstance(compared, SwarmError)
+        steps = {} if isinstance(paired, SwarmError) else self._in_the_queue()
         # Asked for together, these travel together.
-        ends = [compared, *await asyncio.gather(*(self._attempt(*step) for step in self._in_the_queue().items()))]
+        ends = [compared, *await asyncio.gather(*(self._attempt(*step) for step in steps.items()))]
         chores = await self._look()
         if isinstance(chores, SwarmError):
             ends.append(chores)
@@ -126,8 +138,14 @@ class Orchestrator:
         except SwarmError as exc:
             return exc
 
+    async def _pair(self) -> int:
+        await self.pairing.check()
+        return 0
+
     async def reconcile(self) -> int:
-        """Make sure that the queue moves, waiting for others who compare it with the record; returns how many shards stood."""
+        """Make sure that the queue is the record's and moves, waiting for others who compare both; returns how many shards
+        stood."""
+        await self.pairing.check()
         return await self._reconciler.reconcile(wait=True)
 
     async def obey(self) -> None:

@@ -32,6 +32,7 @@ from chimera_cli.ports.state import GlobalStatePort
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.control import ControlService
 from chimera_cli.services.orchestrator import Orchestrator
+from chimera_cli.services.pairing import Pairing
 from chimera_cli.services.records import Records
 from chimera_cli.services.review_service import ReviewService
 
@@ -56,6 +57,11 @@ class Swarm(Records):
     control: ControlService
     telemetry: TelemetryPort
     clock: ClockPort
+
+    @property
+    def pairing(self) -> Pairing:
+        """What compares both stores."""
+        return self.orchestrator.pairing
 
     async def submit(
         self,
@@ -200,6 +206,7 @@ class Swarm(Records):
             epoch=max(epochs.values(), default=0),
             replaced=StaleEpoch(*stale).message if stale else "",
             paused=tuple(await self.record.paused()),
+            identity=self.pairing.identity,
         )
 
     async def _planner_lives(self) -> bool:

@@ -99,16 +99,13 @@ def status_document(snapshot: "Snapshot") -> Document:
     oldest = snapshot.queues.oldest_waiting
     return {
         "at": snapshot.at.isoformat(),
+        "identity": snapshot.identity.model_dump(mode="json") if snapshot.identity else None,
         "fleet": [_member(member) for member in snapshot.fleet],
         "stalled": list(snapshot.stalled),
         "queues": queue_counts(snapshot),
         "oldest_waiting_s": round(oldest.total_seconds(), 3) if oldest is not None else None,
         "oldest_card_at": snapshot.oldest_card_at.isoformat() if snapshot.oldest_card_at else None,
-        "paused": [
-            {"goal_id": goal.id, "by": goal.paused_by, "since": goal.paused_at.isoformat(), "live": goal.live}
-            for goal in snapshot.paused
-            if goal.paused_at
-        ],
+        "paused": _paused(snapshot),
         "epoch": snapshot.epoch,
         "unserved": [one.model_dump(mode="json") for one in snapshot.unserved],
         "recovery": snapshot.recovery.model_dump(mode="json") if snapshot.recovery else None,
@@ -129,6 +126,14 @@ def _member(member: "FleetMember") -> Document:
         "task_id": member.task_id or None,
         "process": member.process,
     }
+
+
+def _paused(snapshot: "Snapshot") -> list[dict[str, Any]]:
+    return [
+        {"goal_id": goal.id, "by": goal.paused_by, "since": goal.paused_at.isoformat(), "live": goal.live}
+        for goal in snapshot.paused
+        if goal.paused_at
+    ]
 
 
 def queue_counts(snapshot: "Snapshot") -> dict[str, int]:

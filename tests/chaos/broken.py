@@ -115,5 +115,6 @@ def rebuilt(swarm: Swarm, place: Place, mender: Reconciler, record: Any, events:
         control=swarm.control,
         telemetry=swarm.telemetry,
         policy=place.settings.lease_policy(),
+        pairing=swarm.pairing,
     )
     return replace(swarm, record=record, orchestrator=orchestrator)

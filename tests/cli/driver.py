@@ -152,6 +152,9 @@ class Line:
             self._reader.close()
         url = self.environment["DATABASE_URL"]
         self._reader = psycopg.connect(url, autocommit=True, prepare_threshold=None)
+        schema = psycopg.sql.Identifier(f"chimera_{self.environment.get('CHIMERA_NAMESPACE', 'default')}")
+        # Also before it is made: until then the tables of the namespace `default` are read, which are empty.
+        self._reader.execute(psycopg.sql.SQL("SET search_path TO {}, public").format(schema))
         return self._reader.execute(query, values).fetchall()  # type: ignore[arg-type]
 
     def tasks(self, goal: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.postgres_engine import open_engine
+from chimera_cli.adapters.postgres_identity import PostgresIdentity
 from chimera_cli.adapters.postgres_orders import PostgresOrders
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_recovery import PostgresRecovery
@@ -21,6 +22,7 @@ from chimera_cli.adapters.postgres_review import PostgresReview
 from chimera_cli.adapters.redis_client import RedisClient, open_redis
 from chimera_cli.adapters.redis_control import RedisControl
 from chimera_cli.adapters.redis_events import RedisEventStream
+from chimera_cli.adapters.redis_identity import RedisIdentities
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_recovery import RedisRecovery
 from chimera_cli.adapters.redis_registry import RedisAgentRegistry
@@ -31,6 +33,7 @@ from chimera_cli.models.task import Task, TaskSpec
 from chimera_cli.models.telemetry import TelemetryEvent
 from chimera_cli.services.control import ControlService
 from chimera_cli.services.orchestrator import Orchestrator
+from chimera_cli.services.pairing import Pairing
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
 from tests.builders import a_goal
@@ -147,7 +150,8 @@ async def open_pair(
     redis_url: str, database_url: str, *, lease_s: float = 60, shards: int = 1, namespace: str = ""
 ) -> AsyncIterator[Pair]:
     """Open a swarm, of a namespace of its own unless one is given."""
-    engine = open_engine(database_url)
+    identity = PostgresIdentity(open_engine(database_url), "postgres")
+    engine = identity.engine
     said: list[TelemetryEvent] = []
     telemetry = SimpleNamespace(emit=said.append)
     policy = LeasePolicy(lease=timedelta(seconds=lease_s))
@@ -169,6 +173,9 @@ async def open_pair(
             control=control,
             telemetry=telemetry,
             policy=policy,
+            pairing=Pairing(
+                identity, RedisIdentities(client, keys, "redis"), telemetry, shards=shards, fresh=policy.lease
+            ),
         )
         yield Pair(
             client=client,

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import CheckConstraint, NullPool, create_engine
 
-from chimera_cli.adapters import event_rows, order_rows, recovery_rows, review_rows, rows, schema
+from chimera_cli.adapters import event_rows, identity_rows, order_rows, recovery_rows, review_rows, rows, schema
 from chimera_cli.adapters.postgres_engine import check_schema, driver_url, open_engine
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_outbox import PostgresOutbox
@@ -25,7 +25,7 @@ from chimera_cli.exceptions import BackendUnavailable, ConfigError, SchemaOutdat
 from tests.contract.postgres_life import a_goal, specs
 
 pytestmark = pytest.mark.integration
-MODULES = (rows, event_rows, order_rows, recovery_rows, review_rows)
+MODULES = (rows, event_rows, identity_rows, order_rows, recovery_rows, review_rows)
 ROWS = [item for module in MODULES for item in vars(module).values()]
 
 

@@ -30,7 +30,7 @@ def _orders(history: History) -> Iterator[Flaw]:
     rows = Counter(
         (line.action, line.goal_id, line.task_id, line.operator, line.reason)
         for line in history.audit
-        if not line.card_id
+        if not line.card_id and line.action != "adopt"
     )
     for order in given.keys() | rows.keys():
         if given[order] != rows[order]:

@@ -48,7 +48,7 @@ def read_history(
         sinks: Texts to be searched for secrets, besides all rows.
         secrets: What must stand nowhere.
     """
-    with _snapshot(database_url) as connection:
+    with _snapshot(database_url, namespace) as connection:
         recorded = History(
             shards=shards,
             events=_rows(connection, "events", Event),
@@ -66,11 +66,16 @@ def read_history(
 
 
 @contextmanager
-def _snapshot(database_url: str) -> Iterator[psycopg.Connection[Any]]:
+def _snapshot(database_url: str, namespace: str) -> Iterator[psycopg.Connection[Any]]:
     """Open a connection whose one transaction sees all tables as they were at one moment."""
     with psycopg.connect(database_url.replace("postgresql+psycopg:", "postgresql:", 1)) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
+        # Where the namespace has no schema of its own, its tables are in the first one that the search path leads to.
+        path = connection.execute(
+            "SELECT quote_ident(%s) || ', ' || current_setting('search_path')", [f"chimera_{namespace}"]
+        )
+        connection.execute("SELECT set_config('search_path', %s, true)", path.fetchone())
         yield connection
 
 

@@ -1,8 +1,6 @@
 import pytest
-from fakeredis import FakeAsyncRedis
 
-from chimera_cli.adapters.keys import Keys
-from chimera_cli.adapters.redis_client import check_role, check_server, check_shards, open_redis
+from chimera_cli.adapters.redis_client import check_role, check_server, open_redis
 from chimera_cli.exceptions import BackendUnavailable, ConfigError
 
 NOBODY = "redis://127.0.0.1:1/0"
@@ -45,13 +43,3 @@ async def test_a_url_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigError, match="REDIS_URL"):
         async with open_redis("http://example"):
             pass
-
-
-async def test_a_second_number_of_shards_is_refused() -> None:
-    client = FakeAsyncRedis(decode_responses=True, protocol=2)
-    await check_shards(client, Keys("n", 2))
-    await check_shards(client, Keys("n", 2))
-    await check_shards(client, Keys("other", 3))
-    with pytest.raises(ConfigError, match="started with 2"):
-        await check_shards(client, Keys("n", 3))
-    await client.aclose()

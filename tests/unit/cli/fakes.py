@@ -276,7 +276,7 @@ class FakeBackend(Backend):
         yield self.swarm
 
     @asynccontextmanager
-    async def open_records(self, settings: Settings) -> AsyncIterator[Any]:
+    async def open_records(self, settings: Settings, **_: Any) -> AsyncIterator[Any]:
         self._fail()
         yield self.swarm
 
@@ -287,7 +287,7 @@ class FakeBackend(Backend):
         self._fail()
         return self.plan
 
-    async def check_ready(self, settings: Settings, *, need_model: bool) -> None:
+    async def check_ready(self, settings: Settings, *, need_model: bool, **_: Any) -> None:
         self._fail()
         self.ran.append(("ready", need_model))
 

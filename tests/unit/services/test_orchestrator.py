@@ -35,6 +35,7 @@ class Stores:
         self.said: list[TelemetryEvent] = []
         self.turn = 0
         self.chores_now = EVERYTHING
+        self.unpaired: SwarmError | None = None
 
     def _do(self, what: str, server: str) -> int:
         self.diary.append(what)
@@ -43,6 +44,10 @@ class Stores:
         if what in self.broken:
             raise SwarmError(f"{what} is refused")
         return 0
+
+    async def check(self) -> None:
+        if self.unpaired is not None:
+            raise self.unpaired
 
     async def reconcile(self, *, wait: bool = False) -> int:
         return self._do("reconcile", "Redis")
@@ -124,6 +129,7 @@ def orchestrator(stores: Any) -> Orchestrator:
         control=stores,
         telemetry=stores,
         policy=LeasePolicy(abandon_cap=3),
+        pairing=stores,
     )
 
 

@@ -9,6 +9,7 @@ from chimera_cli.models.agent import AgentStatus, FleetMember, Liveness, Role
 from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
 from chimera_cli.models.identity import goal_id_for, task_id
+from chimera_cli.models.pairing import Identity
 from chimera_cli.models.task import TaskSpec
 from chimera_cli.services.swarm import Swarm
 from tests.builders import GOAL, NOON, a_goal, a_spec
@@ -71,6 +72,12 @@ class World:
             id="p", process="h", role=Role.PLANNER, state=AgentStatus.IDLE, liveness=self.planner, beat_age=age
         )
         return [member]
+
+    @property
+    def pairing(self) -> "World":
+        return self
+
+    identity = Identity(id="aaaa", namespace="default", shards=1)
 
     async def counts(self) -> QueueCounts:
         return QueueCounts(waiting=3, epochs={0: 4, 1: 7})
