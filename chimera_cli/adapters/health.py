@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import text
 
+from chimera_cli.adapters.health_session import session_checks
 from chimera_cli.adapters.namespaces import DEFAULT, Located, locate
 from chimera_cli.adapters.postgres_engine import open_engine
 from chimera_cli.adapters.postgres_errors import postgres_errors
@@ -86,14 +87,17 @@ async def postgres_checks(url: str, namespace: str = DEFAULT) -> AsyncIterator[C
                     place = await connection.run_sync(locate, namespace)
             finally:
                 await engine.dispose()
+            session = await session_checks(url, schema=place.schema)
     except (SwarmError, ValueError) as error:
         yield _down("postgres", error, "chimera up, or correct DATABASE_URL")
-        for name in ("postgres schema", "postgres clock"):
+        for name in ("postgres schema", "postgres clock", "postgres.session", "postgres.prepared"):
             yield _unknown(name, "postgres")
         return
     yield Check(name="postgres", ok=True, detail="reachable")
     yield schema_check(place)
     yield clock_check("postgres clock", now, datetime.now(UTC))
+    for check in session:
+        yield check
 
 
 def schema_check(place: Located) -> Check:

@@ -25,7 +25,18 @@ REFUSED = ("28", "3D", "42501", "0P", "3F")
 SCHEMA = ("42P01", "42703", "42883", "42704", "42P10")
 """SQLSTATEs of a statement that names what the database does not have: a table, a column, a function, a type, an index."""
 
+UNPREPARED = ("26000", "42P05")
+"""SQLSTATEs of a prepared statement that is not there, or is another one: a pooler gave its connection to somebody else."""
+UNPREPARED_HINT = "take prepare_threshold out of DATABASE_URL, or have the pooler know prepared statements"
+POOLER_WORDS = {
+    "unsupported startup parameter": "take options out of DATABASE_URL and PGOPTIONS, or have the pooler ignore it",
+    "statement pooling": "have the pooler work in transaction or session mode: pool_mode = transaction",
+}
+"""What PgBouncer says when it will never do what is asked, and the cure."""
+
 REFUSED_WORDS = (
+    "no such database",
+    "no such user",
     "authentication failed",
     "no password supplied",
     "does not exist",
@@ -56,6 +67,8 @@ def mapped(error: SQLAlchemyError | psycopg.Error) -> SwarmError:
     reason = first_line(str(driver)) or type(driver).__name__
     if state.startswith(SCHEMA):
         return SchemaOutdated(None, HEAD)
+    if cure := UNPREPARED_HINT if state in UNPREPARED else _pooler_cure(reason):
+        return ConfigError(f"Postgres stands behind a pooler that cannot do this: {reason}", hint=cure)
     if state.startswith(REFUSED) or (not state and _is_refusal(driver, reason)):
         words = TLS_HINT if "certificate" in reason.lower() else HINT
         return ConfigError(f"Postgres refuses the connection: {reason}", hint=words)
@@ -64,6 +77,10 @@ def mapped(error: SQLAlchemyError | psycopg.Error) -> SwarmError:
     ):
         return BackendUnavailable(BACKEND, reason)
     return SwarmError(f"Postgres refused a statement: {reason}")
+
+
+def _pooler_cure(reason: str) -> str:
+    return next((cure for words, cure in POOLER_WORDS.items() if words in reason.lower()), "")
 
 
 def _is_refusal(driver: BaseException | None, reason: str) -> bool:

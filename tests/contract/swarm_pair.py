@@ -147,10 +147,20 @@ class Pair:
 
 @asynccontextmanager
 async def open_pair(
-    redis_url: str, database_url: str, *, lease_s: float = 60, shards: int = 1, namespace: str = ""
+    redis_url: str,
+    database_url: str,
+    *,
+    lease_s: float = 60,
+    shards: int = 1,
+    namespace: str = "",
+    connections: int = 1,
 ) -> AsyncIterator[Pair]:
-    """Open a swarm, of a namespace of its own unless one is given."""
-    identity = PostgresIdentity(open_engine(database_url), "postgres")
+    """Open a swarm, of a namespace of its own unless one is given.
+
+    Of connections to Postgres a process needs one: a call that needed a second one while it holds the first would wait for ever
+    behind a pooler that has few. Tests that play two processes take two.
+    """
+    identity = PostgresIdentity(open_engine(database_url, connections=connections), "postgres")
     engine = identity.engine
     said: list[TelemetryEvent] = []
     telemetry = SimpleNamespace(emit=said.append)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 @pytest_asyncio.fixture
 async def pair(redis_url: str, fresh_database: str) -> AsyncIterator[Pair]:
-    async with open_pair(redis_url, fresh_database) as opened:
+    async with open_pair(redis_url, fresh_database, connections=2) as opened:
         yield opened
 
 

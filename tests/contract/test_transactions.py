@@ -96,15 +96,21 @@ async def test_no_statement_is_prepared_under_a_name_unless_the_url_says_so(fres
 
 
 async def test_schemas_of_one_database_have_tables_of_their_own(empty_database: str) -> None:
-    for name in ("public", 'odd "name"; --'):
-        assert schema.current(empty_database, schema=name) is None
-        outdated = open_engine(empty_database, schema=name)
-        with pytest.raises(SchemaOutdated):
-            await check_schema(outdated)
-        await outdated.dispose()
-        schema.upgrade(empty_database, schema=name)
-        assert schema.current(empty_database, schema=name) == schema.HEAD
-    with open_blocking_engine(empty_database, schema='odd "name"; --').begin() as connection:
-        connection.exec_driver_sql("INSERT INTO shards (shard, last_entry) VALUES (7, '1-1')")
-    with open_blocking_engine(empty_database).begin() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM shards").scalar_one() == 0
+    odd = 'odd "name"; --'
+    for namespace in ("default", odd):
+        assert schema.current(empty_database, namespace) is None
+        place = schema.upgrade(empty_database, namespace)
+        assert schema.current(empty_database, namespace) == schema.HEAD
+    assert odd in place.schema
+    for name, number in (("public", 0), (place.schema, 1)):
+        with open_blocking_engine(empty_database, schema=place.schema).begin() as connection:
+            connection.exec_driver_sql("DELETE FROM shards; INSERT INTO shards (shard, last_entry) VALUES (7, '1-1')")
+        engine = open_engine(empty_database, schema=name)
+        await check_schema(engine)
+        async with engine.begin() as connection:
+            assert (await connection.exec_driver_sql("SELECT count(*) FROM shards")).scalar_one() == number
+        await engine.dispose()
+    nowhere = open_engine(empty_database, schema="nowhere")
+    with pytest.raises(SchemaOutdated):
+        await check_schema(nowhere)
+    await nowhere.dispose()

@@ -60,7 +60,7 @@ async def test_a_wrong_password_is_not_shown(redis_url: str) -> None:
 
 
 async def test_a_migrated_database_is_well(fresh_database: str) -> None:
-    assert [check.ok async for check in postgres_checks(fresh_database)] == [True] * 3
+    assert [check.ok async for check in postgres_checks(fresh_database)] == [True] * 5
 
 
 async def test_an_empty_database_needs_a_migration(database_url: str) -> None:

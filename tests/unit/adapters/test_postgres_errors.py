@@ -45,9 +45,14 @@ LOGIN_REFUSALS = [
     'connection failed: FATAL:  no pg_hba.conf entry for host "10.0.0.1"',
     "connection failed: server does not support SSL, but SSL was required",
     "connection failed: SSL error: certificate verify failed",
+    "connection failed: FATAL:  no such database: nowhere",
+    "connection failed: FATAL:  no such user: nobody",
     'connection failed: invalid sslmode value: "sometimes"',
 ]
 NOT_NOW = [
+    "connection failed: FATAL:  no more connections allowed (max_client_conn)",
+    "connection failed: FATAL:  server login has been failing, try again later (server_login_retry)",
+    "query_wait_timeout",
     'connection failed: connection to server at "127.0.0.1", port 1 failed: Connection refused',
     "connection timeout expired",
     "server closed the connection unexpectedly",
@@ -112,3 +117,18 @@ def test_what_remains_is_an_error_without_statement_or_values() -> None:
 def test_errors_of_others_pass_through() -> None:
     with pytest.raises(OSError, match="not ours"), postgres_errors():
         raise OSError("not ours")
+
+
+@pytest.mark.parametrize(
+    ("error", "cure"),
+    [
+        (errors.InvalidSqlStatementName('prepared statement "_pg3_7" does not exist'), "prepare_threshold"),
+        (errors.DuplicatePreparedStatement('prepared statement "_pg3_7" already exists'), "prepare_threshold"),
+        (psycopg.OperationalError("FATAL:  unsupported startup parameter: options"), "options"),
+        (errors.ProtocolViolation("transaction blocks not allowed in statement pooling mode"), "pool_mode"),
+    ],
+)
+def test_what_a_pooler_will_never_do_is_a_configuration_error_with_its_cure(error: psycopg.Error, cure: str) -> None:
+    refused = mapped(error)
+    assert isinstance(refused, ConfigError)
+    assert cure in refused.hint

@@ -16,6 +16,8 @@ CHECKS = [
     "postgres",
     "postgres schema",
     "postgres clock",
+    "postgres.session",
+    "postgres.prepared",
     "model",
 ]
 
