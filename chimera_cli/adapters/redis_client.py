@@ -57,7 +57,7 @@ async def open_redis(url: str, *, required: bool = True) -> AsyncIterator[RedisC
     try:
         yield client
     finally:
-        await client.aclose()
+        await (client.end() if isinstance(client, ListeningCluster) else client.aclose())
 
 
 async def connect(url: str) -> RedisClient:

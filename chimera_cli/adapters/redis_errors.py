@@ -16,17 +16,24 @@ _FORBIDDEN = re.compile(r"NOPERM|no permissions|can't run this command|can't acc
 _UNVOUCHED = "it restarted or lost data and is being compared with the record"
 TLS_HINT = "use the host name of its certificate, and name its CA: rediss://HOST:PORT/0?ssl_ca_certs=FILE"
 _REFUSED = ("WRONGPASS", "NOAUTH", "invalid username-password", "invalid password", "without any password")
+#: A cluster's node sends us to another one, and that one back, until all keys of the slot have moved.
+_MOVING = "TTL exhausted"
 _PASSING = (
     "LOADING",
     "OOM",
     "CLUSTERDOWN",
     "TRYAGAIN",
+    "non local key",
     "MASTERDOWN",
     "READONLY",
     "MISCONF",
     "BUSY ",
     "max number of clients",
 )
+
+
+#: What redis-py raises; of a cluster that cannot be reached, or has no node for a slot, an exception of its own kind.
+DRIVER_ERRORS = (redis_exceptions.RedisError, redis_exceptions.RedisClusterException, OSError)
 
 
 @contextmanager
@@ -41,7 +48,7 @@ def redis_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (redis_exceptions.RedisError, OSError) as exc:
+    except DRIVER_ERRORS as exc:
         raise translate(exc) from exc
 
 
@@ -61,6 +68,8 @@ def translate(exc: Exception) -> SwarmError:
         return ConfigError("Redis refuses the user or the password", hint="correct REDIS_URL")
     if "CERTIFICATE_VERIFY_FAILED" in text or "WRONG_VERSION_NUMBER" in text:
         return ConfigError(f"Redis cannot be trusted: {first_line(text)}", hint=TLS_HINT)
+    if _MOVING in text:
+        return BackendUnavailable("Redis", "a slot of the cluster is being moved to another node", state="stands still")
     passing = (
         redis_exceptions.ConnectionError,
         redis_exceptions.TimeoutError,
@@ -68,6 +77,7 @@ def translate(exc: Exception) -> SwarmError:
         redis_exceptions.OutOfMemoryError,
         redis_exceptions.ReadOnlyError,
         redis_exceptions.ClusterError,
+        redis_exceptions.AskError,
         redis_exceptions.RedisClusterException,
         OSError,
     )

@@ -1,7 +1,10 @@
 --[[ The one place where a live task's status changes. Put in front of every other script by adapters/scripts.py, which also
      fills in LEGAL from models.task.TRANSITIONS.
 
-  KEYS[1]  T, the hash tag of one shard, such as {chimera:default:0}. Every other key is T plus a suffix and so in T's slot:
+  KEYS[1]  T, the hash tag of one shard, such as {chimera:default:0}. Every other key is T plus a suffix and so in T's slot.
+  KEYS[2]  T:probe, which never exists, like T itself: on a cluster, a command with two keys of which none is there is refused by
+           both nodes while the slot moves from one to the other, so that no script sees a part of its keys only. ADR 0029.
+
 
   T:<stage>:w:<lane>             zset     one lane: task id by its place; the lowest place is claimed first
   T:<stage>:last:<lane>          zset     goal by the last place that it was given in the lane, while that lies ahead of the lowest place

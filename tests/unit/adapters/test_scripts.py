@@ -58,7 +58,7 @@ class Node:
     def __init__(self) -> None:
         self.answers: list[int] = []
 
-    async def evalsha(self, _hash: str, _keys: int, _tag: str, *args: str | int) -> list[Any]:
+    async def evalsha(self, _hash: str, _keys: int, _tag: str, _probe: str, *args: str | int) -> list[Any]:
         self.answers.append(max(1, len(args) - 1))
         return ["ok"] if len(args) == 1 else [["ok"]] * (len(args) - 1)
 
