@@ -18,10 +18,12 @@ from datetime import UTC, datetime
 from hashlib import sha1
 from typing import Any
 
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 
+from chimera_cli.adapters.keys import declared
 from chimera_cli.adapters.lease_table import LeaseTable
 from chimera_cli.adapters.redis_client import RedisClient, connect
+from chimera_cli.adapters.redis_cluster import ListeningCluster
 from chimera_cli.exceptions import EXIT_FAILED, SwarmError
 
 LEASES_AT_ONCE = 250
@@ -32,7 +34,7 @@ MERCY_S = 5.0
 """How much longer than its patience the keeper waits for the watchdog's thread, which can say where the loop stands still."""
 STOPPED = "Tt"
 """How Linux marks a process that was stopped from outside: it is no better than a dead one until it goes on."""
-AWAY = (RedisError, SwarmError, OSError, TimeoutError)
+AWAY = (RedisError, RedisClusterException, SwarmError, OSError, TimeoutError)
 """What a server that is away raises."""
 SEPARATOR = "\x1f"
 """Between the parts of a lease: stage, shard, task, generation, agent."""
@@ -156,12 +158,14 @@ class Keeper:
     async def _call(self, client: Any, name: str, tag: str, *args: str | int) -> Any:
         text = self._brief.scripts[name]
         try:
-            return await client.evalsha(_hash(text), 1, tag, *args)
+            return await client.evalsha(_hash(text), *declared(tag), *args)
         except NoScriptError:
-            return await client.eval(text, 1, tag, *args)
+            return await client.eval(text, *declared(tag), *args)
 
     async def _hang_up(self) -> None:
-        """Begin anew with the next round: after a failover the server may be another one."""
+        """Begin anew with the next round: after a failover the server may be another one. A cluster's client finds that out."""
+        if isinstance(self._client, ListeningCluster):
+            return
         client, self._client = self._client, None
         if client is not None:
             with suppress(*AWAY):

@@ -18,6 +18,17 @@ TLS_HINT = "use the host name of its certificate, and name its CA: rediss://HOST
 _REFUSED = ("WRONGPASS", "NOAUTH", "invalid username-password", "invalid password", "without any password")
 #: A cluster's node sends us to another one, and that one back, until all keys of the slot have moved.
 _MOVING = "TTL exhausted"
+_PASSING_KINDS = (
+    redis_exceptions.ConnectionError,
+    redis_exceptions.TimeoutError,
+    redis_exceptions.BusyLoadingError,
+    redis_exceptions.OutOfMemoryError,
+    redis_exceptions.ReadOnlyError,
+    redis_exceptions.ClusterError,
+    redis_exceptions.AskError,
+    redis_exceptions.RedisClusterException,
+    OSError,
+)
 _PASSING = (
     "LOADING",
     "OOM",
@@ -70,18 +81,7 @@ def translate(exc: Exception) -> SwarmError:
         return ConfigError(f"Redis cannot be trusted: {first_line(text)}", hint=TLS_HINT)
     if _MOVING in text:
         return BackendUnavailable("Redis", "a slot of the cluster is being moved to another node", state="stands still")
-    passing = (
-        redis_exceptions.ConnectionError,
-        redis_exceptions.TimeoutError,
-        redis_exceptions.BusyLoadingError,
-        redis_exceptions.OutOfMemoryError,
-        redis_exceptions.ReadOnlyError,
-        redis_exceptions.ClusterError,
-        redis_exceptions.AskError,
-        redis_exceptions.RedisClusterException,
-        OSError,
-    )
-    if isinstance(exc, passing) or any(word in text for word in _PASSING):
+    if isinstance(exc, _PASSING_KINDS) or any(word in text for word in _PASSING):
         return BackendUnavailable("Redis", first_line(text) or type(exc).__name__)
     return SwarmError(f"Redis refused a command: {first_line(text)}", hint="chimera doctor")
 

@@ -12,6 +12,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
+from chimera_cli.adapters.keys import declared
 from chimera_cli.adapters.redis_client import MAX_CONNECTIONS, RedisClient
 from chimera_cli.models.task import TRANSITIONS
 
@@ -207,8 +208,7 @@ class _Lane:
 
 
 def _send(client: Any, errand: _Errand, whole: bool) -> Any:
-    # Two keys that never exist: a node of a cluster refuses both as long as their slot is on the move. ADR 0029.
-    args = 2, errand.tag, f"{errand.tag}:probe", *errand.args
+    args = *declared(errand.tag), *errand.args
     return client.eval(errand.text, *args) if whole else client.evalsha(_hash(errand.text), *args)
 
 
