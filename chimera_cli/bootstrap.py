@@ -13,6 +13,7 @@ from chimera_cli.adapters.logging import open_log
 from chimera_cli.adapters.postgres_identity import PostgresIdentity
 from chimera_cli.adapters.postgres_orders import PostgresOrders
 from chimera_cli.adapters.postgres_outbox import PostgresOutbox
+from chimera_cli.adapters.postgres_posts import PostgresPosts
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.adapters.postgres_review import PostgresReview
@@ -95,7 +96,7 @@ def _wired(
     queue, registry = _queue(client, keys, policy), RedisAgentRegistry(client, keys)
     review_service = ReviewService(reviews, queue, telemetry, expire_after=settings.review.expire_after())
     control = ControlService(orders, RedisControl(client, keys), record=record, queue=queue, telemetry=telemetry)
-    reconciler = _reconciler(client, keys, engine, telemetry, policy)
+    events, reconciler = RedisEventStream(client, keys), _reconciler(client, keys, engine, telemetry, policy)
     chores = {"registry": registry, "reviews": review_service, "control": control, "reconciler": reconciler}
     keeping: dict[str, Any] = {**chores, "telemetry": telemetry, "policy": policy, "pairing": pairing}
     return Swarm(
@@ -105,7 +106,8 @@ def _wired(
         record=record,
         reviews=reviews,
         outbox=PostgresOutbox(engine),
-        orchestrator=Orchestrator(queue, RedisEventStream(client, keys), record, **keeping),
+        posts=PostgresPosts(engine),
+        orchestrator=Orchestrator(queue, events, record, **keeping),
         review_service=review_service,
         orders=orders,
         control=control,
@@ -157,5 +159,10 @@ async def check_ready(settings: Settings, *, need_model: bool, telemetry: Teleme
     """
     if need_model:
         settings.model_key()
-    async with open_swarm(settings, telemetry=telemetry, need_redis=True):
-        pass
+    try:
+        async with open_swarm(settings, telemetry=telemetry, need_redis=True):
+            pass
+    except BackendUnavailable:
+        # Waiting for Postgres is in vain when Redis refuses us.
+        async with open_redis(settings.redis_url.get_secret_value()):
+            raise

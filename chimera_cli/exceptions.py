@@ -2,9 +2,9 @@
 
     SwarmError
     +-- ConfigError            exit 6   a setting, credential or schema is wrong; retrying is useless
-    |   `-- SchemaOutdated, ForeignStore (services/pairing.py)
+    |   `-- SchemaOutdated     (another is ForeignStore, in services/pairing.py)
     +-- BackendUnavailable     exit 5   Redis, Postgres or the model cannot be reached; try later
-    |   `-- ModelThrottled     (another is StaleEpoch, in models/epoch.py)
+    |   `-- ModelThrottled     (others are StaleEpoch, in models/epoch.py, and WritesRefused, in models/refusal.py)
     +-- NotFound               exit 3   no such id
     |   +-- AmbiguousId
     |   `-- ReviewCardNotFound

@@ -11,6 +11,7 @@ from chimera_cli.adapters.namespaces import PUBLIC, Located, locate
 from chimera_cli.adapters.postgres_engine import check_schema, open_engine
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_orders import PostgresOrders
+from chimera_cli.adapters.postgres_posts import PostgresPosts
 from chimera_cli.adapters.postgres_reads import PostgresReads
 from chimera_cli.adapters.postgres_review import PostgresReview
 from chimera_cli.adapters.schema import HEAD, upgrade
@@ -36,7 +37,8 @@ async def open_records(settings: Settings, *, telemetry: TelemetryPort | None = 
         ConfigError, BackendUnavailable, SchemaOutdated: As `open_database`.
     """
     async with open_database(settings, telemetry=telemetry) as engine:
-        yield Records(record=PostgresReads(engine), reviews=PostgresReview(engine), orders=PostgresOrders(engine))
+        reviews, orders, posts = PostgresReview(engine), PostgresOrders(engine), PostgresPosts(engine)
+        yield Records(record=PostgresReads(engine), reviews=reviews, orders=orders, posts=posts)
 
 
 @asynccontextmanager

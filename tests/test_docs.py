@@ -22,6 +22,7 @@ from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.epoch import StaleEpoch
 from chimera_cli.models.goal import Ledger
 from chimera_cli.models.plan import PlanChecker
+from chimera_cli.models.refusal import AccessRefused, WritesRefused
 from chimera_cli.models.result import StateChange
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import TRANSITIONS, Phase, TaskSpec, TaskStatus
@@ -33,6 +34,7 @@ from chimera_cli.views.documents import queue_counts
 from docs.reference import PAGES, commands
 from tests.unit.handlers.worlds import LIMITS, FakeOutbox, FakeState, context
 
+REFUSALS = AccessRefused, WritesRefused
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES_OF_TEXT = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
@@ -146,7 +148,7 @@ def test_every_error_is_listed_with_its_code_and_exit() -> None:
     _, _, text = read("docs/exit-codes.md").partition("## Errors by name")
     known = {
         (error.code, str(error.exit_code), error.__name__, "yes" if error.retryable else "no")
-        for error in (*vars(exceptions).values(), ConfirmationNeeded, ForeignStore, StaleEpoch)
+        for error in (*vars(exceptions).values(), ConfirmationNeeded, ForeignStore, StaleEpoch, *REFUSALS)
         if isinstance(error, type) and issubclass(error, SwarmError)
     }
     listed = rows(text, "code")

@@ -64,7 +64,7 @@ async def connect(url: str) -> RedisClient:
     """Return a client for the server or the cluster behind the URL; see `open_redis` for what it raises."""
     single = single_client(url)
     try:
-        with redis_errors():
+        with redis_errors(starting=True):
             await check_service(single)
             info = await single.info()
         clustered = int(info.get("cluster_enabled", 0)) == 1

@@ -1,6 +1,5 @@
 """The task queue on Redis: a script call a method, and no other writer of a live task's status than these scripts."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import groupby
@@ -12,6 +11,7 @@ from chimera_cli.adapters.push_wire import parcels
 from chimera_cli.adapters.redis_claims import RedisClaims, Which, Wish
 from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_errors import redis_errors
+from chimera_cli.adapters.redis_refusals import Refusals
 from chimera_cli.adapters.redis_shards import on_each
 from chimera_cli.adapters.scripts import Scripts
 from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease
@@ -54,6 +54,7 @@ class RedisTaskQueue:
         self._scripts = Scripts(client)
         self._lease_ms = _ms(lease.lease)
         self._claims = RedisClaims(client, keys, self._scripts, lease.lease, first_claim=first_claim)
+        self._refusals = Refusals()
 
     async def push_tasks(self, dispatches: Sequence[Dispatch]) -> int:
         """Put persisted tasks into the queue, in chunks; a known live task is left as it is."""
@@ -182,8 +183,13 @@ class RedisTaskQueue:
         return await self._everywhere("promote", limit, CARRIED_AT_ONCE)
 
     async def reap(self, abandon_cap: int, limit: int = 100) -> int:
-        """Take back what abandoned leases held."""
-        return await self._everywhere("reap", abandon_cap, limit)
+        """Take back what abandoned leases held. Where writes were refused since the last time, leases lapsed for no agent's fault:
+        there nothing is taken back for the length of one."""
+        return sum(await on_each(self._reap(shard, abandon_cap, limit) for shard in range(self._keys.shards)))
+
+    async def _reap(self, shard: int, abandon_cap: int, limit: int) -> int:
+        with self._refusals.spared(shard) as refused:
+            return int(await self._on_shard("reap", shard, abandon_cap, limit, self._lease_ms if refused else 0))
 
     async def expire(self, limit: int = 100) -> int:
         """Fail tasks whose deadline has passed."""
@@ -209,28 +215,13 @@ class RedisTaskQueue:
     async def counts(self) -> QueueCounts:
         """Count what stands in the queues, over all shards."""
         rows = await on_each(self._on_shard("counts", shard) for shard in range(self._keys.shards))
-        waiting, running, delayed, to_judge, judging, deferred = (sum(row[i] for row in rows) for i in range(6))
-        oldest = max(row[6] for row in rows)
-        kinds: Counter[str] = Counter()
-        for row in rows:
-            kinds.update(dict(zip(row[7][::2], map(int, row[7][1::2]), strict=True)))
-        return QueueCounts(
-            kinds=dict(sorted(kinds.items())),
-            waiting=waiting,
-            running=running,
-            delayed=delayed,
-            to_judge=to_judge,
-            judging=judging,
-            deferred=deferred,
-            epochs={shard: row[8] for shard, row in enumerate(rows)},
-            oldest_waiting=timedelta(milliseconds=oldest) if oldest >= 0 else None,
-        )
+        return wire.decode_counts(rows)
 
     def _shard(self, goal_id: str) -> int:
         return shard_of(goal_id, self._keys.shards)
 
     async def _on_shard(self, script: str, shard: int, *args: str | int) -> Any:
-        with redis_errors():
+        with self._refusals.noticed(shard), redis_errors():
             return await self._scripts.call(script, self._keys.shard(shard), *args)
 
     async def _everywhere(self, script: str, *args: str | int) -> int:

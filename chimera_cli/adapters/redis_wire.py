@@ -4,13 +4,14 @@ What handlers made stays a JSON text inside JSON, so Lua never reads it, and no 
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import ConfigDict, JsonValue, TypeAdapter
 
-from chimera_cli.models.delivery import Delivery, Lease, Malformed, Stage
+from chimera_cli.models.delivery import Delivery, Lease, Malformed, QueueCounts, Stage
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.identity import canonical_json
 from chimera_cli.models.result import StateChange, Usage
@@ -157,3 +158,23 @@ def after(entry_id: str) -> str:
     """Return the smallest stream id above the given one: what XTRIM MINID keeps when all up to the id goes."""
     ms, seq = entry_id.split("-")
     return f"{ms}-{int(seq) + 1}"
+
+
+def decode_counts(rows: Sequence[Sequence[Any]]) -> QueueCounts:
+    """Sum up what each shard counted, see counts.lua."""
+    waiting, running, delayed, to_judge, judging, deferred = (sum(row[i] for row in rows) for i in range(6))
+    oldest = max(row[6] for row in rows)
+    kinds: Counter[str] = Counter()
+    for row in rows:
+        kinds.update(dict(zip(row[7][::2], map(int, row[7][1::2]), strict=True)))
+    return QueueCounts(
+        kinds=dict(sorted(kinds.items())),
+        waiting=waiting,
+        running=running,
+        delayed=delayed,
+        to_judge=to_judge,
+        judging=judging,
+        deferred=deferred,
+        epochs={shard: row[8] for shard, row in enumerate(rows)},
+        oldest_waiting=timedelta(milliseconds=oldest) if oldest >= 0 else None,
+    )

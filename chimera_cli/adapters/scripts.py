@@ -14,6 +14,7 @@ from redis.exceptions import NoScriptError
 
 from chimera_cli.adapters.keys import declared
 from chimera_cli.adapters.redis_client import MAX_CONNECTIONS, RedisClient
+from chimera_cli.adapters.script_heads import HEADS, UNVOUCHED
 from chimera_cli.models.task import TRANSITIONS
 
 #: Calls in one round trip: what the agents of a process want of a shard at the same moment. Bounds what a reply may weigh.
@@ -26,25 +27,6 @@ MOST_TOGETHER = 50
 LONG = 20_000
 _PRELUDE = "transition"
 _LEGAL_MARK = "--@LEGAL@"
-#: Scripts that work while nobody vouches for a shard: those that only read, the fleet's, and the reconciler's own. `push` is
-#: also his, and asks by itself.
-UNVOUCHED = frozenset(
-    {
-        "counts",
-        "fleet",
-        "beat",
-        "stall",
-        "sweep",
-        "identity",
-        "bind",
-        "survey",
-        "vouch",
-        "rebuild",
-        "standing",
-        "wipe",
-        "push",
-    }
-)
 
 
 def _legal_table() -> str:
@@ -88,7 +70,7 @@ def _files() -> Mapping[str, str]:
 
 def _head(name: str) -> str:
     prelude = _files()[_PRELUDE].replace(_LEGAL_MARK, _legal_table())
-    return f"{prelude}{'' if name in UNVOUCHED else 'demand_vouched()'}\n"
+    return f"{prelude}{HEADS[name]}\n{'' if name in UNVOUCHED else 'demand_vouched()'}\n"
 
 
 @cache

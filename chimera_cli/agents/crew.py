@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import JsonValue
 
 from chimera_cli.agents.base import BaseAgent
-from chimera_cli.exceptions import BackendUnavailable, NotFound, StaleLease
+from chimera_cli.exceptions import BackendUnavailable, ConfigError, NotFound, StaleLease
 from chimera_cli.models.delivery import Delivery, Lease, Malformed, Stage
 from chimera_cli.models.policy import RetryPolicy
 from chimera_cli.models.telemetry import Level
@@ -84,8 +84,8 @@ class CrewAgent(BaseAgent):
     async def answer(self, lease: Lease, give: Callable[[], Awaitable[None]]) -> bool:
         """Give the queue an answer and tell whether it was accepted.
 
-        While the queue is away the answer is kept and given again: the work behind it was paid for. There is no need to
-        guess when the lease ends, for a stale answer is refused by its generation.
+        While the queue is away, refuses writes or does not let us in, the answer is kept and given again: the work behind it was
+        paid for. There is no need to guess when the lease ends, for a stale answer is refused by its generation.
         """
         self.answering, self.due = True, None
         failures = 0
@@ -94,7 +94,7 @@ class CrewAgent(BaseAgent):
                 try:
                     await give()
                     return True
-                except BackendUnavailable:
+                except (BackendUnavailable, ConfigError):
                     failures += 1
                     delay = backoff(ANSWER_AGAIN, failures)
                     await self.clock.sleep(delay + jitter(delay, ANSWER_AGAIN, self.chance))

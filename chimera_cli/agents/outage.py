@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.policy import RetryPolicy
+from chimera_cli.models.refusal import WritesRefused
 from chimera_cli.models.telemetry import Level, TelemetryEvent, backend_lost
 from chimera_cli.ports.clock import Chance
 from chimera_cli.ports.telemetry import TelemetryPort
@@ -30,6 +31,7 @@ class Outages:
         self._missed_by: defaultdict[str, set[str]] = defaultdict(set)
         self._failures: defaultdict[str, int] = defaultdict(int)
         self._said: dict[str, str] = {}
+        self._told_to_mend: set[str] = set()
 
     async def attempt(self, loop: str, call: Callable[[], Awaitable[T]], default: T) -> T:
         """Make a loop's call; when it fails, note that and return the default.
@@ -61,8 +63,13 @@ class Outages:
 
     def _lost(self, loop: str, error: BackendUnavailable) -> None:
         self._failures[loop] += 1
-        if not self._missed_by[error.backend]:
-            self._telemetry.emit(backend_lost(self._source, error, error.message))
+        # A server that was away and then refuses writes waits for a person: that is worth a line of its own, once.
+        to_mend = isinstance(error, WritesRefused) and error.backend not in self._told_to_mend
+        if to_mend or not self._missed_by[error.backend]:
+            message = f"{error.message}; {error.hint}" if to_mend else error.message
+            self._telemetry.emit(backend_lost(self._source, error, message))
+        if to_mend:
+            self._told_to_mend.add(error.backend)
         self._missed_by[error.backend].add(loop)
 
     def _failed(self, loop: str, error: Exception) -> None:
@@ -80,6 +87,7 @@ class Outages:
             if loop in loops:
                 loops.discard(loop)
                 if not loops:
+                    self._told_to_mend.discard(backend)
                     self._say("backend.back", f"{backend} is back", backend=backend)
 
     def _say(self, name: str, message: str, *, level: Level = Level.INFO, **fields: Any) -> None:

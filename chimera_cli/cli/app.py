@@ -25,6 +25,7 @@ COMMANDS = (
     "goals",
     "tasks",
     "review",
+    "outbox",
     "audit",
     "db",
 )

@@ -11,6 +11,10 @@ Kinds = Annotated[list[str] | None, typer.Option("--kinds", help="Only tasks of 
 Drain = Annotated[
     str | None, typer.Option("--drain-timeout", help="How long work in hand may take after a signal, such as 60s.")
 ]
+StartTimeout = Annotated[
+    str | None,
+    typer.Option("--start-timeout", help="How long to wait for a server that is away, such as 60s; 0 is not."),
+]
 Limit = Annotated[int, typer.Option("--limit", min=0, help="At most so many; 0 is all.")]
 OfGoal = Annotated[str | None, typer.Option("--goal", help="Only of this goal.")]
 """An id, or its first characters."""

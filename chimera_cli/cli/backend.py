@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from chimera_cli.handlers.registry import HandlerRegistry
     from chimera_cli.models.persona import Persona
     from chimera_cli.models.plan import Plan
+    from chimera_cli.ports.clock import ClockPort
     from chimera_cli.ports.telemetry import TelemetryPort
     from chimera_cli.roles import JudgeOptions, WorkerOptions
     from chimera_cli.services.records import Records
@@ -73,6 +74,12 @@ class Backend:
         from chimera_cli.roles import draft_plan
 
         return await draft_plan(settings, goal, persona=persona, handlers=handlers, telemetry=telemetry)
+
+    def clock(self) -> "ClockPort":
+        """Return what waits."""
+        from chimera_cli.adapters.system_clock import SystemClock
+
+        return SystemClock()
 
     async def check_ready(self, settings: "Settings", *, need_model: bool, telemetry: "TelemetryPort") -> None:
         """Fail within 3 s when something that a role needs is missing. Raises ConfigError or BackendUnavailable."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from chimera_cli.cli.arguments import Handlers, WaitForRoom
+from chimera_cli.cli.arguments import Handlers, StartTimeout, WaitForRoom
 from chimera_cli.cli.command import command, single
 from chimera_cli.cli.planning import PlanRequest, check_words, dry_run, keep_planning, submit
 from chimera_cli.cli.terminal import Terminal
@@ -29,6 +29,7 @@ def plan(
     priority: Annotated[str | None, typer.Option("--priority", help="high, normal or low, for all tasks.")] = None,
     key: Annotated[str | None, typer.Option("--idempotency-key", help="Submit at most once with this key.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Run as the planner that replans what failed.")] = False,
+    start_timeout: StartTimeout = None,
 ) -> int:
     """Plan a goal and submit its tasks.
 
@@ -37,6 +38,6 @@ def plan(
     """
     words = check_words(goal, goal_text, file is not None, watch)
     if watch:
-        return keep_planning(terminal, handlers or ())
+        return keep_planning(terminal, handlers or (), start_timeout)
     request = PlanRequest(words, file, persona, tuple(handlers or ()), deadline, priority, key, wait, timeout, room)
     return dry_run(terminal, request) if dry else submit(terminal, request)

@@ -9,15 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chimera_cli.cli.room import room
+from chimera_cli.cli.starting import run_role
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import choice, moment, span, utc_now
 from chimera_cli.exceptions import EXIT_FAILED, BackendUnavailable, InvalidInput
 
 if TYPE_CHECKING:
+    from chimera_cli.config import Settings
     from chimera_cli.models.goal import Goal
     from chimera_cli.models.persona import Persona
     from chimera_cli.models.task import PlannedTask, TaskSpec
+    from chimera_cli.ports.telemetry import TelemetryPort
     from chimera_cli.services.swarm import Swarm
+
+
+SAMPLED = "trend.fetch"
+"""The built-in kind whose results come from a sample."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ def dry_run(terminal: Terminal, request: PlanRequest) -> int:
     prepared = terminal.run(_prepare(terminal, request))
     tasks = list(prepared.tasks())
     terminal.show(dry_plan_document(prepared.goal, tasks), PlanTree(prepared.goal, tasks))
+    _note_samples(terminal, tasks)
     return 0
 
 
@@ -116,22 +124,26 @@ def submit(terminal: Terminal, request: PlanRequest) -> int:
 
     goal, tasks = terminal.run(work())
     terminal.show(lambda: plan_document(goal.id, tasks), PlanTree(goal.text, tasks))
+    _note_samples(terminal, tasks)
     if request.wait and goal.status != "COMPLETED":
         terminal.note(f"goal {goal.id} is {goal.status}")
         return EXIT_FAILED
     return 0
 
 
-def keep_planning(terminal: Terminal, handlers: Sequence[str]) -> int:
-    """Run the long-running planner."""
-    settings = terminal.settings()
+def _note_samples(terminal: Terminal, tasks: "Iterable[TaskSpec | PlannedTask]") -> None:
+    """Say of a plan that asks for trends where they come from."""
+    if any(task.kind == SAMPLED for task in tasks):
+        terminal.note(f"the trends of {SAMPLED} are a bundled sample, not anybody's present ones")
 
-    async def run() -> int:
-        telemetry = terminal.telemetry(role=True)
-        await terminal.backend.check_ready(settings, need_model=True, telemetry=telemetry)
+
+def keep_planning(terminal: Terminal, handlers: Sequence[str], start_timeout: str | None) -> int:
+    """Run the long-running planner."""
+
+    async def run(settings: "Settings", telemetry: "TelemetryPort") -> int:
         return await terminal.backend.run_planner(settings, handlers, telemetry)
 
-    return terminal.run(run())
+    return run_role(terminal, run, start_timeout)
 
 
 async def _prepare(terminal: Terminal, request: PlanRequest) -> Prepared:

@@ -1,13 +1,18 @@
 """`chimera worker`: pulls tasks, runs their handlers, commits what they made."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chimera_cli.cli.arguments import Drain, Handlers, Kinds
+from chimera_cli.cli.arguments import Drain, Handlers, Kinds, StartTimeout
 from chimera_cli.cli.command import command, single
+from chimera_cli.cli.starting import run_role
 from chimera_cli.cli.terminal import Terminal
 from chimera_cli.cli.words import span
+
+if TYPE_CHECKING:
+    from chimera_cli.config import Settings
+    from chimera_cli.ports.telemetry import TelemetryPort
 
 app = single()
 
@@ -22,19 +27,18 @@ def worker(
     burst: Annotated[bool, typer.Option("--burst", help="End when nothing is left to do.")] = False,
     max_tasks: Annotated[int | None, typer.Option("--max-tasks", min=1, help="End each process after so many.")] = None,
     drain: Drain = None,
+    start_timeout: StartTimeout = None,
     parent: Annotated[int | None, typer.Option("--parent", hidden=True, help="Process to end with.")] = None,
 ) -> int:
     """Run workers until a signal.
 
     The first signal drains: nothing new is taken and what runs may end. The second leaves at once.
     """
-    settings, patience = terminal.settings(), span(drain, "--drain-timeout")
+    patience = span(drain, "--drain-timeout")
 
-    async def run() -> int:
+    async def run(settings: "Settings", telemetry: "TelemetryPort") -> int:
         from chimera_cli.roles import WorkerOptions
 
-        telemetry = terminal.telemetry(role=True)
-        await terminal.backend.check_ready(settings, need_model=True, telemetry=telemetry)
         if processes > 1:
             from chimera_cli.cli.processes import run_processes
 
@@ -50,4 +54,4 @@ def worker(
         )
         return await terminal.backend.run_workers(settings, options, telemetry)
 
-    return terminal.run(run())
+    return run_role(terminal, run, start_timeout)

@@ -9,6 +9,7 @@ from chimera_cli.exceptions import HandlerError, LLMError
 from chimera_cli.handlers.content import MODEL_TIMEOUT, Platform, PostDraft, draft_limit, platform_rules
 from chimera_cli.handlers.context import TaskContext
 from chimera_cli.handlers.registry import handler
+from chimera_cli.models.post import PostStatus
 from chimera_cli.models.result import TaskOutcome
 from chimera_cli.models.words import Key
 from chimera_cli.services.disclosure import disclosure_in, with_disclosure
@@ -55,9 +56,10 @@ async def publish(ctx: TaskContext) -> TaskOutcome:
 
 @publish.execute
 async def post(ctx: TaskContext, approved: Any) -> TaskOutcome:
-    """Append the approved post to the outbox. Doing it again appends nothing."""
+    """Append the approved post to the outbox, once however often it runs. No connector takes it further: it is not posted."""
     first = await ctx.outbox.append(ctx.idempotency_key, approved["platform"], approved)
-    return TaskOutcome(output={"posted": True, "repeated": not first, "idempotency_key": ctx.idempotency_key})
+    status = {"status": PostStatus.STORED.value, "posted": False}
+    return TaskOutcome(output={**status, "repeated": not first, "idempotency_key": ctx.idempotency_key})
 
 
 def _draft_text(ctx: TaskContext, key: str) -> str:

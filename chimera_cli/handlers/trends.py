@@ -1,4 +1,4 @@
-"""`trend.fetch`: what people talk about, from a local resource that stands for the networks' own trend pages."""
+"""`trend.fetch`: what people talk about, from a bundled sample that stands for the networks' own trend pages."""
 
 import json
 import re
@@ -18,6 +18,8 @@ from chimera_cli.models.result import TaskOutcome
 
 GLOBAL = "global"
 """The region that belongs to every other one."""
+BUNDLED = "bundled sample"
+"""Where the built-in trends come from: they are nobody's present trends."""
 
 
 class TrendQuery(BaseModel):
@@ -55,6 +57,11 @@ class LocalTrends:
         """
         self._path = path
 
+    @property
+    def source(self) -> str:
+        """Say where the trends come from, for whoever reads them."""
+        return BUNDLED if self._path is None else f"file {self._path.name}"
+
     def fetch(self, topic: str, *, region: str = GLOBAL, limit: int = 5) -> list[Trend]:
         """Return the trends of a region, those that share most words with the topic first, then the most talked about.
 
@@ -84,7 +91,9 @@ def trend_handler(trends: LocalTrends) -> Handler:
         query: TrendQuery = ctx.payload
         found = trends.fetch(query.topic, region=query.region, limit=query.limit)
         listed: list[dict[str, Any]] = [trend.model_dump(mode="json") for trend in found]
-        return TaskOutcome(output={"topic": query.topic, "region": query.region, "trends": listed})
+        return TaskOutcome(
+            output={"source": trends.source, "topic": query.topic, "region": query.region, "trends": listed}
+        )
 
     return Handler("trend.fetch", fetch, judged=False, payload=TrendQuery)
 

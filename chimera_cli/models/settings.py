@@ -147,8 +147,14 @@ class WorkerSettings(Group):
     """Times a task runs again at once after a version conflict; further ones wait a moment first, and none costs an attempt."""
     drain_s: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 60.0
     """Seconds that running tasks may take to end after the first signal."""
+    start_timeout_s: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 60.0
+    """Seconds that a worker, judge or planner waits at its start for a server that is away; 0 to end at once."""
     max_output_bytes: Annotated[int, Field(ge=1024, le=1_048_576)] = 1_048_576
     """Bytes of JSON that a handler's output, and all its changes together, may have."""
+
+    def start_timeout(self) -> timedelta:
+        """Say how long a role waits for its servers at its start."""
+        return timedelta(seconds=self.start_timeout_s)
 
     def policy(self) -> WorkerPolicy:
         """Say how a worker runs a task."""

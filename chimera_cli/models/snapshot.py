@@ -40,5 +40,7 @@ class Snapshot(Noun):
     """Kinds of tasks that wait and that no live worker claims."""
     paused: tuple[Goal, ...] = ()
     """Goals of which nothing starts, because somebody paused them."""
+    posts_waiting: int = 0
+    """Approved posts in the outbox that no connector has taken."""
     identity: Identity | None = None
     """Which swarm this is; None while that is not known for both stores."""

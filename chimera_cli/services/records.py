@@ -1,9 +1,10 @@
-"""The face of a swarm's record for whoever only looks: goals, tasks, orders, review cards and the audit."""
+"""The face of a swarm's record for whoever only looks: goals, tasks, orders, review cards, posts and the audit."""
 
 from dataclasses import dataclass
 
 from chimera_cli.models.review import ReviewCard
 from chimera_cli.ports.orders import OrdersPort
+from chimera_cli.ports.posts import PostsPort
 from chimera_cli.ports.reads import ReadsPort
 from chimera_cli.ports.review import ReviewPort
 
@@ -18,6 +19,7 @@ class Records:
     record: ReadsPort
     reviews: ReviewPort
     orders: OrdersPort
+    posts: PostsPort
 
     async def rivals(self, card: ReviewCard) -> list[ReviewCard]:
         """List the waiting cards of the same goal that write to a state key that this one writes to."""

@@ -206,6 +206,7 @@ class Swarm(Records):
             epoch=max(epochs.values(), default=0),
             replaced=StaleEpoch(*stale).message if stale else "",
             paused=tuple(await self.record.paused()),
+            posts_waiting=await self.posts.unsent(),
             identity=self.pairing.identity,
         )
 

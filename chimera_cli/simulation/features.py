@@ -160,12 +160,12 @@ def nothing_posted_early(evidence: Evidence) -> InvariantCheck:
     def problems() -> Iterator[str]:
         for look in evidence.looks:
             early = set(look.held) & {key.partition(":")[0] for key in look.posted}
-            yield from (f"{evidence.key(task_id)} was posted while it was held" for task_id in early)
+            yield from (f"{evidence.key(task_id)} was put into the outbox while it was held" for task_id in early)
         if not any(posted & set(look.held) for look in evidence.looks):
-            yield "no held result was posted after its approval"
+            yield "no held result was put into the outbox after its approval"
 
     return judged(
-        "nothing was posted early", problems(), f"{count(len(evidence.looks), 'look')} at the outbox while held"
+        "nothing reached the outbox early", problems(), f"{count(len(evidence.looks), 'look')} at the outbox while held"
     )
 
 

@@ -109,8 +109,17 @@ def status_document(snapshot: "Snapshot") -> Document:
         "epoch": snapshot.epoch,
         "unserved": [one.model_dump(mode="json") for one in snapshot.unserved],
         "recovery": snapshot.recovery.model_dump(mode="json") if snapshot.recovery else None,
+        "posts_waiting": snapshot.posts_waiting,
         "ledger": {**snapshot.ledger.model_dump(mode="json"), "balanced": snapshot.ledger.balanced},
     }
+
+
+def _paused(snapshot: "Snapshot") -> list[Document]:
+    return [
+        {"goal_id": goal.id, "by": goal.paused_by, "since": goal.paused_at.isoformat(), "live": goal.live}
+        for goal in snapshot.paused
+        if goal.paused_at
+    ]
 
 
 def _member(member: "FleetMember") -> Document:
@@ -126,14 +135,6 @@ def _member(member: "FleetMember") -> Document:
         "task_id": member.task_id or None,
         "process": member.process,
     }
-
-
-def _paused(snapshot: "Snapshot") -> list[dict[str, Any]]:
-    return [
-        {"goal_id": goal.id, "by": goal.paused_by, "since": goal.paused_at.isoformat(), "live": goal.live}
-        for goal in snapshot.paused
-        if goal.paused_at
-    ]
 
 
 def queue_counts(snapshot: "Snapshot") -> dict[str, int]:

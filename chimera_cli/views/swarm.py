@@ -56,6 +56,7 @@ class _Board:
             *([Facts([("redis", Cell(shot.replaced, BAD))])] if shot.replaced else []),
             *([recovery_facts(shot)] if shot.recovery else []),
             *([paused_grid(shot)] if shot.paused else []),
+            *([outbox_facts(shot)] if shot.posts_waiting else []),
         ]
         return Stack(parts).drawn()
 
@@ -75,6 +76,8 @@ class _Board:
         if shot.recovery:
             yield f"recovery\t{shot.recovery.cause}\t{moment(shot.recovery.at)}\t{shot.recovery.sentence}"
         yield from paused_grid(shot).lines()
+        if shot.posts_waiting:
+            yield f"outbox\twaiting\t{shot.posts_waiting}"
 
 
 def _interest(member: FleetMember) -> tuple[bool, bool, str]:
@@ -186,6 +189,13 @@ def recovery_facts(snapshot: Snapshot) -> Facts:
         return Facts([])
     ago = f"{age(snapshot.at - found.at)} ago: " if found.at else ""
     return Facts([("recovery", Cell(f"{ago}{found.sentence}", "" if found.lossless else WAITING))])
+
+
+def outbox_facts(snapshot: Snapshot) -> Facts:
+    """Tell how many posts were approved and taken nowhere."""
+    count = snapshot.posts_waiting
+    noun = "post waits" if count == 1 else "posts wait"
+    return Facts([("outbox", Cell(f"{count} {noun}, stored and not posted: chimera outbox list", WAITING))])
 
 
 def progress(snapshot: Snapshot) -> str:

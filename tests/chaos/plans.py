@@ -14,9 +14,9 @@ POINTS = {"submit": 60, "work": 240, "judge": 240, "decide": 120}
 """About how many points a process of each role passes in a round."""
 TELLING = {
     "submit": ("commit", "push", "INSERT INTO tasks", "UPDATE tasks SET"),
-    "work": ("claim", "complete", "hand_over", "retry", "rerun", "extend", "commit", "xrange", "xtrim", "forget", "push",
+    "work": ("claim", "complete", "hand_over", "retry", "rerun", "extend", "commit", "xrange", "trim", "forget", "push",
              "INSERT INTO posts", "INSERT INTO events", "resume", "promote", "reap"),
-    "judge": ("claim", "judge", "extend", "model", "commit", "xtrim", "forget", "push", "INSERT INTO cards"),
+    "judge": ("claim", "judge", "extend", "model", "commit", "trim", "forget", "push", "INSERT INTO cards"),
     "decide": ("commit", "resume", "INSERT INTO audit", "UPDATE cards SET"),
 }  # fmt: skip
 """Exchanges at which a fault can do most harm, by role."""

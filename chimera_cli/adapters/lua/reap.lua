@@ -1,10 +1,13 @@
 --[[ Take back what abandoned leases held; nothing during the grace after an interruption, which was not the agents' fault.
   ARGV[1]  expired leases after which a task counts as poison
   ARGV[2]  at most how many a stage
+  ARGV[3]  how long nothing is taken back from now on [ms], by a process that saw writes refused; 0 leaves the grace as it is
   Returns  how many. ]]
 
 local cap, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
 local reaped = 0
+-- Leases lapsed while they could not be prolonged: each living agent gets the time to do so.
+if tonumber(ARGV[3]) > 0 then redis.call('SET', T .. ':grace', 1, 'PX', ARGV[3]) end
 local spared = redis.call('EXISTS', T .. ':grace') == 1
 
 -- Count the loss. Before the one that ends a task it is claimed alone: what fails then has failed for no neighbour's fault.

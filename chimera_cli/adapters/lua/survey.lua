@@ -8,6 +8,8 @@
             the id up to which events were recorded and dropped since somebody vouched, or '',
             the shard's epoch, 1 when it was found to be replaced by another server}. ]]
 
+local refused = ARGV[1] ~= '0' and refusal(false)
+if refused then return refused end
 local recorded = redis.call('GET', T .. ':recorded') or ''
 if ARGV[1] ~= '0' and take_turn(ARGV[1]) and (before(ARGV[2], recorded) or tonumber(epoch()) > tonumber(ARGV[3])) then
   redis.call('DEL', T .. ':run')

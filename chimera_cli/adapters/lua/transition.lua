@@ -57,6 +57,14 @@ local function task_key(id)
   return T .. ':t:' .. id
 end
 
+-- Redis refuses the first write of a script, for want of memory, of a disk, of replicas, or as a replica itself; a script that has
+-- begun to write is let through, or stopped half-way. So each script begins with a write that changes nothing, and passes or fails
+-- whole. One that frees memory begins with a write that a full server takes. Returns the error reply that ends the script, or nil.
+local function refusal(frees)
+  local reply = frees and redis.pcall('DEL', T .. ':probe') or redis.pcall('ZADD', T .. ':probe', 'XX', 0, '')
+  return type(reply) == 'table' and reply.err and reply or nil
+end
+
 -- A server that was started anew, failed over, emptied or restored runs under another id than the one that was vouched
 -- for, or knows none. Until the reconciler has compared it with the record, no script that changes work passes: what was lost
 -- may have been done already.

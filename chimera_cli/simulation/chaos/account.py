@@ -127,7 +127,7 @@ def _posted(account: Account) -> Iterator[Breach]:
         times = sum(number for key, number in posted.items() if key.startswith(f"{task.id}:"))
         done = task.kind in POSTED and task.status is TaskStatus.COMPLETED
         if times != 1 if done else times > (task.kind in POSTED):
-            text = f"is {task.status} and was posted {times} times"
+            text = f"is {task.status} and was put into the outbox {times} times"
             yield Breach(invariant="effects are committed once", subject=f"{task.key} {task.id}", text=text)
 
 

@@ -96,7 +96,7 @@ def _effects(history: History) -> Iterator[Flaw]:
         if task_id not in history.by_id:
             continue
         if (task_id, "execute") not in started:
-            yield history.called(task_id), "was posted, and never claimed for its execution"
+            yield history.called(task_id), "was put into the outbox, and never claimed for its execution"
         judged = [event.output for event in history.lives.get(task_id, ()) if event.name == "task.judging"]
         if post.post not in judged:
-            yield history.called(task_id), "what was posted is not what was judged"
+            yield history.called(task_id), "what was put into the outbox is not what was judged"

@@ -6,6 +6,7 @@ from redis import exceptions as redis_exceptions
 from chimera_cli.adapters.redis_errors import redis_errors, translate
 from chimera_cli.exceptions import BackendUnavailable, ConfigError, IllegalTransition, SwarmError
 from chimera_cli.models.epoch import StaleEpoch
+from chimera_cli.models.refusal import AccessRefused, WritesRefused
 
 PASSING = [
     redis_exceptions.ConnectionError("Error 111 connecting"),
@@ -64,6 +65,56 @@ def test_every_error_of_the_driver_becomes_ours() -> None:
 def test_our_own_errors_pass_through() -> None:
     with pytest.raises(ConfigError, match="mine"), redis_errors():
         raise ConfigError("mine")
+
+
+FULL = "OOM command not allowed when used memory > 'maxmemory'."
+SAID = {
+    "plain": (redis_exceptions.OutOfMemoryError(FULL.removeprefix("OOM ")), FULL),
+    "script of 6.2": (redis_exceptions.ResponseError(f"@user_script: 1: -{FULL}"), FULL),
+    "call in a script of 6.2": (
+        redis_exceptions.ResponseError(
+            f"Error running script (call to f_{'a' * 40}): @user_script:1: @user_script: 1: -{FULL}"
+        ),
+        FULL,
+    ),
+    "call in a script of 7": (
+        redis_exceptions.OutOfMemoryError(f"{FULL.removeprefix('OOM ')} script: {'a' * 40}, on @user_script:1."),
+        FULL,
+    ),
+    "replica": (
+        redis_exceptions.ReadOnlyError("You can't write against a read only replica."),
+        "READONLY You can't write against a read only replica.",
+    ),
+    "no replicas": (
+        redis_exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."),
+        "NOREPLICAS Not enough good replicas to write.",
+    ),
+    "no disk": (
+        redis_exceptions.ResponseError("MISCONF Errors writing to the AOF file: No space left on device"),
+        "MISCONF Errors writing to the AOF file: No space left on device",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_refused_write_is_told_in_the_servers_words_with_a_cure(name: str) -> None:
+    error, words = SAID[name]
+    told = translate(error)
+    assert isinstance(told, WritesRefused)
+    assert (told.message, told.exit_code) == (f"Redis refuses writes: {words}", 5)
+    assert told.hint not in {"", "chimera doctor"}
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=repr)
+def test_a_server_that_shuts_a_running_role_out_is_an_outage_and_at_the_start_it_is_none(error: Exception) -> None:
+    told = translate(error)
+    assert isinstance(told, AccessRefused)
+    assert isinstance(told, BackendUnavailable)
+    assert told.exit_code == 6
+    with pytest.raises(ConfigError) as caught, redis_errors(starting=True):
+        raise error
+    assert not isinstance(caught.value, BackendUnavailable)
+    assert (caught.value.message, caught.value.hint) == (told.message, told.hint)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ import pytest
 
 from chimera_cli.agents.outage import Outages
 from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.models.refusal import WritesRefused
 from tests.unit.agents.crew_fakes import Ears
 
 REDIS = BackendUnavailable("Redis", "refused")
+FULL = WritesRefused("OOM used memory > 'maxmemory'", hint="raise its maxmemory")
 POSTGRES = BackendUnavailable("Postgres", "refused")
 
 
@@ -93,3 +95,22 @@ async def test_a_cancellation_is_no_outage() -> None:
     target, _ = outages()
     with pytest.raises(asyncio.CancelledError):
         await call(target, "beats", asyncio.CancelledError())
+
+
+async def test_a_server_that_refuses_writes_is_told_once_with_the_cure_and_welcomed_once() -> None:
+    target, ears = outages()
+    for loop in ("beats", "claims", "housekeeping", "beats"):
+        await call(target, loop, FULL)
+    assert [event.message for event in ears] == [
+        "Redis refuses writes: OOM used memory > 'maxmemory'; raise its maxmemory"
+    ]
+    for loop in ("beats", "claims", "housekeeping"):
+        await call(target, loop)
+    assert ears.names() == ["backend.lost", "backend.back"]
+
+
+async def test_a_server_that_comes_back_and_refuses_writes_is_told_of_once_more_with_the_cure() -> None:
+    target, ears = outages()
+    for error in (REDIS, FULL, REDIS, FULL):
+        await call(target, "beats", error)
+    assert [event.fields["error"] for event in ears] == ["refused", "OOM used memory > 'maxmemory'"]

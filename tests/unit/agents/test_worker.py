@@ -16,6 +16,7 @@ from chimera_cli.models.agent import AgentStatus
 from chimera_cli.models.delivery import Delivery, Malformed
 from chimera_cli.models.identity import content_digest
 from chimera_cli.models.policy import WorkerPolicy
+from chimera_cli.models.refusal import AccessRefused, WritesRefused
 from chimera_cli.models.result import StateChange, TaskOutcome, VersionedValue
 from chimera_cli.models.task import Phase
 from chimera_cli.models.telemetry import Level
@@ -370,9 +371,18 @@ async def test_a_stale_answer_is_told_and_dropped() -> None:
     assert bench.ears[1].fields["generation"] == 1
 
 
-async def test_a_result_outlives_an_outage_of_the_queue() -> None:
+OUTAGES = [
+    BackendUnavailable("Redis", "gone"),
+    WritesRefused("OOM used memory > 'maxmemory'", hint="raise its maxmemory"),
+    AccessRefused("Redis refuses the user or the password", hint="correct REDIS_URL"),
+    ConfigError("Redis cannot be trusted"),
+]
+
+
+@pytest.mark.parametrize("error", OUTAGES, ids=lambda error: type(error).__name__)
+async def test_a_result_outlives_whatever_keeps_the_queue_from_taking_it(error: Exception) -> None:
     bench = Bench(noop)
-    bench.queue.errors["complete"] = [BackendUnavailable("Redis", "gone")] * 7
+    bench.queue.errors["complete"] = [error] * 7
     [(name, *_)] = await bench.answers(delivery())
     assert name == "complete"
     assert [round(pause.total_seconds(), 1) for pause in bench.clock.slept] == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]

@@ -41,6 +41,7 @@ from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import PlannedTask, Task, TaskSpec, TaskStatus
 from chimera_cli.ports.orders import Ordered
 from tests.builders import GOAL, NOON, a_goal, a_task, planned
+from tests.unit.agents.crew_fakes import HastyClock
 
 PASSWORD = "hunter2hunter2"
 
@@ -264,6 +265,7 @@ class FakeBackend(Backend):
         self.error = error
         self.code = code
         self.ran: list[Any] = []
+        self.waits = HastyClock()
         self.plan = Plan(goal="g", tasks=(TaskSpec(key="drafted", kind="noop"),))
 
     def _fail(self) -> None:
@@ -286,6 +288,9 @@ class FakeBackend(Backend):
     async def draft(self, settings: Settings, goal: str, **_: Any) -> Plan:
         self._fail()
         return self.plan
+
+    def clock(self) -> HastyClock:
+        return self.waits
 
     async def check_ready(self, settings: Settings, *, need_model: bool, **_: Any) -> None:
         self._fail()

@@ -52,3 +52,23 @@ def test_ctrl_c_while_a_command_loads_exits_130_without_a_traceback(after: int, 
 def test_sigterm_while_a_command_loads_exits_143_quietly(after: int, tmp_path: Path) -> None:
     settle(tmp_path, "OPENAI_API_KEY=none\n")
     assert interrupted(tmp_path, signal.SIGTERM, after, "worker") == (143, "")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_role_that_waits_for_its_servers_leaves_at_the_first_signal(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    settle(tmp_path, "OPENAI_API_KEY=none\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "chimera_cli", "worker"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    with process.stderr as said:
+        assert "waiting for it, 60 s in all" in said.readline()
+        process.send_signal(number)
+        assert said.read() == ""
+    assert process.wait(timeout=60) == code

@@ -13,7 +13,7 @@ from tests.unit.cli.fakes import python, settle
 PARSER = ("", "--version", "--help", "review --help", "plan --help", "worker --help", "worker --bogus")
 LOOKS = ("goals list", "goals show abcd", "tasks list", "tasks show abcd", "review show abcd", "audit verify")
 ORDERS = ("status", "tasks cancel abcd --as ada", "review approve abcd --as ada")
-ROLES = ("worker", "judge")
+ROLES = ("worker --start-timeout 0", "judge --start-timeout 0")
 
 MODEL = {"openai", "instructor", "httpx", "httpx2"}
 MIGRATION = {"alembic", "mako"}

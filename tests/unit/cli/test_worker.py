@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.exceptions import BackendUnavailable, ConfigError
 from tests.unit.cli.fakes import FakeBackend, run
 
 
@@ -22,6 +22,21 @@ def test_a_drain_of_nothing_is_taken_at_its_word_and_none_means_the_setting(role
     run(role, "--drain-timeout", "0s", backend=backend)
     run(role, backend=backend)
     assert [options.drain for options in backend.ran[1::2]] == [timedelta(0), timedelta(seconds=60)]
+
+
+@pytest.mark.parametrize("role", [("worker",), ("judge",), ("plan", "--watch")])
+def test_a_role_waits_for_a_server_that_is_away_as_long_as_it_was_told(role: tuple[str, ...]) -> None:
+    for given, waits in (([], 60), (["--start-timeout", "5s"], 5), (["--start-timeout", "0"], 0)):
+        backend = FakeBackend(error=BackendUnavailable("Redis", "refused"))
+        assert run(*role, *given, backend=backend).exit_code == 5
+        assert waits * 0.9 <= sum(backend.waits.slept, timedelta(0)).total_seconds() <= waits
+
+
+@pytest.mark.parametrize("role", [("worker",), ("judge",), ("plan", "--watch")])
+def test_a_role_that_is_refused_does_not_wait(role: tuple[str, ...]) -> None:
+    backend = FakeBackend(error=ConfigError("wrong password"))
+    assert run(*role, backend=backend).exit_code == 6
+    assert backend.waits.slept == []
 
 
 @pytest.mark.parametrize("role", [("worker",), ("judge",), ("plan", "--watch")])

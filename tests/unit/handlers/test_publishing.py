@@ -78,5 +78,5 @@ async def test_an_approved_post_is_appended_once_however_often_it_is_executed():
         outputs.append((await execute(publish, ctx, approved, LIMITS)).output)
     assert list(outbox.stored.values()) == [approved]
     key = f"{'t' * 20}:execute"
-    assert outputs[0] == {"posted": True, "repeated": False, "idempotency_key": key}
-    assert outputs[1] == {"posted": True, "repeated": True, "idempotency_key": key}
+    assert outputs[0] == {"status": "stored", "posted": False, "repeated": False, "idempotency_key": key}
+    assert outputs[1] == {"status": "stored", "posted": False, "repeated": True, "idempotency_key": key}

@@ -23,6 +23,15 @@ async def test_trends_of_a_topic_come_best_first_and_are_the_same_each_time():
     assert isinstance(first.output, dict)
     assert len(first.output["trends"]) == 3
     assert "twitter" in first.output["trends"][0]["tags"]
+    assert first.output["source"] == "bundled sample"
+
+
+async def test_trends_of_a_users_file_name_it_as_their_source(tmp_path: Path):
+    file = tmp_path / "mine.json"
+    file.write_text('[{"topic": "kites"}]')
+    handler = trend_handler(LocalTrends(file))
+    told = await propose(handler, context(handler, {"topic": "kites"}), LIMITS)
+    assert told.output["source"] == "file mine.json"  # type: ignore[call-overload, index]
 
 
 def test_a_region_adds_its_own_trends_to_the_global_ones():

@@ -25,7 +25,7 @@ def writing(key: str, *names: str) -> ReviewCard:
 
 def records(shelf: Shelf) -> Records:
     unused: Any = None
-    return Records(record=unused, reviews=shelf, orders=unused)  # type: ignore[arg-type]
+    return Records(record=unused, reviews=shelf, orders=unused, posts=unused)  # type: ignore[arg-type]
 
 
 async def test_rivals_are_waiting_cards_of_the_goal_that_write_the_same_key() -> None:

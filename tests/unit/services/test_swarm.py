@@ -88,6 +88,9 @@ class World:
     async def waiting(self) -> tuple[int, datetime | None]:
         return 1, NOON
 
+    async def unsent(self) -> int:
+        return 4
+
     async def recovery(self) -> None:
         return None
 
@@ -118,6 +121,7 @@ def swarm(world: World) -> Swarm:
             "registry",
             "reviews",
             "outbox",
+            "posts",
             "orchestrator",
             "review_service",
             "telemetry",

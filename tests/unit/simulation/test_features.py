@@ -74,7 +74,7 @@ def test_runs_that_only_touch_are_not_parallel() -> None:
         (sensitive_result_held, with_card("draft", decided_by=None), "no sensitive result"),
         (roles_ended_in_order, replace(good_run(), exits={"judge": -9}), "judge ended with exit code -9"),
         (roles_ended_in_order, replace(good_run(), exits={}), "no role was asked to end"),
-        (nothing_posted_early, replace(good_run(), looks=[]), "no held result was posted"),
+        (nothing_posted_early, replace(good_run(), looks=[]), "no held result was put into the outbox"),
     ],
 )
 def test_what_was_not_shown_is_told(check, bad: Evidence, said: str) -> None:
@@ -95,4 +95,7 @@ def test_a_card_of_good_confidence_without_findings_shows_neither() -> None:
 
 def test_a_post_in_the_outbox_while_its_result_is_held_is_found() -> None:
     early = HeldLook(held=(tid("publish"),), posted=(f"{tid('publish')}:execute",))
-    assert nothing_posted_early(replace(good_run(), looks=[early])).detail == "publish was posted while it was held"
+    assert (
+        nothing_posted_early(replace(good_run(), looks=[early])).detail
+        == "publish was put into the outbox while it was held"
+    )

@@ -120,6 +120,14 @@ def test_the_worst_lag_of_a_roles_event_loops_is_shown_with_it() -> None:
     assert "loop lag -" in drawn(board(a_snapshot(a_member(1))), 120)
 
 
+def test_the_board_tells_of_posts_that_were_taken_nowhere_and_of_none() -> None:
+    view = board(a_snapshot(posts_waiting=3))
+    assert "3 posts wait, stored and not posted" in " ".join(drawn(view, 120).split())
+    assert "outbox\twaiting\t3" in list(view.lines())
+    assert status_document(a_snapshot(posts_waiting=3))["posts_waiting"] == 3
+    assert "outbox" not in drawn(board(a_snapshot()), 120)
+
+
 def test_a_redis_that_was_replaced_is_told_and_the_epoch_is_for_scripts_alone() -> None:
     words = "Redis was replaced: another primary took over: epoch 4 here, 5 in the record"
     shot = a_snapshot(epoch=5, replaced=words)

@@ -104,7 +104,7 @@ def test_a_result_that_was_not_posted_once_is_a_breach(posts: Sequence[dict[str,
 
 def test_a_post_of_a_task_that_posts_nothing_is_a_breach() -> None:
     assert broken(posts=[*POSTS, {"idempotency_key": "id-count-0:execute"}]) == [
-        "count-0: is COMPLETED and was posted 1 times"
+        "count-0: is COMPLETED and was put into the outbox 1 times"
     ]
 
 

@@ -196,9 +196,16 @@ def holds() -> Iterator[Bad]:
     early = ((tid("plain"), "merge", f"{tid('plain')}:merge"),)
     yield Bad("an effect without a claim", 6, replace(good, effects=early), "never claimed for that phase")
     post = replace(good.posts[0], idempotency_key=f"{tid('draft')}:execute", post="better")
-    yield Bad("a post without a claim", 6, replace(good, posts=(*good.posts, post)), "was posted, and never claimed")
+    yield Bad(
+        "a post without a claim",
+        6,
+        replace(good, posts=(*good.posts, post)),
+        "was put into the outbox, and never claimed",
+    )
     forged = replace(good.posts[0], post={**POST, "text": "buy now"})
-    yield Bad("a post is another", 6, replace(good, posts=(forged,)), "what was posted is not what was judged")
+    yield Bad(
+        "a post is another", 6, replace(good, posts=(forged,)), "what was put into the outbox is not what was judged"
+    )
 
 
 def ledger() -> Iterator[Bad]:
