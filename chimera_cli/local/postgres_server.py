@@ -113,6 +113,9 @@ class PostgresServer(LocalServer):
     def _initialise(self, programs: binaries.PostgresBinaries) -> None:
         """Run initdb beside the final place: what an interrupted run leaves is never taken for a whole cluster."""
         draft, password_file, user = self.folder / "data.draft", self.folder / "password", self.system_user()
+        # One whose `up` was killed goes on, and would write into the new draft.
+        left = process.find(self.folder, (str(draft),))
+        process.stop(left, (str(draft),), with_signal=signal.SIGKILL, grace_s=ANSWER_WITHIN_S)
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         write_private(password_file, self._password)

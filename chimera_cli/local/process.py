@@ -13,6 +13,8 @@ from typing import Any
 
 POLL_S = 0.02
 """How often a waiting loop looks again."""
+OF_FOLDER = "CHIMERA_SERVER_OF"
+"""Variable of every server's process that names the folder it was started for."""
 
 
 def free_port() -> int:
@@ -65,6 +67,19 @@ def is_running(pid: int | None, marks: Sequence[str]) -> bool:
     _reap(pid)
     line = _command_line(pid)
     return bool(line) and all(mark in line for mark in marks)
+
+
+def find(folder: Path, marks: Sequence[str]) -> int | None:
+    """Name the process that was started for this folder and has all marks in its command line; None when there is none.
+
+    A command line alone proves nothing either: an editor that has a server's file open names it, too.
+    """
+    mine = f"{OF_FOLDER}={folder}".encode()
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mine in file.read_bytes().split(b"\0") and is_running(int(file.parent.name), marks):
+                return int(file.parent.name)
+    return None
 
 
 def lives(pid: int) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from chimera_cli.exceptions import BackendUnavailable, ConfigError
-from chimera_cli.local import process
+from chimera_cli.local import keeper, process
 from chimera_cli.local.private_file import private_folder
 from chimera_cli.local.privileges import group_of
 
@@ -63,7 +63,12 @@ class LocalServer(ABC):
 
     def environment(self) -> Mapping[str, str]:
         """Name the variables the server sees: none of ours, they may hold keys it has no use for."""
-        return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+        return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **self.known_by()}
+
+    def known_by(self) -> Mapping[str, str]:
+        """Name the variables by which this server's processes are known as ours, whatever number they have."""
+        kept = {keeper.VARIABLE: os.environ[keeper.VARIABLE]} if keeper.VARIABLE in os.environ else {}
+        return {process.OF_FOLDER: str(self.folder), **kept}
 
     def system_user(self) -> str | None:
         """Name the system user to run as; None for the present one."""
@@ -75,7 +80,8 @@ class LocalServer(ABC):
     def pid(self) -> int | None:
         """Read the process id; None when this server is not running."""
         pid = process.read_pid(self.pidfile)
-        return pid if process.is_running(pid, self.marks) else None
+        # One whose starter was killed half-way may have no pid file, or not yet.
+        return pid if process.is_running(pid, self.marks) else process.find(self.folder, self.marks)
 
     def start(self) -> bool:
         """Start the server unless it runs, and wait until it serves.

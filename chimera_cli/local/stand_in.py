@@ -43,7 +43,8 @@ class StandInServer(LocalServer):
     def environment(self) -> Mapping[str, str]:
         """Hand on what Python needs to find the package, and nothing that is a key or an address of ours."""
         kept = ("PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV", "TMPDIR")
-        return {k: v for k, v in os.environ.items() if k in kept or k.startswith(("PYTHON", "COVERAGE_"))}
+        found = {k: v for k, v in os.environ.items() if k in kept or k.startswith(("PYTHON", "COVERAGE_"))}
+        return {**found, **self.known_by()}
 
     def prepare(self) -> Sequence[str | Path]:
         """Return the command line."""

@@ -23,6 +23,7 @@ from chimera_cli.simulation.evidence import Evidence
 from chimera_cli.simulation.gather import read_journal, read_logs, read_stores
 from chimera_cli.simulation.history.history import Death, History
 from chimera_cli.simulation.history.reading import read_history
+from chimera_cli.simulation.kept import kept
 from chimera_cli.simulation.life import Mark, life_of
 from chimera_cli.simulation.options import LEASE_S, OPERATOR, Onlooker, SimulationOptions
 from chimera_cli.simulation.report import LEASE, STAND_IN, figures_of, run_checks
@@ -56,7 +57,7 @@ def run_simulation(options: SimulationOptions, watch: Onlooker) -> SimulationRep
     begun = utc_now()
     folder = Path(mkdtemp(prefix="chimera-simulate-"))
     try:
-        with orderly_end():
+        with kept(folder, keep=options.keep), orderly_end():
             report = _with_stack(folder, options, watch, begun)
     finally:
         if options.keep:

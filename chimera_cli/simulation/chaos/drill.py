@@ -18,6 +18,7 @@ from chimera_cli.simulation.chaos.schedule import COMMANDS, ROLES, schedule
 from chimera_cli.simulation.chaos.servers import DrillServers
 from chimera_cli.simulation.chaos.staging import Staging
 from chimera_cli.simulation.chaos.wires import Wires
+from chimera_cli.simulation.kept import kept
 from chimera_cli.simulation.scenario import orderly_end
 
 STRETCH = 20
@@ -38,7 +39,7 @@ def run_drill(options: DrillOptions, listener: Listener) -> DrillReport:
     folder = Path(mkdtemp(prefix="chimera-drill-"))
     drill = _Drill(folder, options, listener, faults)
     try:
-        with orderly_end():
+        with kept(folder, keep=options.keep), orderly_end():
             report = drill.run()
     except KeyboardInterrupt:
         listener.say(drill.so_far)

@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -72,3 +73,22 @@ def test_a_pid_file_is_read_by_its_first_line(tmp_path: Path, text: str, pid: in
 
 def test_a_missing_pid_file_names_nobody(tmp_path: Path) -> None:
     assert process.read_pid(tmp_path / "pid") is None
+
+
+def test_a_process_without_a_pid_file_is_found_by_the_folder_it_was_started_for_and_no_stranger_is(
+    tmp_path: Path,
+) -> None:
+    argv = [sys.executable, "-c", "import sys; sys.stdin.read()", "the-mark"]
+    own, stranger = (
+        subprocess.Popen(argv, stdin=subprocess.PIPE, env={**os.environ, **variables})
+        for variables in ({process.OF_FOLDER: str(tmp_path)}, {})
+    )
+    try:
+        assert process.wait_until(lambda: process.find(tmp_path, ("the-mark",)) is not None, timeout_s=30)
+        assert process.find(tmp_path, ("the-mark",)) == own.pid
+        assert process.find(tmp_path, ("another-mark",)) is None
+        assert process.find(tmp_path / "elsewhere", ("the-mark",)) is None
+    finally:
+        for child in (own, stranger):
+            child.communicate()
+    assert process.find(tmp_path, ("the-mark",)) is None
