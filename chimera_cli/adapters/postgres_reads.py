@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from chimera_cli.adapters import postgres_effects as effects
 from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters.event_rows import EventRow, StateRow
 from chimera_cli.adapters.postgres_errors import postgres_errors
@@ -21,6 +22,7 @@ from chimera_cli.adapters.review_rows import CardRow
 from chimera_cli.adapters.row import LIVE
 from chimera_cli.adapters.rows import GoalRow, TaskRow
 from chimera_cli.exceptions import AmbiguousId, NotFound, ReviewCardNotFound
+from chimera_cli.models.effect import Effect
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
 from chimera_cli.models.identity import ID_LENGTH
@@ -84,7 +86,7 @@ class PostgresReads:
             row = await session.get(TaskRow, task_id)
             if row is None:
                 raise NotFound("task", task_id)
-            return row.noun()
+            return (await effects.with_effects(session, [row.noun()]))[0]
 
     async def tasks(
         self, *, goal_id: str | None = None, status: TaskStatus | None = None, limit: int = 50
@@ -96,7 +98,12 @@ class PostgresReads:
         if status is not None:
             asked = asked.where(TaskRow.status == status.value)
         async with reading(self._engine) as session:
-            return [row.noun() for row in await session.exec(asked)]
+            return await effects.with_effects(session, [row.noun() for row in await session.exec(asked)])
+
+    async def cancelled_effects(self, goal_id: str) -> dict[Effect, int]:
+        """Count what is known of the effects of a goal's cancelled tasks."""
+        async with reading(self._engine) as session:
+            return await effects.of_cancelled(session, goal_id)
 
     async def plan(self, goal_id: str) -> list[PlannedTask]:
         """List all tasks of a goal in the order they were submitted, as far as a plan shows them."""

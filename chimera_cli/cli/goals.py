@@ -111,10 +111,16 @@ def cancel(
     reason: Reason = "",
     yes: Yes = False,
     dry_run: DryRun = False,
+    timeout: Annotated[
+        str | None,
+        typer.Option("--timeout", help="See it through no longer than this, such as 1m.", show_default="10s"),
+    ] = None,
 ) -> int:
     """End goals for good.
 
-    Their live tasks are cancelled, and nothing is replanned. Waiting cards expire, and late answers change nothing.
+    Nothing of them starts from the first moment on. Their live tasks are cancelled, and nothing is replanned. Waiting cards
+    expire, and late answers change nothing. At the end it says how many tasks were cancelled, how many had ended before,
+    how many are not recorded as ended yet and left to housekeeping, and which effects had happened or may have.
     """
     asked = Asked(action="cancel", name=name, reason=reason, yes=yes, dry_run=dry_run)
-    return order_goals(terminal, goals, asked, destroys=True)
+    return order_goals(terminal, goals, asked, destroys=True, timeout=timeout)

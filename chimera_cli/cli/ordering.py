@@ -1,14 +1,16 @@
 """Orders about tasks and goals on the command line: chosen by ids or by a filter, counted, confirmed, given, and told."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from chimera_cli.cli.cancelling import cancelled_goals, cancelled_tasks
 from chimera_cli.cli.confirming import confirm
 from chimera_cli.cli.failing import say_errors
 from chimera_cli.cli.refusing import goals_apart, tasks_apart
 from chimera_cli.cli.terminal import Terminal
-from chimera_cli.cli.words import operator
+from chimera_cli.cli.words import operator, span
 from chimera_cli.exceptions import Conflict, InvalidInput, NotFound, SwarmError
 
 if TYPE_CHECKING:
@@ -102,21 +104,24 @@ def order_tasks(
             ids = [task.id for task in found]
             waiting = len(await swarm.orders.dependents(ids)) if asked.action == "retry" else 0
             ordered = await swarm.order_tasks(asked.order, ids, who, asked.reason)
+            ends = await cancelled_tasks(terminal, swarm, ordered) if destroys else {}
             if ordered.given and waiting:
                 terminal.note(
                     f"{_count(waiting, 'task')} cancelled because of these stay so: --with-dependents takes them along"
                 )
-            return _report(terminal, ordered, missing)
+            return _report(terminal, ordered, missing, ends)
 
     return terminal.run(work())
 
 
-def order_goals(terminal: Terminal, ids: Sequence[str], asked: Asked, *, destroys: bool) -> int:
-    """Order something about goals; returns the exit code."""
+def order_goals(
+    terminal: Terminal, ids: Sequence[str], asked: Asked, *, destroys: bool, timeout: str | None = None
+) -> int:
+    """Order something about goals; returns the exit code. A cancel is seen through until the timeout, 10 s unless given."""
     from chimera_cli.views.documents import goals_document
     from chimera_cli.views.plan import goals_grid
 
-    who = operator(asked.name, terminal.settings().operator)
+    who, longest = operator(asked.name, terminal.settings().operator), span(timeout, "--timeout")
 
     async def work() -> int:
         async with terminal.swarm() as swarm:
@@ -126,12 +131,15 @@ def order_goals(terminal: Terminal, ids: Sequence[str], asked: Asked, *, destroy
             if asked.dry_run:
                 terminal.show(goals_document(goals), goals_grid(goals))
                 return say_errors(terminal, [*missing, *refused])
-            live = sum(goal.live for goal in goals)
             if goals and (destroys or len(goals) > 1):
-                intent = f"{asked.action} {_count(len(goals), 'goal')} with {_count(live, 'live task')}"
+                intent = f"{asked.action} {_count(len(goals), 'goal')} with {_count(sum(goal.live for goal in goals), 'live task')}"
                 confirm(terminal, intent, yes=asked.yes)
-            ordered = await swarm.order_goals(asked.order, found, who, asked.reason)
-            return _report(terminal, ordered, missing)
+            if not destroys:
+                return _report(terminal, await swarm.order_goals(asked.order, found, who, asked.reason), missing)
+            before = {id: await swarm.record.goal(id) for id in found}
+            patience = {} if longest is None else {"patience": longest}
+            ordered = await swarm.order_goals(asked.order, found, who, asked.reason, **patience)
+            return _report(terminal, ordered, missing, await cancelled_goals(terminal, swarm, ordered, before))
 
     return terminal.run(work())
 
@@ -177,15 +185,21 @@ async def _each(words: Sequence[str], find: Callable[[str], Awaitable[str]], mis
     return list(dict.fromkeys(found))
 
 
-def _report(terminal: Terminal, ordered: "Ordered", missing: Sequence[SwarmError]) -> int:
-    """Tell what became of orders; the exit code says whether anything is not as it was ordered."""
+def _report(
+    terminal: Terminal,
+    ordered: "Ordered",
+    missing: Sequence[SwarmError],
+    ends: Mapping[str, object] = MappingProxyType({}),
+) -> int:
+    """Tell what became of orders, and with JSON also of their subjects; the exit code says whether anything is not as it was
+    ordered."""
     from chimera_cli.views.documents import orders_document
     from chimera_cli.views.order import orders_grid
 
     failed: list[SwarmError] = [*missing, *ordered.refused]
     if len(failed) == 1 and not ordered.given:
         raise failed[0]
-    terminal.show(orders_document(ordered.given), orders_grid(ordered.given))
+    terminal.show({**orders_document(ordered.given), **ends}, orders_grid(ordered.given))
     late = [Conflict(f"{order.task_id or order.goal_id}: {order.note}") for order in ordered.given if order.note]
     return say_errors(terminal, [*failed, *late])
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pydantic import Field, JsonValue
 
+from chimera_cli.models.effect import Effect
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.words import Key, Line
 
@@ -130,6 +131,8 @@ class Task(TaskSpec):
     """When it was submitted."""
     updated_at: datetime
     """When its status last changed."""
+    effect: Effect | None = None
+    """What is known of its effect outside the swarm; None while it is live, or where nobody looked."""
 
     @property
     def retry_count(self) -> int:

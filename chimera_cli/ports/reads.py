@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
+from chimera_cli.models.effect import Effect
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
 from chimera_cli.models.recovery import Recovery
@@ -33,6 +34,10 @@ class ReadsPort(Protocol):
         self, *, goal_id: str | None = None, status: TaskStatus | None = None, limit: int = 50
     ) -> list[Task]:
         """List tasks in the order they were submitted; limit 0 means all."""
+        ...
+
+    async def cancelled_effects(self, goal_id: str) -> dict[Effect, int]:
+        """Count what is known of the effects of a goal's cancelled tasks."""
         ...
 
     async def plan(self, goal_id: str) -> list[PlannedTask]:

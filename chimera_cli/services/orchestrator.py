@@ -148,35 +148,39 @@ class Orchestrator:
         await self.pairing.check()
         return await self._reconciler.reconcile(wait=True)
 
-    async def obey(self) -> None:
+    async def obey(self, rounds: int = ROUNDS) -> None:
         """Carry out operators' orders at once, and bring the record up to what came of them.
+
+        Args:
+            rounds: Batches of tasks that are dispatched and of events that are recorded, at most; nothing that is stopped starts
+                meanwhile, however many are left.
 
         Raises:
             SwarmError: A store is away; what is left will be done by housekeeping.
         """
         await self.reconcile()
         await self._control.carry_out()
-        await self.dispatch()
+        await self.dispatch(rounds)
         await self._control.carry_out()
-        await self.record()
+        await self.record(rounds=rounds)
 
-    async def dispatch(self) -> int:
+    async def dispatch(self, rounds: int = ROUNDS) -> int:
         """Put what is persisted but not queued into the queue; returns how many tasks were new there."""
         new = 0
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             async with self._record.dispatching(BATCH) as waiting:
                 new += await self._queue.push_tasks(waiting)
             if not waiting:
                 break  # Fewer than a batch may be what fits into memory.
         return new
 
-    async def record(self, *, wait: bool = True) -> int:
+    async def record(self, *, wait: bool = True, rounds: int = ROUNDS) -> int:
         """Bring the record up to the queue's events, then drop those and what they ended; returns how many were new."""
-        return sum([await self._record_shard(shard, wait) for shard in range(self._events.shards)])
+        return sum([await self._record_shard(shard, wait, rounds) for shard in range(self._events.shards)])
 
-    async def _record_shard(self, shard: int, wait: bool) -> int:
+    async def _record_shard(self, shard: int, wait: bool, rounds: int) -> int:
         new = 0
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             events, last = await self._events.read(shard, EVENTS)
             if not last:
                 break

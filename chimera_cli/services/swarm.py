@@ -1,8 +1,9 @@
 """The face of a running swarm for commands and for programs: submit work, add to it, wait for it, decide, look."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -30,6 +31,7 @@ from chimera_cli.ports.record import RecordPort
 from chimera_cli.ports.registry import AgentRegistryPort
 from chimera_cli.ports.state import GlobalStatePort
 from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.cancelling import PATIENCE, see_through
 from chimera_cli.services.control import ControlService
 from chimera_cli.services.orchestrator import Orchestrator
 from chimera_cli.services.pairing import Pairing
@@ -164,20 +166,33 @@ class Swarm(Records):
         self, action: OrderAction, task_ids: Sequence[str], operator: str, reason: str = ""
     ) -> Ordered:
         """Cancel or retry tasks; see `ControlService.order_tasks`."""
-        return await self._obeyed(await self.control.order_tasks(action, task_ids, operator, reason))
+        return await self._obeyed(
+            await self.control.order_tasks(action, task_ids, operator, reason), self.orchestrator.obey
+        )
 
     async def order_goals(
-        self, action: OrderAction, goal_ids: Sequence[str], operator: str, reason: str = ""
+        self,
+        action: OrderAction,
+        goal_ids: Sequence[str],
+        operator: str,
+        reason: str = "",
+        *,
+        patience: timedelta = PATIENCE,
     ) -> Ordered:
-        """Pause, resume or cancel goals; see `ControlService.order_goals`."""
-        return await self._obeyed(await self.control.order_goals(action, goal_ids, operator, reason))
+        """Pause, resume or cancel goals; see `ControlService.order_goals`. A cancel is seen through as long as `patience` lasts."""
+        ordered = await self.control.order_goals(action, goal_ids, operator, reason)
+        if action is not OrderAction.CANCEL:
+            return await self._obeyed(ordered, self.orchestrator.obey)
+        given = [order.goal_id for order in ordered.given]
+        follow = partial(see_through, self.orchestrator.obey, self.record, given, clock=self.clock, patience=patience)
+        return await self._obeyed(ordered, follow)
 
-    async def _obeyed(self, ordered: Ordered) -> Ordered:
+    async def _obeyed(self, ordered: Ordered, obey: Callable[[], Awaitable[None]]) -> Ordered:
         """Have orders carried out now, as far as that is possible, and return them with what became of them."""
         if not ordered.given:
             return ordered
         try:
-            await self.orchestrator.obey()
+            await obey()
         except BackendUnavailable as exc:
             kept = "the orders are kept and will be carried out when the server is back"
             self.telemetry.emit(backend_lost("control", exc, kept))

@@ -10,7 +10,7 @@ from chimera_cli.models.task import PlannedTask, Task, TaskSpec, TaskStatus
 from chimera_cli.services.plain_text import one_line
 from chimera_cli.views.order import orders_grid
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, moment
-from chimera_cli.views.theme import STATUS, WAITING
+from chimera_cli.views.theme import EFFECT, STATUS, WAITING
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,6 +29,7 @@ _TASKS = (
     Column("tries", number=True, spare=2),
     Column("goal", whole=True, spare=4),
     Column("title", spare=3),
+    Column("effect", spare=5),
 )
 _GOALS = (
     Column("goal", whole=True),
@@ -159,6 +160,7 @@ def tasks_grid(tasks: Sequence[Task], mark: str = "") -> Grid:
             str(task.attempts),
             task.goal_id,
             task.title,
+            Cell(task.effect or "-", EFFECT.get(task.effect, "") if task.effect else ""),
         )
         for task in tasks
     ]

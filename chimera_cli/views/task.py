@@ -9,7 +9,7 @@ from chimera_cli.models.unserved import CURE, Unserved
 from chimera_cli.views.order import orders_grid
 from chimera_cli.views.review import MarkedText
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, moment
-from chimera_cli.views.theme import STATUS, WAITING
+from chimera_cli.views.theme import EFFECT, STATUS, WAITING
 
 _HISTORY = (
     Column("at", whole=True),
@@ -32,6 +32,7 @@ def task_page(
             ("kind", task.kind),
             ("title", task.title),
             ("status", Cell(task.status, STATUS.get(task.status, ""))),
+            *([("effect", Cell(task.effect, EFFECT.get(task.effect, "")))] if task.effect else []),
             ("phase", task.phase),
             ("attempts", f"{task.attempts} of {task.max_retries + 1}"),
             ("after", ", ".join(task.depends_on) or "-"),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from chimera_cli.models.agent import Liveness
+from chimera_cli.models.effect import Effect
 from chimera_cli.models.goal import GoalStatus
 from chimera_cli.models.review import CardStatus
 from chimera_cli.models.task import TaskStatus
@@ -36,6 +37,9 @@ STATUS: Mapping[str, str] = {
     Liveness.DEAD: BAD,
 }
 """Style of a status word; others are plain."""
+
+EFFECT: Mapping[str, str] = {Effect.DONE: GOOD, Effect.UNKNOWN: WAITING, Effect.NOT_DONE: QUIET}
+"""Style of what is known of an effect."""
 
 
 def confidence_style(confidence: float | None) -> str:

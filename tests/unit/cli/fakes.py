@@ -30,6 +30,7 @@ from chimera_cli.handlers.registry import Handler, HandlerRegistry
 from chimera_cli.models.agent import FleetMember
 from chimera_cli.models.audit import GENESIS, AuditEntry, AuditEvent, chain
 from chimera_cli.models.delivery import QueueCounts
+from chimera_cli.models.effect import Effect
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
 from chimera_cli.models.identity import goal_id_for, task_id
@@ -62,6 +63,10 @@ class FakeSwarm:
     """What decisions and orders are told when they come too late; `away` when orders are only kept."""
     ordered: list[Order] = field(default_factory=list)
     dependents: list[str] = field(default_factory=list)
+    patience: timedelta | None = None
+    """How long a cancel was to be seen through."""
+    effects: dict[Effect, int] = field(default_factory=dict)
+    """Of cancelled tasks."""
     members: list[FleetMember] = field(default_factory=list)
     """Who runs."""
     redis_down: bool = False
@@ -100,8 +105,9 @@ class FakeSwarm:
         return self._ordered(action, subjects, refused, operator, reason)
 
     async def order_goals(
-        self, action: OrderAction, goal_ids: Sequence[str], operator: str, reason: str = ""
+        self, action: OrderAction, goal_ids: Sequence[str], operator: str, reason: str = "", **how: Any
     ) -> Ordered:
+        self.patience = how.get("patience")
         refused = [
             WrongState("goal", id, self.goals_by_id[id].status, action.past)
             for id in goal_ids
@@ -153,6 +159,9 @@ class FakeSwarm:
 
     async def goal(self, goal_id: str) -> Goal:
         return self.goals_by_id[goal_id]
+
+    async def cancelled_effects(self, goal_id: str) -> dict[Effect, int]:
+        return self.effects
 
     async def goals(self, *, status: GoalStatus | None = None, limit: int = 50) -> list[Goal]:
         found = [goal for goal in self.goals_by_id.values() if status in (None, goal.status)]

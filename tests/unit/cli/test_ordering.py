@@ -1,12 +1,16 @@
 """tasks cancel|retry and goals pause|resume|cancel, against a swarm of plain Python."""
 
 import json
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from chimera_cli.models.effect import Effect
 from chimera_cli.models.goal import Goal, GoalStatus
 from chimera_cli.models.order import OrderAction
 from chimera_cli.models.task import TaskStatus
+from chimera_cli.ports.orders import Ordered
 from tests.builders import NOON, a_goal, a_task
 from tests.unit.cli.fakes import FakeBackend, FakeSwarm, run
 
@@ -253,3 +257,44 @@ def test_who_ordered_what_is_shown_with_the_goal_and_the_task(swarm: FakeSwarm) 
     assert "\tcancel\tbob\t" in run("tasks", "show", id_of("run"), backend=FakeBackend(swarm)).stdout
     listed = run("goals", "list", backend=FakeBackend(swarm)).stdout
     assert "ACTIVE, paused" in listed
+
+
+def test_a_cancelled_goal_is_told_in_numbers_that_are_true_at_the_end(swarm: FakeSwarm) -> None:
+    standing = {TaskStatus.CANCELLED: 6, TaskStatus.COMPLETED: 3, TaskStatus.QUEUED: 1}
+
+    class Quick(FakeSwarm):
+        async def order_goals(self, *args: Any, **how: Any) -> Ordered:
+            ordered = await super().order_goals(*args, **how)
+            self.goals_by_id[HERE] = a_goal(HERE, counts=standing)
+            return ordered
+
+    quick = Quick({HERE: a_goal(HERE, counts={TaskStatus.CANCELLED: 2, TaskStatus.RUNNING: 8})})
+    quick.effects = {Effect.UNKNOWN: 1, Effect.NOT_DONE: 5}
+    result = run("goals", "cancel", HERE, "--yes", "--json", "--timeout", "1m", backend=FakeBackend(quick))
+    assert json.loads(result.stdout)["goals"] == [
+        {
+            "goal_id": HERE,
+            "tasks": 10,
+            "cancelled": 4,
+            "ended_before": 5,
+            "live": 1,
+            "effects": {"unknown": 1, "not done": 5},
+        }
+    ]
+    assert quick.patience == timedelta(minutes=1)
+    for words in (
+        "cancelled 4 of 10 tasks",
+        "5 had ended before",
+        "1 are not recorded as ended yet",
+        "1 with effect unknown",
+    ):
+        assert words in result.stderr
+
+
+def test_a_cancelled_task_whose_effect_happened_says_so(swarm: FakeSwarm) -> None:
+    task = swarm.tasks_by_id[id_of("run")]
+    swarm.tasks_by_id[task.id] = task.model_copy(update={"effect": Effect.DONE})
+    result = run("tasks", "cancel", task.id, "--yes", "--json", backend=FakeBackend(swarm))
+    assert json.loads(result.stdout)["tasks"] == [{"id": task.id, "status": "RUNNING", "effect": "done"}]
+    assert "effect done" in result.stderr
+    assert "effect" in run("tasks", "show", task.id, backend=FakeBackend(swarm)).stdout
