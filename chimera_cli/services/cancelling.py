@@ -22,7 +22,6 @@ async def see_through(
     obey: Callable[[int], Awaitable[None]],
     record: ReadsPort,
     goal_ids: Sequence[str],
-    *,
     clock: ClockPort,
     patience: timedelta,
 ) -> None:

@@ -176,16 +176,14 @@ class Swarm(Records):
         goal_ids: Sequence[str],
         operator: str,
         reason: str = "",
-        *,
         patience: timedelta = PATIENCE,
     ) -> Ordered:
         """Pause, resume or cancel goals; see `ControlService.order_goals`. A cancel is seen through as long as `patience` lasts."""
         ordered = await self.control.order_goals(action, goal_ids, operator, reason)
         if action is not OrderAction.CANCEL:
             return await self._obeyed(ordered, self.orchestrator.obey)
-        given = [order.goal_id for order in ordered.given]
-        follow = partial(see_through, self.orchestrator.obey, self.record, given, clock=self.clock, patience=patience)
-        return await self._obeyed(ordered, follow)
+        obey, goals = self.orchestrator.obey, [order.goal_id for order in ordered.given]
+        return await self._obeyed(ordered, partial(see_through, obey, self.record, goals, self.clock, patience))
 
     async def _obeyed(self, ordered: Ordered, obey: Callable[[], Awaitable[None]]) -> Ordered:
         """Have orders carried out now, as far as that is possible, and return them with what became of them."""

@@ -31,7 +31,7 @@ class Record:
 
 async def seen(record: Any, patience: timedelta) -> int:
     clock = HastyClock()
-    await see_through(record.obey, record, [GOAL], clock=clock, patience=patience)
+    await see_through(record.obey, record, [GOAL], clock, patience)
     return len(clock.slept)
 
 
