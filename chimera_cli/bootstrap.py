@@ -17,6 +17,7 @@ from chimera_cli.adapters.postgres_posts import PostgresPosts
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.adapters.postgres_review import PostgresReview
+from chimera_cli.adapters.postgres_sweep import PostgresSweep
 from chimera_cli.adapters.redis_claims import CLAIMS_A_CYCLE
 from chimera_cli.adapters.redis_client import RedisClient, open_redis
 from chimera_cli.adapters.redis_control import RedisControl
@@ -26,6 +27,7 @@ from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_recovery import RedisRecovery
 from chimera_cli.adapters.redis_registry import RedisAgentRegistry
 from chimera_cli.adapters.redis_state import RedisGlobalState
+from chimera_cli.adapters.redis_sweep import RedisStandings
 from chimera_cli.adapters.system_clock import SystemClock
 from chimera_cli.config import Settings, load_settings
 from chimera_cli.exceptions import BackendUnavailable
@@ -38,6 +40,7 @@ from chimera_cli.services.pairing import Pairing
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
 from chimera_cli.services.swarm import Swarm
+from chimera_cli.services.sweep import Sweep
 
 __all__ = [
     "Swarm",
@@ -98,7 +101,8 @@ def _wired(
     control = ControlService(orders, RedisControl(client, keys), record=record, queue=queue, telemetry=telemetry)
     events, reconciler = RedisEventStream(client, keys), _reconciler(client, keys, engine, telemetry, policy)
     chores = {"registry": registry, "reviews": review_service, "control": control, "reconciler": reconciler}
-    keeping: dict[str, Any] = {**chores, "telemetry": telemetry, "policy": policy, "pairing": pairing}
+    sweep = _sweep(client, keys, engine, queue, telemetry, policy)
+    keeping: dict[str, Any] = {**chores, "sweep": sweep, "telemetry": telemetry, "policy": policy, "pairing": pairing}
     return Swarm(
         queue=queue,
         state=RedisGlobalState(client, keys),
@@ -133,6 +137,18 @@ def _reconciler(
     events = RedisEventStream(client, keys)
     recovery, comparison = RedisRecovery(client, keys), PostgresRecovery(engine)
     return Reconciler(recovery, comparison, events, telemetry, grace=policy.lease)
+
+
+def _sweep(
+    client: RedisClient,
+    keys: Keys,
+    engine: AsyncEngine,
+    queue: RedisTaskQueue,
+    telemetry: TelemetryPort,
+    policy: LeasePolicy,
+) -> Sweep:
+    record, standings, comparison = PostgresSweep(engine), RedisStandings(client, keys), PostgresRecovery(engine)
+    return Sweep(record, standings, comparison, queue, telemetry, lease=policy.lease, shards=keys.shards)
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ async def recovery_checks(
             standing = [shard for shard in range(keys.shards) if not (await recovery.survey(shard)).vouched]
         record = PostgresRecord(engine)
         last, fresh = await record.recovery(), (await record.ledger()).submitted == 0
-        lost = await record.lost_posts(NAMED + 1)
+        lost, stuck = await record.lost_posts(NAMED + 1), await record.stuck()
     except SwarmError:
         return  # The checks of the servers tell why.
     finally:
@@ -35,6 +35,7 @@ async def recovery_checks(
     yield vouched_check(standing, keys.shards, fresh=fresh)
     yield loss_check(last)
     yield posts_check(lost)
+    yield stuck_check(stuck)
 
 
 def vouched_check(standing: list[int], shards: int, *, fresh: bool = False) -> Check:
@@ -55,6 +56,16 @@ def loss_check(last: Recovery | None) -> Check:
         return Check(name=name, ok=True, detail="no interruption within a day")
     at = f"{last.at:%Y-%m-%dT%H:%M:%SZ}: " if last.at else ""
     return Check(name=name, ok=True, warn=not last.lossless, detail=f"{at}{last.sentence}")
+
+
+def stuck_check(stuck: int) -> Check:
+    """Tell of live tasks that the sweep found in no place and could not put back."""
+    if not stuck:
+        return Check(name="stuck", ok=True, detail="each live task that was looked at stands where its status says")
+    detail = f"{stuck} live tasks stand nowhere in Redis and could not be put back yet"
+    return Check(
+        name="stuck", ok=False, detail=detail, mend="mend what `chimera doctor` says of Redis; any role sweeps again"
+    )
 
 
 def posts_check(lost: list[str]) -> Check:

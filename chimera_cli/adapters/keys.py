@@ -1,9 +1,37 @@
-"""The names of all keys in Redis, a schema of its own; lua/transition.lua and lua/beat.lua list the suffixes."""
+"""The names of all keys in Redis, a schema of its own; lua/transition.lua and lua/beat.lua tell what is in each."""
 
 from binascii import crc_hqx
 from functools import cache
 from itertools import count
 
+FAMILIES = (
+    "<stage>:w:<lane>",
+    "<stage>:last:<lane>",
+    "<stage>:turns",
+    "<stage>:q:<kind>:<priority>",
+    "<stage>:lanes",
+    "<stage>:warden",
+    "<stage>:lease",
+    "<stage>:delay",
+    "<stage>:parked",
+    "<stage>:bell",
+    "bell:<process>",
+    "t:<id>",
+    "c:<id>",
+    "settle",
+    "deadline",
+    "<stage>:aside:<goal>",
+    "g:<goal>",
+    "s:<goal>",
+    "out",
+    "run",
+    "epoch",
+    "turn",
+    "grace",
+    "recorded",
+    "rebuilding",
+)
+"""Suffixes of a shard's keys, behind its tag. A test takes each family away under a live swarm: all tasks must end."""
 SLOTS = 16384
 """Slots of a Redis Cluster; what stands between the braces of a key decides on its slot."""
 

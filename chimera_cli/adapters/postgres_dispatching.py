@@ -119,7 +119,7 @@ async def _lives(session: AsyncSession, tasks: Iterable[TaskRow]) -> dict[str, i
 
 async def _states(session: AsyncSession, tasks: Iterable[TaskRow]) -> dict[str, dict[str, VersionedValue]]:
     """Return the state of goals that tasks are put back into, by goal."""
-    goal_ids = {task.goal_id for task in tasks if task.version > 0}
+    goal_ids = {task.goal_id for task in tasks if task.version > 0 or task.dispatched_at is not None}
     found: dict[str, dict[str, VersionedValue]] = {}
     if goal_ids:
         for row in await session.exec(select(StateRow).where(col(StateRow.goal_id) == sql.any_of(sorted(goal_ids)))):

@@ -160,6 +160,11 @@ class PostgresReads:
         async with reading(self._engine) as session:
             return together([row.noun() for row in await session.exec(asked)])
 
+    async def stuck(self) -> int:
+        """Return how many live tasks the last sweep found in no place and could not put back."""
+        async with reading(self._engine) as session:
+            return int((await (await session.connection()).execute(sql.STUCK)).scalar_one())
+
     async def resolve(self, noun: str, prefix: str) -> str:
         """Return the one id of a `goal`, `task` or `review card` that starts with the prefix.
 

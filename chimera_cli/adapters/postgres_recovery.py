@@ -18,6 +18,7 @@ from chimera_cli.adapters import postgres_turns as turns
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_past import pasts
 from chimera_cli.adapters.postgres_sizes import first_page
+from chimera_cli.adapters.postgres_sweep import still_tasks
 from chimera_cli.adapters.row import LIVE
 from chimera_cli.adapters.rows import GoalRow, TaskRow
 from chimera_cli.models.delivery import Dispatch
@@ -25,6 +26,7 @@ from chimera_cli.models.epoch import ShardRecord
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import GoalStatus
 from chimera_cli.models.recovery import Mark, Pause, Recovery
+from chimera_cli.models.standing import StillTasks
 from chimera_cli.models.task import TaskStatus
 
 PAGE = 500
@@ -96,6 +98,10 @@ class PostgresComparison:
         while rows := (await self._connection.execute(asked.where(columns.position > after))).all():
             yield [_mark(row) for row in rows]
             after = rows[-1].position
+
+    async def still(self, task_ids: Sequence[str]) -> StillTasks:
+        """Return those of these tasks that are live and in the queue, as they are now."""
+        return await still_tasks(self._connection, task_ids)
 
     async def dispatches(self, task_ids: Sequence[str]) -> AsyncIterator[list[Dispatch]]:
         """Go through these tasks with all that the queue needs to go on with them, as many at a time as fit into memory."""

@@ -187,6 +187,9 @@ INSERT_RECOVERY = _statement("""
 """)
 """Keep what was done after Redis had lost data."""
 
+STUCK = _statement("SELECT coalesce(max(stuck), 0) FROM sweeps")
+"""Tasks that the last sweep could not put back."""
+
 LAST_AUDIT = _statement("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
 """The end of the chain."""
 
@@ -209,7 +212,8 @@ LOOK_FOR_CHORES = _statement("""
         EXISTS (SELECT FROM tasks WHERE dispatched_at IS NULL AND {LIVE}) AS tasks,
         EXISTS (SELECT FROM cards WHERE status = 'PENDING'
                 AND created_at <= clock_timestamp() - make_interval(secs => :older_than_s)) AS overdue,
-        EXISTS (SELECT FROM cards WHERE resumed_at IS NULL AND status <> 'PENDING') AS decisions
+        EXISTS (SELECT FROM cards WHERE resumed_at IS NULL AND status <> 'PENDING') AS decisions,
+        EXISTS (SELECT FROM sweeps WHERE due_at <= clock_timestamp()) AS sweep
 """)
 """What the steps of housekeeping themselves look for, and sometimes a little more: a paused goal's cards, say, which they pass
 over."""

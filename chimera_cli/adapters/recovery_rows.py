@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Identity, text
+from sqlalchemy import CheckConstraint, Identity, text
 
 from chimera_cli.adapters.row import Row, id_column, number_column, text_column, time_column
 from chimera_cli.models.recovery import Recovery
@@ -23,6 +23,24 @@ class ShardRow(Row, table=True):
     """Id of the server run for which the epoch was begun."""
     seen_at: datetime | None = time_column(nullable=True)
     """When a process last noted that it works with the Redis of this epoch, by the clock of the database."""
+
+
+class SweepRow(Row, table=True):
+    """How far the fleet's sweep through the live tasks has come; there is one."""
+
+    __tablename__ = "sweeps"
+    __table_args__ = (CheckConstraint("id = 1"),)
+
+    id: int = number_column(primary_key=True, autoincrement=False, server_default="1")
+    """Always 1."""
+    position: int = number_column(server_default="-1")
+    """Behind which place in the order of submission the next page begins."""
+    due_at: datetime = time_column(server_default=text("clock_timestamp()"))
+    """When the next page may be taken, by the clock of the database."""
+    missed: int = number_column(server_default="0")
+    """Tasks that this round found in no place and that could not be put back."""
+    stuck: int = number_column(server_default="0")
+    """The same of the last round, or of this one if they are more."""
 
 
 class RecoveryRow(Row, table=True):

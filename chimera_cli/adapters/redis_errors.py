@@ -14,6 +14,7 @@ from chimera_cli.services.plain_text import first_line
 _ILLEGAL = re.compile(r"ILLEGAL (\S+) (\S+) ([A-Z_]+)")
 _EPOCH = re.compile(r"EPOCH (\d+) (\d+)")
 _FORBIDDEN = re.compile(r"NOPERM|no permissions|can't run this command|can't access|access a key that")
+_STATE_LOST = "the state of a goal is lost, and the sweep is about to put it back"
 _UNVOUCHED = "it restarted or lost data and is being compared with the record"
 TLS_HINT = "use the host name of its certificate, and name its CA: rediss://HOST:PORT/0?ssl_ca_certs=FILE"
 _REFUSED = ("WRONGPASS", "NOAUTH", "invalid username-password", "invalid password", "without any password")
@@ -85,6 +86,8 @@ def translate(exc: Exception) -> SwarmError:
     text = str(exc)
     if refusal := _refusal(text):
         return refusal
+    if "STATE LOST" in text:
+        return BackendUnavailable("Redis", _STATE_LOST, state="stands still")
     if "UNVOUCHED" in text:
         return BackendUnavailable("Redis", _UNVOUCHED, state="stands still")
     if isinstance(exc, redis_exceptions.NoPermissionError) or _FORBIDDEN.search(text):

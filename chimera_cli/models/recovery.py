@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from chimera_cli.models.epoch import ShardRecord
 from chimera_cli.models.noun import Noun
+from chimera_cli.models.telemetry import Level, TelemetryEvent
 
 AT_ONCE = timedelta(minutes=1)
 """What is found in several shards within this time comes from one interruption."""
@@ -40,11 +41,15 @@ class Survey(Noun):
 
         A server that was started anew with older data takes over itself, but only when no process works with the other one.
         """
-        if self.epoch >= record.epoch:
+        if self.epoch >= record.epoch or self.lost_epoch(record):
             return False
         if self.vouched or self.deposed:
             return True
         return self.epoch > 0 and self.run != record.run and record.in_use
+
+    def lost_epoch(self, record: ShardRecord) -> bool:
+        """Whether it is the server for which the current epoch was begun, and has lost the number."""
+        return self.epoch == 0 < record.epoch and self.run == record.run
 
     def ahead(self, record: ShardRecord) -> bool:
         """Whether the shard told the record more than it knows, or was let go on by one that knew more."""
@@ -103,6 +108,8 @@ class Loss(StrEnum):
     """It came back with all that is recorded; what it had not told anybody may be lost."""
     BEHIND = "behind"
     """It came back from an older copy, or without its last moments."""
+    KEYS = "keys lost"
+    """It went on without some of its keys; the sweep found tasks that stood nowhere."""
     EMPTIED = "emptied"
     """It came back without anything."""
     RECORD_BEHIND = "record behind"
@@ -138,12 +145,22 @@ class Recovery(Noun):
             Loss.EMPTIED: "Redis had lost everything",
             Loss.RECORD_BEHIND: "Postgres came back without its latest changes, what was done since is done again",
             Loss.BEHIND: "Redis came back without its latest changes",
+            Loss.KEYS: "Redis went on without some of its keys",
         }[self.cause]
         back = f"{self.dispatched + self.restored} tasks were put back"
         others = {
             f"{self.decisions} decisions or orders are carried out once more": self.decisions,
         }
         return f"{happened}: {', '.join([back, *(text for text, count in others.items() if count)])}"
+
+    @property
+    def event(self) -> TelemetryEvent:
+        """Say it as telemetry."""
+        level = Level.INFO if self.lossless else Level.WARN
+        fields = self.model_dump(mode="json", exclude={"at"})
+        return TelemetryEvent(
+            name="recovery.done", level=level, source="orchestrator", message=self.sentence, fields=fields
+        )
 
 
 def together(recoveries: Sequence[Recovery]) -> Recovery | None:

@@ -36,6 +36,8 @@ class Snapshot(Noun):
     """The highest epoch of a shard by the record; 0 before anything was compared."""
     replaced: str = ""
     """What is wrong when the Redis that was asked was replaced by another primary; else empty."""
+    stuck: int = 0
+    """Live tasks that the last sweep found in no place and that could not be put back."""
     unserved: tuple[Unserved, ...] = ()
     """Kinds of tasks that wait and that no live worker claims."""
     paused: tuple[Goal, ...] = ()

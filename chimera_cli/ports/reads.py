@@ -69,6 +69,10 @@ class ReadsPort(Protocol):
         """Return what was found and done the last time Redis had been interrupted, if that was within a day, over all shards."""
         ...
 
+    async def stuck(self) -> int:
+        """Return how many live tasks the last sweep found in no place and could not put back."""
+        ...
+
     async def resolve(self, noun: str, prefix: str) -> str:
         """Return the one id of a `goal`, `task` or `review card` that starts with the prefix (4 or more characters, or a whole id).
 

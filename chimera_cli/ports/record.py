@@ -45,6 +45,8 @@ class Chores(Noun):
     """Review cards whose time to be decided is over."""
     decisions: bool
     """Decisions that are not carried out yet."""
+    sweep: bool = False
+    """A page of the sweep that is due."""
 
 
 class RecordPort(ReadsPort, Protocol):

@@ -9,6 +9,7 @@ from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.epoch import ShardRecord
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.recovery import Mandate, Mark, Pause, Recovery, Survey
+from chimera_cli.models.standing import StillTasks
 
 
 class RecoveryPort(Protocol):
@@ -82,6 +83,10 @@ class Comparison(Protocol):
     def live(self, *, unheard: bool) -> AsyncIterator[Sequence[Mark]]:
         """Go through the live tasks, in the order of submission, page by page; with `unheard` through those only that were put
         into the queue and of which no event was recorded since."""
+        ...
+
+    async def still(self, task_ids: Sequence[str]) -> StillTasks:
+        """Return those of these tasks that are live and in the queue, as they are now."""
         ...
 
     def dispatches(self, task_ids: Sequence[str]) -> AsyncIterator[list[Dispatch]]:

@@ -19,6 +19,7 @@ from chimera_cli.services.control import ControlService
 from chimera_cli.services.pairing import ForeignStore, Pairing
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
+from chimera_cli.services.sweep import Sweep
 
 ROUNDS = 50
 """Batches that one step may take in one tick, so that a long backlog does not keep the other steps waiting."""
@@ -26,12 +27,12 @@ BATCH = 500
 """Tasks in one batch."""
 EVENTS = 1000
 """Events in one batch: a third more a second than by 500; `python -m benchmarks --scenarios judge` tells how many they are."""
-BEHIND_THE_LOCK = frozenset({"obey", "dispatch", "resume", "record"})
+BEHIND_THE_LOCK = frozenset({"obey", "dispatch", "resume", "record", "misplaced"})
 """Steps that take turns at the record. While a shard stands still they can do nothing for it, and many processes that tried would
 keep the record from the one that compares it. Besides, what is recorded then would hide that the record was put back."""
 KEEP_SILENT = timedelta(minutes=5)
 """How long a silent process stays on the board, as dead, before it is swept."""
-EVERYTHING = Chores(orders=True, tasks=True, overdue=True, decisions=True)
+EVERYTHING = Chores(orders=True, tasks=True, overdue=True, decisions=True, sweep=True)
 
 Step = Callable[[], Awaitable[int]]
 
@@ -46,6 +47,7 @@ class Orchestrator:
         record: RecordPort,
         *,
         reconciler: Reconciler,
+        sweep: Sweep,
         registry: AgentRegistryPort,
         reviews: ReviewService,
         control: ControlService,
@@ -58,6 +60,7 @@ class Orchestrator:
         self._events = events
         self._record = record
         self._reconciler = reconciler
+        self._sweep = sweep
         self._registry = registry
         self._reviews = reviews
         self._control = control
@@ -129,6 +132,7 @@ class Orchestrator:
             "reviews": (chores.overdue, self._reviews.expire_overdue),
             "resume": (chores.decisions or chores.overdue, self._reviews.resume_decided),
             "record": (True, lambda: self.record(wait=wait or chores.tasks)),
+            "misplaced": (chores.sweep, self._sweep.step),
         }
         return {name: step for name, (wanted, step) in steps.items() if wanted}
 

@@ -14,7 +14,6 @@ from chimera_cli.exceptions import BackendUnavailable, SwarmError
 from chimera_cli.models.epoch import ShardRecord, StaleEpoch
 from chimera_cli.models.identity import shard_of
 from chimera_cli.models.recovery import Loss, Mandate, Mark, Recovery, Survey
-from chimera_cli.models.telemetry import Level, TelemetryEvent
 from chimera_cli.ports.event_stream import EventStreamPort
 from chimera_cli.ports.recovery import Comparison, ComparisonPort, RecoveryPort
 from chimera_cli.ports.telemetry import TelemetryPort
@@ -81,7 +80,7 @@ class Reconciler:
             # Again, for the epoch that was read after the first look may have begun for this very server in between.
             survey = await self._recovery.survey(shard)
             await self._refuse_if_replaced(shard, survey, record)
-        if not survey.vouched or survey.ahead(record):
+        if not survey.vouched or survey.ahead(record) or survey.lost_epoch(record):
             return await self._compare(shard, wait=wait)
         if record.to_note:
             await self._comparison.note_use(shard, survey.epoch)
@@ -116,7 +115,7 @@ class Reconciler:
         vouched = await self._recovery.vouch(mandate, grace=self._grace, paused=paused)
         if recovery:
             # Also when the shard was interrupted once more right now: each comparison is one row and one line.
-            self._tell(recovery)
+            self._telemetry.emit(recovery.event)
         return vouched
 
     async def _make_up(self, mandate: Mandate, survey: Survey, record: ShardRecord, comparison: Comparison) -> Counts:
@@ -166,14 +165,6 @@ class Reconciler:
 
     def _shard(self, mark: Mark) -> int:
         return shard_of(mark.goal_id, self._events.shards)
-
-    def _tell(self, recovery: Recovery) -> None:
-        fields = recovery.model_dump(mode="json", exclude={"at"})
-        level = Level.INFO if recovery.lossless else Level.WARN
-        event = TelemetryEvent(
-            name="recovery.done", level=level, source="orchestrator", message=recovery.sentence, fields=fields
-        )
-        self._telemetry.emit(event)
 
 
 def _cause(survey: Survey, record: ShardRecord, counts: Counts) -> Loss:

@@ -211,6 +211,7 @@ class Swarm(Records):
             stalled=stalled(fleet),
             queues=queues,
             unserved=unserved(queues.kinds, fleet),
+            stuck=await self.record.stuck(),
             to_review=to_review,
             oldest_card_at=oldest_card_at,
             undispatched=await self.record.undispatched(),

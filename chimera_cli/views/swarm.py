@@ -52,6 +52,7 @@ class _Board:
             fleet_grid(noteworthy, len(shot.fleet)),
             queues_grid(shot),
             *([unserved_facts(shot)] if shot.unserved else []),
+            *([Facts([("stuck", Cell(stuck_sentence(shot.stuck), BAD))])] if shot.stuck else []),
             ledger_facts(shot),
             *([Facts([("redis", Cell(shot.replaced, BAD))])] if shot.replaced else []),
             *([recovery_facts(shot)] if shot.recovery else []),
@@ -69,6 +70,8 @@ class _Board:
         yield from queues_grid(shot).lines()
         for one in shot.unserved:
             yield f"unserved\t{one.kind}\t{one.waiting}\t{one.sentence}"
+        if shot.stuck:
+            yield f"stuck\t{shot.stuck}\t{stuck_sentence(shot.stuck)}"
         for name, count in shot.ledger.model_dump().items():
             yield f"ledger\t{name}\t{count}"
         if shot.replaced:
@@ -153,6 +156,11 @@ def queues_grid(snapshot: Snapshot) -> Grid:
 def unserved_facts(snapshot: Snapshot) -> Facts:
     """Tell which kinds wait for a worker that is not there."""
     return Facts([("unserved", Cell(one.sentence, WAITING)) for one in snapshot.unserved])
+
+
+def stuck_sentence(count: int) -> str:
+    """Tell of tasks that the sweep could not put back."""
+    return f"{count} live tasks stand nowhere in Redis and could not be put back yet"
 
 
 def ledger_facts(snapshot: Snapshot) -> Facts:

@@ -110,6 +110,7 @@ def rebuilt(swarm: Swarm, place: Place, mender: Reconciler, record: Any, events:
         events,
         record,
         reconciler=mender,
+        sweep=swarm.orchestrator._sweep,
         registry=swarm.registry,
         reviews=swarm.review_service,
         control=swarm.control,

@@ -19,6 +19,7 @@ from chimera_cli.adapters.postgres_orders import PostgresOrders
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.adapters.postgres_review import PostgresReview
+from chimera_cli.adapters.postgres_sweep import PostgresSweep
 from chimera_cli.adapters.redis_client import RedisClient, open_redis
 from chimera_cli.adapters.redis_control import RedisControl
 from chimera_cli.adapters.redis_events import RedisEventStream
@@ -26,6 +27,7 @@ from chimera_cli.adapters.redis_identity import RedisIdentities
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_recovery import RedisRecovery
 from chimera_cli.adapters.redis_registry import RedisAgentRegistry
+from chimera_cli.adapters.redis_sweep import RedisStandings
 from chimera_cli.models.delivery import Delivery, Stage
 from chimera_cli.models.identity import task_id
 from chimera_cli.models.policy import LeasePolicy
@@ -36,6 +38,7 @@ from chimera_cli.services.orchestrator import Orchestrator
 from chimera_cli.services.pairing import Pairing
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
+from chimera_cli.services.sweep import Sweep
 from tests.builders import a_goal
 
 
@@ -178,6 +181,15 @@ async def open_pair(
             events,
             record,
             reconciler=Reconciler(recovery, PostgresRecovery(engine), events, telemetry, grace=policy.lease),
+            sweep=Sweep(
+                PostgresSweep(engine),
+                RedisStandings(client, keys),
+                PostgresRecovery(engine),
+                queue,
+                telemetry,
+                lease=policy.lease,
+                shards=shards,
+            ),
             registry=RedisAgentRegistry(client, keys),
             reviews=review_service,
             control=control,

@@ -60,12 +60,13 @@ local function claimable(task, lane, place)
   return task.status == 'APPROVED' and task.digest ~= '' and task.approved == task.digest
 end
 
--- What a claim tells of the goal: text, persona, and whether it is paused.
+-- What a claim tells of the goal: text, persona, and whether it is paused. Nothing of a goal begins that is lost here, until the
+-- sweep has put it back: it may be paused.
 local goals = {}
 local function goal_of(task)
   if not goals[task.goal] then
     local found = redis.call('HMGET', T .. ':g:' .. task.goal, 'text', 'persona', 'paused')
-    goals[task.goal] = {text = found[1] or '', persona = found[2] or 'null', paused = found[3] == '1'}
+    goals[task.goal] = {text = found[1] or '', persona = found[2] or 'null', paused = found[3] == '1' or not found[1]}
   end
   return goals[task.goal]
 end

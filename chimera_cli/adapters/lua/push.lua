@@ -105,6 +105,7 @@ local function know(goal, said)
     local name = T .. ':s:' .. goal
     if tonumber(redis.call('HGET', name, 'v:' .. kept[1]) or '0') < kept[2] then
       redis.call('HSET', name, 'v:' .. kept[1], kept[2], 'd:' .. kept[1], kept[3])
+      redis.call('HSET', T .. ':g:' .. goal, 'stateful', 1)
     end
   end
 end

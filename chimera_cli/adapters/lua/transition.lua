@@ -22,7 +22,8 @@
   T:settle                       list     ended tasks whose children are not told yet
   T:deadline                     zset     task id by its deadline [ms]
   T:<stage>:aside:<goal>         zset     task id by when it was set aside [ms]: what would wait in a lane, were its goal not paused
-  T:g:<goal>                     hash     text, persona; paused (1), ordered: number of the last order to pause, resume or cancel it
+  T:g:<goal>                     hash     text, persona; paused (1), ordered: number of the last order to pause, resume or cancel it;
+                                          stateful (1) when T:s:<goal> is there, so that its loss is noticed before anything is written
   T:s:<goal>                     hash     v:<key> version, d:<key> JSON of the goal's state
   T:out                          stream   events for the record
   T:run                          string   run id of the server that somebody vouched for, see demand_vouched; or 'deposed', its run
@@ -467,11 +468,19 @@ local function newest_order(goal, order)
   return true
 end
 
+-- A state that is lost while its goal goes on would be begun anew at version 0, and what was committed before be lost for good.
+local function demand_state(goal)
+  if redis.call('HGET', T .. ':g:' .. goal, 'stateful') == '1' and redis.call('EXISTS', T .. ':s:' .. goal) == 0 then
+    error('STATE LOST ' .. goal)
+  end
+end
+
 -- `changes` is JSON: [[key, expected version, JSON text of the value], ...]
 local function conflict(goal, changes)
   if changes == '[]' then return nil end
   for _, change in ipairs(cjson.decode(changes)) do
     local actual = tonumber(redis.call('HGET', T .. ':s:' .. goal, 'v:' .. change[1]) or '0')
+    if actual == 0 then demand_state(goal) end
     if actual ~= change[2] then return {'conflict', change[1], change[2], actual} end
   end
   return nil
@@ -481,7 +490,8 @@ end
 local function commit(goal, changes)
   if changes == '[]' then return end
   for _, change in ipairs(cjson.decode(changes)) do
-    redis.call('HINCRBY', T .. ':s:' .. goal, 'v:' .. change[1], 1)
+    local version = redis.call('HINCRBY', T .. ':s:' .. goal, 'v:' .. change[1], 1)
+    if version == 1 then redis.call('HSET', T .. ':g:' .. goal, 'stateful', 1) end
     redis.call('HSET', T .. ':s:' .. goal, 'd:' .. change[1], change[3])
   end
 end

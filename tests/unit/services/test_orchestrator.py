@@ -124,6 +124,7 @@ def orchestrator(stores: Any) -> Orchestrator:
         stores,
         stores,
         reconciler=stores,
+        sweep=stores,
         registry=stores,
         reviews=stores,
         control=stores,
