@@ -29,7 +29,7 @@ class SweepRow(Row, table=True):
     """How far the fleet's sweep through the live tasks has come; there is one."""
 
     __tablename__ = "sweeps"
-    __table_args__ = (CheckConstraint("id = 1"),)
+    __table_args__ = (CheckConstraint("id = 1", "sweeps_one"),)
 
     id: int = number_column(primary_key=True, autoincrement=False, server_default="1")
     """Always 1."""

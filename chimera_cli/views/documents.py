@@ -107,6 +107,7 @@ def status_document(snapshot: "Snapshot") -> Document:
         "oldest_card_at": snapshot.oldest_card_at.isoformat() if snapshot.oldest_card_at else None,
         "paused": _paused(snapshot),
         "epoch": snapshot.epoch,
+        "stuck": snapshot.stuck,
         "unserved": [one.model_dump(mode="json") for one in snapshot.unserved],
         "recovery": snapshot.recovery.model_dump(mode="json") if snapshot.recovery else None,
         "posts_waiting": snapshot.posts_waiting,

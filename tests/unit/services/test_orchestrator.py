@@ -67,6 +67,9 @@ class Stores:
     async def sweep(self, keep: timedelta) -> int:
         return self._do("sweep", "Redis")
 
+    async def step(self) -> int:
+        return self._do("misplaced", "Postgres")
+
     async def expire_overdue(self) -> int:
         return self._do("reviews", "Postgres")
 

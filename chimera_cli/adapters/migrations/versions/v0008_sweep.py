@@ -17,7 +17,9 @@ def upgrade() -> None:
     """Make the one row, whose first page is due at once."""
     op.create_table(
         "sweeps",
-        sa.Column("id", sa.BigInteger(), sa.CheckConstraint("id = 1"), autoincrement=False, server_default="1"),
+        sa.Column(
+            "id", sa.BigInteger(), sa.CheckConstraint("id = 1", "sweeps_one"), autoincrement=False, server_default="1"
+        ),
         sa.Column("position", sa.BigInteger(), nullable=False, server_default="-1"),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("clock_timestamp()")),
         sa.Column("missed", sa.BigInteger(), nullable=False, server_default="0"),
