@@ -43,6 +43,7 @@ def test_the_migrated_schema_is_what_the_rows_say(fresh_database: str) -> None:
         "cards_pending",
         "cards_unresumed",
         "orders_open",
+        "tasks_live",
         "tasks_live_by_goal",
         "tasks_undispatched",
     }
