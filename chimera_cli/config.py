@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     """Parts that the queues are split into; the same for every process of a swarm. On a Redis Cluster as many as it has nodes, or
     a multiple of that."""
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = "default"
-    """Name that keeps several swarms on one Redis apart."""
+    """Name that keeps several swarms on one Redis and one Postgres apart."""
     operator: str | None = None
     """Who decides review cards, as the audit names them; empty for the user of the operating system."""
     max_replans: Annotated[int, Field(ge=0, le=20)] = 2
