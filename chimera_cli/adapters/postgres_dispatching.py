@@ -15,9 +15,11 @@ from chimera_cli.adapters import postgres_sql as sql
 from chimera_cli.adapters import postgres_turns as turns
 from chimera_cli.adapters.event_rows import StateRow
 from chimera_cli.adapters.order_rows import OrderRow
+from chimera_cli.adapters.postgres_away import elsewhere
 from chimera_cli.adapters.postgres_sizes import Page, first_page
 from chimera_cli.adapters.row import LIVE
 from chimera_cli.adapters.rows import GoalRow, TaskRow, persona_of
+from chimera_cli.models.away import Away
 from chimera_cli.models.delivery import Dependency, Dispatch, Past
 from chimera_cli.models.identity import task_id
 from chimera_cli.models.order import OrderAction
@@ -25,9 +27,11 @@ from chimera_cli.models.result import VersionedValue
 from chimera_cli.models.task import TaskStatus
 
 
-async def undispatched(session: AsyncSession, limit: int) -> list[Dispatch]:
-    """Return the first tasks, in the order of submission, that are not in the queue yet; the caller holds the lock."""
-    waiting = select(TaskRow.id).where(col(TaskRow.dispatched_at).is_(None), text(LIVE)).order_by(col(TaskRow.position))
+async def undispatched(session: AsyncSession, limit: int, away: Away) -> list[Dispatch]:
+    """Return the first tasks, in the order of submission, that are not in the queue yet, but none of shards that are away; the
+    caller holds the lock."""
+    waiting = select(TaskRow.id).where(col(TaskRow.dispatched_at).is_(None), text(LIVE))
+    waiting = waiting.where(*elsewhere(col(TaskRow.goal_id), away)).order_by(col(TaskRow.position))
     ids = (await session.exec(waiting.limit(limit))).all()
     if not ids:
         return []

@@ -19,6 +19,7 @@ from chimera_cli.adapters import postgres_turns as turns
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_reads import PostgresReads, with_counts
 from chimera_cli.adapters.rows import GoalRow
+from chimera_cli.models.away import NONE_AWAY, Away
 from chimera_cli.models.delivery import Dispatch, Lease
 from chimera_cli.models.epoch import Epochs, ShardRecord
 from chimera_cli.models.event import TaskEvent
@@ -81,8 +82,9 @@ class PostgresRecord(PostgresReads):
                 return await chores.look(connection, older_than)
 
     @asynccontextmanager
-    async def dispatching(self, limit: int = 500) -> AsyncIterator[list[Dispatch]]:
-        """Hand out persisted tasks that are not in the queue yet, oldest first, and mark them dispatched on a clean exit.
+    async def dispatching(self, limit: int = 500, *, away: Away = NONE_AWAY) -> AsyncIterator[list[Dispatch]]:
+        """Hand out persisted tasks that are not in the queue yet, oldest first, and mark them dispatched on a clean exit. Those of
+        shards that are away are left out.
 
         The lock that it shares with `record` keeps the dependencies' statuses true: no parent ends unseen between being read
         here and its children's arrival in the queue.
@@ -90,7 +92,7 @@ class PostgresRecord(PostgresReads):
         with postgres_errors():
             async with AsyncSession(self._engine) as session, session.begin():
                 await turns.hold(await session.connection())
-                dispatches = await dispatching.undispatched(session, limit)
+                dispatches = await dispatching.undispatched(session, limit, away)
                 yield dispatches
                 if dispatches:
                     await dispatching.mark(session, dispatches)

@@ -8,6 +8,7 @@ from sqlmodel import col, select
 
 from chimera_cli.adapters import postgres_deciding as deciding
 from chimera_cli.adapters import review_sql as sql
+from chimera_cli.adapters.postgres_away import elsewhere
 from chimera_cli.adapters.postgres_epochs import hold as hold_epochs
 from chimera_cli.adapters.postgres_epochs import read as read_epochs
 from chimera_cli.adapters.postgres_errors import postgres_errors
@@ -17,6 +18,7 @@ from chimera_cli.adapters.row import plain
 from chimera_cli.adapters.rows import GoalRow
 from chimera_cli.exceptions import Conflict, ReviewCardNotFound
 from chimera_cli.models.audit import AuditEvent
+from chimera_cli.models.away import NONE_AWAY, Away
 from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
 
@@ -85,13 +87,14 @@ class PostgresReview:
             async with self._engine.begin() as connection:
                 return await deciding.expire(connection, older_than, limit)
 
-    async def unresumed(self, limit: int = 100) -> list[ReviewCard]:
-        """List cards that wait no longer and are to be carried out now, oldest first."""
+    async def unresumed(self, limit: int = 100, *, away: Away = NONE_AWAY) -> list[ReviewCard]:
+        """List cards that wait no longer and are to be carried out now, oldest first; none of shards that are away."""
         paused = select(GoalRow.id).where(col(GoalRow.paused_at).is_not(None))
         asked = select(CardRow).where(
             col(CardRow.resumed_at).is_(None),
             CardRow.status != CardStatus.PENDING.value,
             or_(col(CardRow.status) != CardStatus.APPROVED.value, col(CardRow.goal_id).not_in(paused)),
+            *elsewhere(col(CardRow.goal_id), away),
         )
         async with reading(self._engine) as session:
             rows = await session.exec(asked.order_by(col(CardRow.decided_at), col(CardRow.id)).limit(limit))

@@ -43,14 +43,19 @@ class ListeningCluster(RedisCluster):
                     if any([self._heard(slot, ear) for slot, ear in ears.items() if ear.done()]):
                         return
 
-    async def initialize(self, *args: Any, **options: Any) -> RedisCluster:
+    async def initialize(
+        self,
+        additional_startup_nodes_info: list[tuple[str, int]] | None = None,
+        last_failed_node_name: str | None = None,
+    ) -> RedisCluster:
         """Read which node has which slot, and which commands there are.
 
-        redis-py asks the first node that it knows for its commands, each time the same one: here the next one is asked when that
-        one does not answer.
+        The node that failed last is asked last: all calls wait meanwhile, also those to nodes that answer. redis-py forgets it
+        between two calls, and asks the first node that it knows for its commands, each time the same one.
         """
+        failed = last_failed_node_name or next(reversed(self.nodes_manager.startup_nodes), None)
         try:
-            return await super().initialize(*args, **options)
+            return await super().initialize(additional_startup_nodes_info, failed)
         except DRIVER_ERRORS:
             for node in self.get_primaries()[:1]:
                 self.nodes_manager.move_node_to_end_of_cached_nodes(node.name)

@@ -12,7 +12,7 @@ from chimera_cli.adapters.redis_claims import RedisClaims, Which, Wish
 from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_errors import redis_errors
 from chimera_cli.adapters.redis_refusals import Refusals
-from chimera_cli.adapters.redis_shards import on_each
+from chimera_cli.adapters.redis_shards import on_each, on_those_there
 from chimera_cli.adapters.scripts import Scripts
 from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease
 from chimera_cli.models.audit import SWARM
@@ -213,9 +213,10 @@ class RedisTaskQueue:
         return True
 
     async def counts(self) -> QueueCounts:
-        """Count what stands in the queues, over all shards."""
-        rows = await on_each(self._on_shard("counts", shard) for shard in range(self._keys.shards))
-        return wire.decode_counts(rows)
+        """Count what stands in the queues, over all shards that answer; raise what keeps the first from it when none does."""
+        return wire.decode_counts(
+            await on_those_there(self._on_shard("counts", shard) for shard in range(self._keys.shards))
+        )
 
     def _shard(self, goal_id: str) -> int:
         return shard_of(goal_id, self._keys.shards)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from typing import TypeVar, cast
 
+from chimera_cli.exceptions import BackendUnavailable
+
 T = TypeVar("T")
 
 
@@ -18,3 +20,17 @@ async def on_each(calls: Iterable[Awaitable[T]]) -> list[T]:
         if isinstance(reply, BaseException):
             raise reply
     return cast("list[T]", done)
+
+
+async def on_those_there(calls: Iterable[Awaitable[T]]) -> list[T | None]:
+    """Make calls side by side and return their replies, None for a shard that is away.
+
+    Raises:
+        SwarmError: What the first call that failed raised, when all failed, or when it was something else than an absence.
+    """
+    replies = await asyncio.gather(*calls, return_exceptions=True)
+    failed = [reply for reply in replies if isinstance(reply, BaseException)]
+    for error in failed:
+        if len(failed) == len(replies) or not isinstance(error, BackendUnavailable):
+            raise error
+    return [None if isinstance(reply, BaseException) else reply for reply in replies]

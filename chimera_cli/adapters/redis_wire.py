@@ -160,8 +160,10 @@ def after(entry_id: str) -> str:
     return f"{ms}-{int(seq) + 1}"
 
 
-def decode_counts(rows: Sequence[Sequence[Any]]) -> QueueCounts:
-    """Sum up what each shard counted, see counts.lua."""
+def decode_counts(replies: Sequence[Sequence[Any] | None]) -> QueueCounts:
+    """Sum up what each shard counted, see counts.lua; None stands for one that is away, at least one is there."""
+    counted = {shard: reply for shard, reply in enumerate(replies) if reply is not None}
+    rows = list(counted.values())
     waiting, running, delayed, to_judge, judging, deferred = (sum(row[i] for row in rows) for i in range(6))
     oldest = max(row[6] for row in rows)
     kinds: Counter[str] = Counter()
@@ -175,6 +177,7 @@ def decode_counts(rows: Sequence[Sequence[Any]]) -> QueueCounts:
         to_judge=to_judge,
         judging=judging,
         deferred=deferred,
-        epochs={shard: row[8] for shard, row in enumerate(rows)},
+        epochs={shard: row[8] for shard, row in counted.items()},
+        away=tuple(shard for shard, reply in enumerate(replies) if reply is None),
         oldest_waiting=timedelta(milliseconds=oldest) if oldest >= 0 else None,
     )

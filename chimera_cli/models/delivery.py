@@ -235,9 +235,13 @@ class QueueCounts(Noun):
     """Tasks that wait for a worker, by kind."""
     epochs: Epochs = Field(default_factory=dict)
     """Epoch of each shard in the Redis that was asked."""
+    away: tuple[int, ...] = ()
+    """Shards that did not answer and are not counted."""
 
     def idle(self, stage: Stage) -> bool:
-        """Whether nothing waits, runs or is delayed for the stage."""
+        """Whether nothing waits, runs or is delayed for the stage; not while a shard is away, of which that is unknown."""
+        if self.away:
+            return False
         if stage is Stage.WORK:
             return not (self.waiting or self.running or self.delayed)
         return not (self.to_judge or self.judging or self.deferred)

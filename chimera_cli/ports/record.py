@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pydantic import Field
 
+from chimera_cli.models.away import NONE_AWAY, Away
 from chimera_cli.models.delivery import Dispatch, Lease
 from chimera_cli.models.epoch import Epochs
 from chimera_cli.models.event import TaskEvent
@@ -88,11 +89,11 @@ class RecordPort(ReadsPort, Protocol):
         """
         ...
 
-    def dispatching(self, limit: int = 500) -> AbstractAsyncContextManager[list[Dispatch]]:
+    def dispatching(self, limit: int = 500, *, away: Away = NONE_AWAY) -> AbstractAsyncContextManager[list[Dispatch]]:
         """Hand out persisted tasks that are not in the queue yet, oldest first, and mark them dispatched on a clean exit.
 
-        While the context is open nothing is recorded, so the dependencies' statuses stay true. An error inside marks nothing;
-        the tasks are handed out again.
+        Tasks of shards that are away are left out. While the context is open nothing is recorded, so the dependencies' statuses
+        stay true. An error inside marks nothing; the tasks are handed out again.
         """
         ...
 

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from chimera_cli.models.audit import AuditEvent
+from chimera_cli.models.away import NONE_AWAY, Away
 from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
 
@@ -55,9 +56,9 @@ class ReviewPort(Protocol):
         fail their tasks in one transaction; returns how many. Cards of paused goals wait on. Any process may call it any time."""
         ...
 
-    async def unresumed(self, limit: int = 100) -> list[ReviewCard]:
+    async def unresumed(self, limit: int = 100, *, away: Away = NONE_AWAY) -> list[ReviewCard]:
         """List cards that wait no longer and are not carried out in the queue yet, oldest first; an approval is not among them
-        while its goal is paused."""
+        while its goal is paused, and none of shards that are away is."""
         ...
 
     async def epochs(self) -> Epochs:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from chimera_cli.exceptions import BackendUnavailable, SwarmError
+from chimera_cli.models.away import NONE_AWAY, Away
 from chimera_cli.models.epoch import Epochs
 from chimera_cli.models.order import TOO_LATE, Fate, Order, OrderAction
 from chimera_cli.models.task import TaskStatus
@@ -52,8 +53,10 @@ class ControlService:
         """Order to pause, resume or cancel goals. Raises BackendUnavailable as `order_tasks` does."""
         return await self._announced(await self._orders.order_goals(action, goal_ids, operator, reason))
 
-    async def carry_out(self) -> int:
+    async def carry_out(self, *, away: Away = NONE_AWAY) -> int:
         """Carry out every open order, and return how many were; harmless when several do it at once.
+
+        Orders about goals of shards that are away stay open, and keep no other from being carried out.
 
         Raises:
             BackendUnavailable: A store is away; the orders stay open.
@@ -64,11 +67,14 @@ class ControlService:
         while orders := await self._orders.open(after, AT_ONCE):
             after, epochs = orders[-1].seq, await self._record.epochs()
             for _, alike in groupby(orders, key=_likeness):
+                some = list(alike)
+                if away.holds(some[0].goal_id):
+                    continue
                 try:
-                    done += await self._carry_out_alike(list(alike), epochs)
-                except BackendUnavailable:
-                    raise  # For the next one just the same.
+                    done += await self._carry_out_alike(some, epochs)
                 except SwarmError as error:
+                    if isinstance(error, BackendUnavailable):
+                        away = _further(away, some[0].goal_id, error)
                     failed = failed or error
         if failed:
             raise failed
@@ -134,6 +140,14 @@ class ControlService:
             # It waited for a planner, and no event tells of its end: what the queue still holds of it goes now.
             await self._queue.forget([], [order.goal_id], turn=await self._record.turn(), epochs=epochs)
         return sure
+
+
+def _further(away: Away, goal_id: str, error: BackendUnavailable) -> Away:
+    """Count the shard of a goal as away from now on. Raises the error when the next order would meet it just the same."""
+    further = away.without(goal_id)
+    if error.backend != "Redis" or further.all:
+        raise error
+    return further
 
 
 def _likeness(order: Order) -> tuple[object, ...]:

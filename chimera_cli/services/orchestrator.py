@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from chimera_cli.exceptions import SwarmError
+from chimera_cli.exceptions import BackendUnavailable, SwarmError
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.telemetry import TelemetryEvent
 from chimera_cli.ports.event_stream import EventStreamPort
@@ -72,8 +72,8 @@ class Orchestrator:
         With `wait` off, events that another process is recording right now are left to it, unless there is something to dispatch.
 
         A step that fails does not keep the others from running: retries and takeovers go on without Postgres, and one row
-        that cannot be read must not stop the record. Only while it is unknown how queue and record stand to each other, what
-        moves something from one to the other is left out.
+        that cannot be read must not stop the record. Only while it is unknown how a shard and the record stand to each other, what
+        moves something from one to the other is left out for that shard.
 
         Nothing at all is done to a pair of stores that do not belong together.
 
@@ -87,7 +87,7 @@ class Orchestrator:
         compared = (
             paired if isinstance(paired, SwarmError) else await self._attempt("reconcile", self._reconciler.reconcile)
         )
-        still = isinstance(compared, SwarmError)
+        still = isinstance(paired, SwarmError) or self._reconciler.away.all
         steps = {} if isinstance(paired, SwarmError) else self._in_the_queue()
         # Asked for together, these travel together.
         ends = [compared, *await asyncio.gather(*(self._attempt(*step) for step in steps.items()))]
@@ -127,10 +127,13 @@ class Orchestrator:
         one that only tries it, until the last task of a plan is queued.
         """
         steps: dict[str, tuple[bool, Step]] = {
-            "obey": (chores.orders, self._control.carry_out),
+            "obey": (chores.orders, self._carry_out),
             "dispatch": (chores.tasks, self.dispatch),
             "reviews": (chores.overdue, self._reviews.expire_overdue),
-            "resume": (chores.decisions or chores.overdue, self._reviews.resume_decided),
+            "resume": (
+                chores.decisions or chores.overdue,
+                lambda: self._reviews.resume_decided(away=self._reconciler.away),
+            ),
             "record": (True, lambda: self.record(wait=wait or chores.tasks)),
             "misplaced": (chores.sweep, self._sweep.step),
         }
@@ -162,17 +165,41 @@ class Orchestrator:
         Raises:
             SwarmError: A store is away; what is left will be done by housekeeping.
         """
-        await self.reconcile()
-        await self._control.carry_out()
+        failed = await self._reconcile_some()
+        await self._carry_out()
         await self.dispatch(rounds)
-        await self._control.carry_out()
+        await self._carry_out()
         await self.record(rounds=rounds)
+        if failed:
+            raise failed
+
+    async def hand_in(self) -> None:
+        """Put what is persisted into the queue, for the shards that are there; then raise SwarmError when one is away."""
+        failed = await self._reconcile_some()
+        while await self.dispatch():
+            pass
+        if failed:
+            raise failed
+
+    async def _reconcile_some(self) -> SwarmError | None:
+        """Reconcile, and return what keeps some shards from being worked with; raise it when it keeps all."""
+        await self.pairing.check()
+        try:
+            await self._reconciler.reconcile(wait=True)
+        except SwarmError as error:
+            if self._reconciler.away.all:
+                raise
+            return error
+        return None
+
+    async def _carry_out(self) -> int:
+        return await self._control.carry_out(away=self._reconciler.away)
 
     async def dispatch(self, rounds: int = ROUNDS) -> int:
         """Put what is persisted but not queued into the queue; returns how many tasks were new there."""
         new = 0
         for _ in range(rounds):
-            async with self._record.dispatching(BATCH) as waiting:
+            async with self._record.dispatching(BATCH, away=self._reconciler.away) as waiting:
                 new += await self._queue.push_tasks(waiting)
             if not waiting:
                 break  # Fewer than a batch may be what fits into memory.
@@ -180,7 +207,19 @@ class Orchestrator:
 
     async def record(self, *, wait: bool = True, rounds: int = ROUNDS) -> int:
         """Bring the record up to the queue's events, then drop those and what they ended; returns how many were new."""
-        return sum([await self._record_shard(shard, wait, rounds) for shard in range(self._events.shards)])
+        new, failed = 0, None
+        for shard in range(self._events.shards):
+            if shard in self._reconciler.away.numbers:
+                continue
+            try:
+                new += await self._record_shard(shard, wait, rounds)
+            except BackendUnavailable as error:
+                if error.backend != "Redis":
+                    raise
+                failed = failed or error  # Of this shard; the others are recorded all the same.
+        if failed:
+            raise failed
+        return new
 
     async def _record_shard(self, shard: int, wait: bool, rounds: int) -> int:
         new = 0

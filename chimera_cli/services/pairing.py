@@ -101,7 +101,12 @@ class Pairing:
             ConfigError: Another number of shards is in use.
             BackendUnavailable: A store is away, or it cannot be told yet.
         """
-        holding = await self._redis.look()
+        try:
+            holding = await self._redis.look()
+        except BackendUnavailable:
+            if self.identity is None or self._shards == 1:
+                raise
+            return  # The node that holds the identity is away. The other shards are known by epochs of their own.
         await self._report(holding)
         if self._record.doubted or not self._still(holding.identity):
             await self.settle()

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from chimera_cli.exceptions import BackendUnavailable, SwarmError
+from chimera_cli.models.away import Away
 from chimera_cli.models.epoch import ShardRecord, StaleEpoch
 from chimera_cli.models.identity import shard_of
 from chimera_cli.models.recovery import Loss, Mandate, Mark, Recovery, Survey
@@ -49,6 +50,8 @@ class Reconciler:
         self._events = events
         self._telemetry = telemetry
         self._grace = grace
+        self.away = Away(shards=events.shards)
+        """The shards that cannot be worked with, by the last look."""
 
     async def reconcile(self, *, wait: bool = False) -> int:
         """Compare the shards that nobody vouches for, and let them go on; returns how many.
@@ -58,22 +61,33 @@ class Reconciler:
         Raises:
             BackendUnavailable: One of the stores is away, or somebody else is at it; what is not vouched for stands still.
         """
+        try:
+            done, failed = await self._look(wait=wait)
+        except SwarmError:
+            self.away = Away(shards=self._events.shards, numbers=frozenset(range(self._events.shards)))
+            raise
+        self.away = Away(shards=self._events.shards, numbers=frozenset(failed))
+        for error in failed.values():
+            raise error
+        return done
+
+    async def _look(self, *, wait: bool) -> tuple[int, dict[int, SwarmError]]:
+        """Compare what has to be, and return how many shards go on, and why others do not: none keeps another one still."""
         done = 0
-        failed: list[BaseException] = []
+        failed: dict[int, SwarmError] = {}
         shards = range(self._events.shards)
         surveys = await asyncio.gather(*(self._recovery.survey(shard) for shard in shards), return_exceptions=True)
         records = await self._comparison.known()
         for shard, survey in zip(shards, surveys, strict=True):
-            if isinstance(survey, BaseException):
-                failed.append(survey)  # A shard whose node is away keeps no other one standing still.
-                continue
             try:
+                if isinstance(survey, BaseException):
+                    raise survey
                 done += await self._see_to(shard, survey, records.get(shard, ShardRecord()), wait=wait)
-            except StaleEpoch as error:
-                failed.append(error)
-        if failed:
-            raise failed[0]
-        return done
+            except BackendUnavailable as error:
+                if error.backend != "Redis":
+                    raise
+                failed[shard] = error
+        return done, failed
 
     async def _see_to(self, shard: int, survey: Survey, record: ShardRecord, *, wait: bool) -> bool:
         if survey.replaced(record):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.models.away import NONE_AWAY, Away
 from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.review import Decision, Resumption, ReviewCard
 from chimera_cli.models.telemetry import Level, TelemetryEvent, backend_lost
@@ -79,11 +80,24 @@ class ReviewService:
         """Have cards expire that waited longer than the policy allows; returns how many."""
         return await self._reviews.expire(self.expire_after) if self.expire_after else 0
 
-    async def resume_decided(self) -> int:
-        """Carry out what is decided, expired or stale and not carried out yet; returns how many."""
-        cards = await self._reviews.unresumed()
+    async def resume_decided(self, *, away: Away = NONE_AWAY) -> int:
+        """Carry out what is decided, expired or stale and not carried out yet, but on shards that are away; returns how many."""
+        cards = await self._reviews.unresumed(away=away)
         epochs = await self._reviews.epochs() if cards else NO_EPOCHS
-        return sum([await self._resume(card, epochs) is not None for card in cards])
+        done, failed = 0, None
+        for card in cards:
+            if away.holds(card.goal_id):
+                continue
+            try:
+                done += await self._resume(card, epochs) is not None
+            except BackendUnavailable as error:
+                away = away.without(card.goal_id)
+                if error.backend != "Redis" or away.all:
+                    raise
+                failed = failed or error
+        if failed:
+            raise failed
+        return done
 
     async def _resume(self, card: ReviewCard, epochs: Epochs) -> str | None:
         """Carry it out, and say what the reviewer should know of how that went; None when it has to wait."""

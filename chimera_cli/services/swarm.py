@@ -243,9 +243,7 @@ class Swarm(Records):
 
     async def _dispatch(self) -> None:
         try:
-            await self.orchestrator.reconcile()
-            while await self.orchestrator.dispatch():
-                pass
+            await self.orchestrator.hand_in()
         except BackendUnavailable as exc:
             stored = "the tasks are stored and will be dispatched when the server is back"
             self.telemetry.emit(backend_lost("submit", exc, stored))

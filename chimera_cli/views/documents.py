@@ -108,6 +108,7 @@ def status_document(snapshot: "Snapshot") -> Document:
         "paused": _paused(snapshot),
         "epoch": snapshot.epoch,
         "stuck": snapshot.stuck,
+        "away": list(snapshot.queues.away),
         "unserved": [one.model_dump(mode="json") for one in snapshot.unserved],
         "recovery": snapshot.recovery.model_dump(mode="json") if snapshot.recovery else None,
         "posts_waiting": snapshot.posts_waiting,

@@ -54,7 +54,7 @@ class _Board:
             *([unserved_facts(shot)] if shot.unserved else []),
             *([Facts([("stuck", Cell(stuck_sentence(shot.stuck), BAD))])] if shot.stuck else []),
             ledger_facts(shot),
-            *([Facts([("redis", Cell(shot.replaced, BAD))])] if shot.replaced else []),
+            *([Facts([("redis", Cell(text, BAD))]) for text in (shot.replaced, away_sentence(shot)) if text]),
             *([recovery_facts(shot)] if shot.recovery else []),
             *([paused_grid(shot)] if shot.paused else []),
             *([outbox_facts(shot)] if shot.posts_waiting else []),
@@ -76,6 +76,8 @@ class _Board:
             yield f"ledger\t{name}\t{count}"
         if shot.replaced:
             yield f"redis\treplaced\t{shot.replaced}"
+        for shard in shot.queues.away:
+            yield f"redis\taway\t{shard}"
         if shot.recovery:
             yield f"recovery\t{shot.recovery.cause}\t{moment(shot.recovery.at)}\t{shot.recovery.sentence}"
         yield from paused_grid(shot).lines()
@@ -119,6 +121,13 @@ def fleet_grid(members: Sequence[FleetMember], total: int) -> Grid:
     ]
     more = f" ({len(rows)} of {total})" if total > len(rows) else ""
     return Grid(f"Fleet{more}", _FLEET, rows, empty="start one with: chimera worker", mark="agent")
+
+
+def away_sentence(snapshot: Snapshot) -> str:
+    """Say which shards do not answer; empty when all do."""
+    away = snapshot.queues.away
+    names = f"shard{'s' if len(away) > 1 else ''} {', '.join(map(str, away))}"
+    return f"{names} of Redis away: what is there is not counted and waits, the others go on" if away else ""
 
 
 def stalled_facts(snapshot: Snapshot) -> Facts:

@@ -14,6 +14,7 @@ from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.adapters.redis_events import RedisEventStream
 from chimera_cli.adapters.redis_recovery import RedisRecovery
+from chimera_cli.models.away import Away
 from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.ports.record import RecordPort
@@ -63,9 +64,9 @@ class MarksFirst:
         return getattr(self._record, name)
 
     @asynccontextmanager
-    async def dispatching(self, limit: int) -> AsyncIterator[list[Dispatch]]:
+    async def dispatching(self, limit: int, *, away: Away) -> AsyncIterator[list[Dispatch]]:
         """Hand out what is noted already."""
-        async with self._record.dispatching(limit) as waiting:
+        async with self._record.dispatching(limit, away=away) as waiting:
             pass
         yield waiting
 

@@ -12,6 +12,7 @@ import pytest
 
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.exceptions import AmbiguousId, InvalidPlan, NotFound, ReviewCardNotFound, WrongState
+from chimera_cli.models.away import Away
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
 from chimera_cli.models.identity import task_id
 from chimera_cli.models.persona import Persona
@@ -483,3 +484,13 @@ async def test_tasks_that_a_goal_has_may_be_given_again_after_its_end(record: Re
     assert await record.add_tasks(goal.id, specs("a")) == [task_id(goal.id, "a")]
     with pytest.raises(WrongState):
         await record.add_tasks(goal.id, specs("a", "b"))
+
+
+@pytest.mark.parametrize("numbers", [{0}, {1, 2}])
+async def test_tasks_of_shards_that_are_away_are_not_handed_out(record: PostgresRecord, numbers: set[int]) -> None:
+    goals = [(await submitted(record, "a"))[0].id for _ in range(12)]
+    away = Away(shards=3, numbers=frozenset(numbers))
+    async with record.dispatching(away=away) as there:
+        assert [dispatch.task.goal_id for dispatch in there] == [goal for goal in goals if not away.holds(goal)]
+    async with record.dispatching() as rest:
+        assert [dispatch.task.goal_id for dispatch in rest] == [goal for goal in goals if away.holds(goal)]

@@ -130,7 +130,7 @@ async def test_the_last_of_two_housekeepers_leaves_no_wrong_note_on_a_decision_t
     class Slow(PostgresReview):
         """Has read the decisions before the other one carried them out."""
 
-        async def unresumed(self, limit: int = 100) -> list[Any]:
+        async def unresumed(self, limit: int = 100, *, away: Any = None) -> list[Any]:
             return [seen]
 
     slow = ReviewService(Slow(swarm.reviews._engine), swarm.queue, Deaf())  # type: ignore[arg-type]

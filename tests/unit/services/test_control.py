@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from chimera_cli.exceptions import BackendUnavailable, SwarmError
+from chimera_cli.models.away import Away
 from chimera_cli.models.epoch import Epochs
 from chimera_cli.models.goal import Goal, GoalStatus
+from chimera_cli.models.identity import shard_of
 from chimera_cli.models.order import TOO_LATE, Fate, Order, OrderAction
 from chimera_cli.models.task import Task, TaskStatus
 from chimera_cli.models.telemetry import Level, TelemetryEvent
@@ -33,11 +35,12 @@ class Desk:
         self.status = GoalStatus.ACTIVE
         self.diary: list[str] = []
         self.away = False
+        self.gone: set[str] = set()
         self.refused = ""
         self.said: list[TelemetryEvent] = []
 
     def _do(self, what: str) -> None:
-        if self.away:
+        if self.away or what in self.gone:
             raise BackendUnavailable("Redis", "gone")
         if what == self.refused:
             raise SwarmError("Redis refused a command: ERR what stands there makes no sense")
@@ -181,3 +184,16 @@ async def test_an_order_stays_open_while_the_queue_is_away(action: OrderAction) 
     assert desk.notes == {}
     desk.away = False
     assert await service(desk).carry_out() == 1
+
+
+async def test_orders_about_other_shards_are_carried_out_while_one_is_away() -> None:
+    goals = {shard_of(goal, 2): goal for goal in (letter * 20 for letter in "abcdefgh")}
+    orders = [an_order(seq, OrderAction.PAUSE).model_copy(update={"goal_id": goals[seq % 2]}) for seq in range(1, 5)]
+    desk = Desk(*orders)
+    desk.gone = {"pause 2"}
+    with pytest.raises(BackendUnavailable):
+        await service(desk).carry_out(away=Away(shards=2))
+    assert desk.diary == ["pause 1", "pause 3"], "what comes behind it on its shard waits, too"
+    desk.gone = set()
+    assert await service(desk).carry_out(away=Away(shards=2, numbers=frozenset({0}))) == 0
+    assert await service(desk).carry_out(away=Away(shards=2)) == 2

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chimera_cli.exceptions import BackendUnavailable, SwarmError
+from chimera_cli.models.away import NONE_AWAY, Away
 from chimera_cli.models.delivery import Dispatch
 from chimera_cli.models.epoch import Epochs
 from chimera_cli.models.policy import LeasePolicy
@@ -20,14 +21,17 @@ NONE = Chores(orders=False, tasks=False, overdue=False, decisions=False)
 
 
 class Stores:
-    """Every port that the orchestrator uses, with one diary. `away` names what cannot be reached."""
+    """Every port that the orchestrator uses, with one diary. `gone` names what cannot be reached."""
 
     shards = 1
     expire_after = timedelta(hours=1)
 
     def __init__(self) -> None:
         self.diary: list[str] = []
-        self.away: set[str] = set()
+        self.gone: set[str] = set()
+        self.away = NONE_AWAY
+        self.shards_gone: set[int] = set()
+        self.one_away = False
         self.broken: set[str] = set()
         self.waiting: list[Dispatch] = []
         self.entries: list[str] = []
@@ -39,7 +43,7 @@ class Stores:
 
     def _do(self, what: str, server: str) -> int:
         self.diary.append(what)
-        if server in self.away:
+        if server in self.gone:
             raise BackendUnavailable(server, "gone")
         if what in self.broken:
             raise SwarmError(f"{what} is refused")
@@ -50,6 +54,9 @@ class Stores:
             raise self.unpaired
 
     async def reconcile(self, *, wait: bool = False) -> int:
+        self.away = Away(numbers=frozenset({0})) if "Redis" in self.gone or "reconcile" in self.broken else NONE_AWAY
+        if self.one_away:
+            self.away, self.broken = Away(shards=3, numbers=frozenset({1})), {"reconcile"}
         return self._do("reconcile", "Redis")
 
     async def promote(self) -> int:
@@ -73,10 +80,10 @@ class Stores:
     async def expire_overdue(self) -> int:
         return self._do("reviews", "Postgres")
 
-    async def resume_decided(self) -> int:
+    async def resume_decided(self, *, away: Away) -> int:
         return self._do("resume", "Postgres")
 
-    async def carry_out(self) -> int:
+    async def carry_out(self, *, away: Away) -> int:
         return self._do("obey", "Postgres")
 
     async def chores(self, *, older_than: timedelta | None) -> Chores:
@@ -85,7 +92,7 @@ class Stores:
         return self.chores_now
 
     @asynccontextmanager
-    async def dispatching(self, limit: int) -> AsyncIterator[list[Dispatch]]:
+    async def dispatching(self, limit: int, *, away: Away) -> AsyncIterator[list[Dispatch]]:
         self._do("dispatch", "Postgres")
         batch = self.waiting[:limit]
         yield batch
@@ -96,7 +103,9 @@ class Stores:
         return len(dispatches)
 
     async def read(self, shard: int, limit: int) -> tuple[list[Any], str]:
-        self._do("read", "Redis")
+        self._do("read" if self.shards == 1 else f"read {shard}", "Redis")
+        if shard in self.shards_gone:
+            raise BackendUnavailable("Redis", "one node is gone")
         return [], self.entries[0] if self.entries else ""
 
     async def record(self, events: list[Any], *, wait: bool = True) -> Recorded | None:
@@ -149,7 +158,7 @@ async def test_all_that_waits_is_dispatched_batch_after_batch(orchestrator: Orch
 
 
 async def test_nothing_is_marked_dispatched_when_the_queue_is_away(orchestrator: Orchestrator, stores: Stores) -> None:
-    stores.waiting, stores.away = [a_dispatch()], {"Redis"}
+    stores.waiting, stores.gone = [a_dispatch()], {"Redis"}
     with pytest.raises(BackendUnavailable):
         await orchestrator.dispatch()
     assert len(stores.waiting) == 1
@@ -242,14 +251,14 @@ async def test_every_step_is_tried_when_the_look_fails(orchestrator: Orchestrato
 
 
 async def test_events_stay_while_the_record_is_away(orchestrator: Orchestrator, stores: Stores) -> None:
-    stores.entries, stores.away = ["1-0"], {"Postgres"}
+    stores.entries, stores.gone = ["1-0"], {"Postgres"}
     with pytest.raises(BackendUnavailable):
         await orchestrator.record()
     assert stores.entries == ["1-0"]
 
 
 async def test_retries_and_takeovers_go_on_without_postgres(orchestrator: Orchestrator, stores: Stores) -> None:
-    stores.away = {"Postgres"}
+    stores.gone = {"Postgres"}
     with pytest.raises(BackendUnavailable):
         await orchestrator.tick()
     assert {"promote", "reap 3", "expire", "settle", "sweep"} <= set(stores.diary)
@@ -268,3 +277,21 @@ async def test_orders_are_obeyed_before_anything_new_is_dispatched_and_again_aft
     await orchestrator.obey()
     told = [done for done in stores.diary if done != "push"]
     assert told == ["reconcile", "obey", "dispatch", "obey", "read"]
+
+
+async def test_other_shards_are_recorded_while_one_is_away(orchestrator: Orchestrator, stores: Stores) -> None:
+    stores.shards = 3
+    stores.shards_gone = {1}
+    with pytest.raises(BackendUnavailable, match="one node"):
+        await orchestrator.record()
+    assert stores.diary == ["read 0", "read 1", "read 2"]
+
+
+async def test_steps_of_the_record_go_on_while_one_of_several_shards_stands_still(
+    orchestrator: Orchestrator, stores: Stores
+) -> None:
+    stores.shards, stores.one_away = 3, True
+    with pytest.raises(SwarmError, match="reconcile is refused"):
+        await orchestrator.tick()
+    assert {"obey", "dispatch", "resume", "read 0", "read 2"} <= set(stores.diary)
+    assert "read 1" not in stores.diary

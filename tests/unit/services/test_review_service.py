@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 
 from chimera_cli.exceptions import AlreadyDecided, BackendUnavailable
+from chimera_cli.models.away import Away
 from chimera_cli.models.epoch import Epochs
+from chimera_cli.models.identity import shard_of
 from chimera_cli.models.review import Decision, Resumption, ReviewCard
 from chimera_cli.models.telemetry import Level, TelemetryEvent
 from chimera_cli.services.review_service import MADE_AGAIN, WHILE_PAUSED, ReviewService
@@ -23,14 +25,16 @@ class Desk:
         self.notes: dict[str, str] = {}
         self.said: list[TelemetryEvent] = []
         self.limits: list[timedelta] = []
+        self.cards = [CARD]
+        self.gone: set[str] = set()
 
     async def decide(self, card_id: str, decision: Decision, operator: str, reason: str, *, digest: str) -> ReviewCard:
         if self.decided:
             raise AlreadyDecided(card_id, "APPROVED", "bob", None)
         return CARD
 
-    async def unresumed(self) -> list[ReviewCard]:
-        return [CARD]
+    async def unresumed(self, *, away: Away) -> list[ReviewCard]:
+        return [card for card in self.cards if not away.holds(card.goal_id)]
 
     async def epochs(self) -> Epochs:
         return {0: 5}
@@ -44,7 +48,7 @@ class Desk:
         return 3
 
     async def resume(self, card: ReviewCard, *, epochs: Epochs) -> Resumption:
-        if self.queue_away:
+        if self.queue_away or card.goal_id in self.gone:
             raise BackendUnavailable("Redis", "gone")
         return self.resumes
 
@@ -122,3 +126,16 @@ async def test_an_approval_of_a_paused_goal_is_kept_until_it_goes_on() -> None:
     desk.resumes = Resumption.DONE
     assert await service(desk).resume_decided() == 1
     assert desk.notes == {CARD.id: ""}
+
+
+async def test_what_is_decided_on_other_shards_is_carried_out_while_one_is_away() -> None:
+    desk = Desk()
+    goals = {shard_of(goal, 2): goal for goal in (letter * 20 for letter in "abcdefgh")}
+    desk.cards = [CARD.model_copy(update={"id": f"card-{n}", "goal_id": goals[n % 2]}) for n in range(4)]
+    desk.gone = {goals[0]}
+    with pytest.raises(BackendUnavailable):
+        await service(desk).resume_decided(away=Away(shards=2))
+    assert list(desk.notes) == ["card-1", "card-3"]
+    desk.notes.clear()
+    assert await service(desk).resume_decided(away=Away(shards=2, numbers=frozenset({0}))) == 2
+    assert list(desk.notes) == ["card-1", "card-3"]
