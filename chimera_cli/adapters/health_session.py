@@ -19,16 +19,28 @@ RUNS = 12
 """More than any usual number of runs after which a statement is prepared."""
 
 
-async def session_checks(url: str, *, schema: str) -> list[Check]:
-    """Read the settings back inside of transactions, and run statements over several of them.
+async def settings_check(url: str, *, schema: str) -> Check:
+    """Read the settings back inside of two transactions.
+
+    Raises:
+        SQLAlchemyError: Postgres is away, or refuses a statement.
+    """
+    engine = open_engine(url, schema=schema, connections=1)
+    try:
+        return judge_settings([await _settings(engine) for _ in range(2)])
+    finally:
+        await engine.dispose()
+
+
+async def prepared_check(url: str) -> Check:
+    """Run statements over several transactions.
 
     Raises:
         SQLAlchemyError: Postgres is away, or refuses a statement for another reason.
     """
-    first, second = (open_engine(url, schema=schema, connections=1) for _ in range(2))
+    first, second = (open_engine(url, connections=1) for _ in range(2))
     try:
-        rows = [await _settings(first) for _ in range(2)]
-        return [judge_settings(rows), await _prepared(first, second)]
+        return await _prepared(first, second)
     finally:
         for engine in (first, second):
             await engine.dispose()

@@ -1,4 +1,4 @@
-"""What `chimera doctor` asks about work that waits for a worker that is not there."""
+"""What `chimera doctor` asks about the fleet: work that waits for a worker that is not there, and processes that stand still."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -7,13 +7,14 @@ from chimera_cli.adapters.redis_client import open_redis
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_registry import RedisAgentRegistry
 from chimera_cli.exceptions import SwarmError
+from chimera_cli.models.agent import stalled
 from chimera_cli.models.check import Check
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.unserved import CURE, Unserved, unserved
 
 
 async def unserved_checks(redis_url: str, keys: Keys) -> AsyncIterator[Check]:
-    """Say which kinds of tasks wait without a worker that claims them; nothing when Redis is away."""
+    """Say which kinds wait without a worker that claims them, and which processes stand still; nothing when Redis is away."""
     try:
         async with open_redis(redis_url) as client:
             fleet = await RedisAgentRegistry(client, keys).fleet()
@@ -21,6 +22,7 @@ async def unserved_checks(redis_url: str, keys: Keys) -> AsyncIterator[Check]:
     except SwarmError:
         return  # The check of the server tells why.
     yield unserved_check(unserved(counts.kinds, fleet))
+    yield stalled_check(stalled(fleet))
 
 
 def unserved_check(waiting: Sequence[Unserved]) -> Check:
@@ -28,3 +30,11 @@ def unserved_check(waiting: Sequence[Unserved]) -> Check:
     if not waiting:
         return Check(name="unserved", ok=True, detail="no task waits for a worker that is not there")
     return Check(name="unserved", ok=True, warn=True, detail="; ".join(one.sentence for one in waiting), mend=CURE)
+
+
+def stalled_check(processes: Sequence[str]) -> Check:
+    """Tell of processes whose event loop stands still."""
+    if not processes:
+        return Check(name="stalled", ok=True, detail="no process stands still")
+    detail = f"the event loop of {', '.join(processes)} stands still, the tasks are kept"
+    return Check(name="stalled", ok=True, warn=True, detail=detail, mend="agent.stalled in the log says where")

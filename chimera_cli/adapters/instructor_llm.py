@@ -114,7 +114,7 @@ class InstructorLLM:
         # The import takes a second: in a thread, so that heartbeats go on meanwhile.
         await asyncio.to_thread(_import_clients)
         if self._client is None:
-            self._client = _connect(self._endpoint, self._policy)
+            self._client = open_client(self._endpoint, self._policy)
         return self._client
 
     def _tell(self, reason: str, attempt: int, wait_s: float) -> None:
@@ -129,7 +129,12 @@ def _import_clients() -> None:
     import tenacity  # noqa: F401
 
 
-def _connect(endpoint: ModelEndpoint, policy: WirePolicy) -> "AsyncOpenAI":
+def open_client(endpoint: ModelEndpoint, policy: WirePolicy) -> "AsyncOpenAI":
+    """Make the client of an endpoint; nothing connects yet.
+
+    Raises:
+        ConfigError: The key cannot be sent.
+    """
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
     # Both write whole prompts and answers to the log; what matters of them is raised and told as telemetry.

@@ -5,12 +5,14 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from chimera_cli.adapters import redis_wire as wire
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.push_wire import parcels
 from chimera_cli.adapters.redis_claims import RedisClaims, Which, Wish
 from chimera_cli.adapters.redis_client import RedisClient
-from chimera_cli.adapters.redis_errors import redis_errors
+from chimera_cli.adapters.redis_errors import redis_errors, translate
 from chimera_cli.adapters.redis_refusals import Refusals
 from chimera_cli.adapters.redis_shards import on_each, on_those_there
 from chimera_cli.adapters.scripts import Scripts
@@ -214,9 +216,12 @@ class RedisTaskQueue:
 
     async def counts(self) -> QueueCounts:
         """Count what stands in the queues, over all shards that answer; raise what keeps the first from it when none does."""
-        return wire.decode_counts(
-            await on_those_there(self._on_shard("counts", shard) for shard in range(self._keys.shards))
-        )
+        rows = await on_those_there(self._on_shard("counts", shard) for shard in range(self._keys.shards))
+        counts = wire.decode_counts(rows)
+        if not counts.refused:
+            return counts
+        error = translate(ResponseError(counts.refused))
+        return counts.model_copy(update={"refused": f"{error.message}; {error.hint}"})
 
     def _shard(self, goal_id: str) -> int:
         return shard_of(goal_id, self._keys.shards)

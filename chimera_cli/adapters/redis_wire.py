@@ -180,4 +180,5 @@ def decode_counts(replies: Sequence[Sequence[Any] | None]) -> QueueCounts:
         epochs={shard: row[8] for shard, row in counted.items()},
         away=tuple(shard for shard, reply in enumerate(replies) if reply is None),
         oldest_waiting=timedelta(milliseconds=oldest) if oldest >= 0 else None,
+        refused=next((str(row[9]) for row in rows if row[9]), ""),
     )

@@ -61,6 +61,8 @@ HEADS: Mapping[str, Head] = {
     # Which swarm this Redis belongs to.
     "identity": Head.READS,
     "bind": Head.WRITES,
+    # `chimera doctor`: the head is all there is to it.
+    "probe": Head.WRITES,
 }
 #: Scripts that work while nobody vouches for a shard: those that only read, the fleet's, and the reconciler's own. `push` is
 #: also his, and asks by itself.
@@ -73,6 +75,7 @@ UNVOUCHED = frozenset(
         "sweep",
         "identity",
         "bind",
+        "probe",
         "survey",
         "vouch",
         "rebuild",

@@ -39,7 +39,8 @@ NEEDED = (
 def doctor(terminal: Terminal) -> int:
     """Check all that chimera stands on, and say how to mend it.
 
-    Looks at Python, packages, settings, Redis, Postgres, the schema, the model and the clocks. A failure exits 1.
+    Tries what the roles do: a script and a write in Redis, transactions, statements and a write in Postgres, the model's key.
+    Nothing is left behind, and nothing is paid for. A failed check exits 1, a warning does not.
     """
     from chimera_cli.views.doctor import CheckList
 
@@ -77,7 +78,10 @@ def imports_check(modules: tuple[str, ...] = NEEDED) -> "Check":
 
 
 async def _settings_and_servers(terminal: Terminal) -> "AsyncIterator[Check]":
-    from chimera_cli.adapters.health import model_check, postgres_checks, redis_checks
+    from chimera_cli.adapters.health_model import model_check
+    from chimera_cli.adapters.health_postgres import postgres_checks
+    from chimera_cli.adapters.health_redis import redis_checks
+    from chimera_cli.adapters.keys import Keys
     from chimera_cli.models.check import Check
 
     try:
@@ -88,16 +92,27 @@ async def _settings_and_servers(terminal: Terminal) -> "AsyncIterator[Check]":
             yield Check(name=name, ok=False, detail="cannot be told without settings", mend="mend settings first")
         return
     yield Check(name="settings", ok=True, detail="valid")
-    async for check in redis_checks(settings.redis_url.get_secret_value()):
+    async for check in redis_checks(settings.redis_url.get_secret_value(), Keys(settings.namespace, settings.shards)):
         yield check
     async for check in postgres_checks(settings.database_url.get_secret_value(), settings.namespace):
         yield check
     async for check in _both_servers(settings):
         yield check
-    yield model_check(settings.openai_base_url, settings.openai_api_key is not None)
+    yield await model_check(settings.openai_base_url, settings.openai_api_key)
+
+
+BOTH = ("identity", "redis compared", "redis recovery", "outbox complete", "unserved", "stalled")
+"""Checks that look into the stores; told also where they cannot be made."""
 
 
 async def _both_servers(settings: "Settings") -> "AsyncIterator[Check]":
+    from chimera_cli.adapters.health import completed
+
+    async for check in completed(_store_checks(settings), BOTH):
+        yield check
+
+
+async def _store_checks(settings: "Settings") -> "AsyncIterator[Check]":
     from chimera_cli.adapters.health_identity import identity_checks
     from chimera_cli.adapters.health_recovery import recovery_checks
     from chimera_cli.adapters.health_unserved import unserved_checks

@@ -237,6 +237,8 @@ class QueueCounts(Noun):
     """Epoch of each shard in the Redis that was asked."""
     away: tuple[int, ...] = ()
     """Shards that did not answer and are not counted."""
+    refused: str = ""
+    """What is wrong when Redis refuses writes, and the cure; else empty."""
 
     def idle(self, stage: Stage) -> bool:
         """Whether nothing waits, runs or is delayed for the stage; not while a shard is away, of which that is unknown."""

@@ -38,6 +38,8 @@ class Snapshot(Noun):
     """What is wrong when the Redis that was asked was replaced by another primary; else empty."""
     stuck: int = 0
     """Live tasks that the last sweep found in no place and that could not be put back."""
+    refused: str = ""
+    """What is wrong when Redis refuses writes, and the cure; else empty."""
     unserved: tuple[Unserved, ...] = ()
     """Kinds of tasks that wait and that no live worker claims."""
     paused: tuple[Goal, ...] = ()

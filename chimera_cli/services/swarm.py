@@ -218,6 +218,7 @@ class Swarm(Records):
             ledger=await self.record.ledger(),
             recovery=await self.record.recovery(),
             epoch=max(epochs.values(), default=0),
+            refused=queues.refused,
             replaced=StaleEpoch(*stale).message if stale else "",
             paused=tuple(await self.record.paused()),
             posts_waiting=await self.posts.unsent(),

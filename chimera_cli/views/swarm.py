@@ -54,7 +54,7 @@ class _Board:
             *([unserved_facts(shot)] if shot.unserved else []),
             *([Facts([("stuck", Cell(stuck_sentence(shot.stuck), BAD))])] if shot.stuck else []),
             ledger_facts(shot),
-            *([Facts([("redis", Cell(text, BAD))]) for text in (shot.replaced, away_sentence(shot)) if text]),
+            *(Facts([("redis", Cell(text, BAD))]) for text in (shot.replaced, shot.refused, away_sentence(shot)) if text),
             *([recovery_facts(shot)] if shot.recovery else []),
             *([paused_grid(shot)] if shot.paused else []),
             *([outbox_facts(shot)] if shot.posts_waiting else []),
@@ -74,6 +74,8 @@ class _Board:
             yield f"stuck\t{shot.stuck}\t{stuck_sentence(shot.stuck)}"
         for name, count in shot.ledger.model_dump().items():
             yield f"ledger\t{name}\t{count}"
+        if shot.refused:
+            yield f"redis\trefused\t{shot.refused}"
         if shot.replaced:
             yield f"redis\treplaced\t{shot.replaced}"
         for shard in shot.queues.away:

@@ -87,6 +87,7 @@ CALLS: Mapping[str, Call] = {
     "rebuild": lambda at: at.recovery.rebuild(at.mandate, recorded="5-0"),
     "wipe": lambda at: at.recovery.wipe(at.mandate),
     "vouch": lambda at: at.recovery.vouch(at.mandate, grace=timedelta(seconds=1)),
+    "probe": lambda at: at.script("probe"),
     "beat": lambda at: at.registry.beat(a_beat("host:2")),
     "sweep": lambda at: at.registry.sweep(timedelta(0)),
 }

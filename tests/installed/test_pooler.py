@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from chimera_cli.adapters import schema
-from chimera_cli.adapters.health import postgres_checks
+from chimera_cli.adapters.health_postgres import postgres_checks
 from chimera_cli.adapters.postgres_engine import check_schema, open_engine
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.exceptions import ConfigError
@@ -47,7 +47,7 @@ async def test_a_database_is_migrated_and_looked_at_through_the_pooler(
         engine = open_engine(url, schema=migrated.schema)
         await check_schema(engine)
         await engine.dispose()
-    checks = {check.name: check async for check in postgres_checks(url)}
+    checks = {check.name: check async for check in postgres_checks(url, "default")}
     assert [name for name, check in checks.items() if not check.ok] == []
     assert {"postgres.session", "postgres.prepared"} <= set(checks)
 
@@ -56,7 +56,7 @@ async def test_doctor_finds_out_that_prepared_statements_are_lost_behind_the_poo
     pooler_of: Callable[..., Pooler],
 ) -> None:
     url = f"{pooler_of('transaction', servers=1).url}?prepare_threshold=2"
-    checks = {check.name: check async for check in postgres_checks(url)}
+    checks = {check.name: check async for check in postgres_checks(url, "default")}
     assert not checks["postgres.prepared"].ok
     assert "prepare_threshold" in checks["postgres.prepared"].mend
 
@@ -75,3 +75,10 @@ async def test_what_the_pooler_will_never_do_is_a_configuration_error(
     assert refused.value.exit_code == 6
     assert cure in refused.value.hint
     await engine.dispose()
+
+
+async def test_doctor_names_statement_mode_as_what_no_role_can_work_in(pooler_of: Callable[..., Pooler]) -> None:
+    checks = {check.name: check async for check in postgres_checks(pooler_of("statement").url, "default")}
+    assert checks["postgres"].ok
+    assert {name for name, check in checks.items() if not check.ok} >= {"postgres.session", "postgres.write"}
+    assert "pool_mode" in checks["postgres.session"].mend

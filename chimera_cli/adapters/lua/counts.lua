@@ -1,7 +1,8 @@
 --[[ Count what stands in the queues of one shard, in constant time a lane.
   Returns  {work waiting, work leased, work delayed, judge waiting, judge leased, judge delayed,
             age of the oldest of those that come next in each lane of workers [ms], -1 when none waits,
-            {kind, how many wait for a worker, kind, how many, ...}, the shard's epoch}. ]]
+            {kind, how many wait for a worker, kind, how many, ...}, the shard's epoch,
+            with which words a write is refused, or ''}. ]]
 
 local NEXT = 4 -- Looked at of each lane. Of one goal the oldest comes first; in which order goals take their turns is chance.
 local found, oldest, kinds = {}, nil, {}
@@ -48,4 +49,7 @@ for kind, waiting in pairs(kinds) do
 end
 table.insert(found, by_kind)
 table.insert(found, tonumber(epoch()))
+-- Asked here, so that a look at the swarm costs no further round trip. It changes nothing.
+local refused = refusal(false)
+table.insert(found, refused and refused.err or '')
 return found

@@ -128,6 +128,14 @@ def test_the_board_tells_of_posts_that_were_taken_nowhere_and_of_none() -> None:
     assert "outbox" not in drawn(board(a_snapshot()), 120)
 
 
+def test_a_redis_that_refuses_writes_is_told_in_a_line_and_nothing_is_said_of_one_that_takes_them() -> None:
+    words = "Redis refuses writes: OOM; raise its maxmemory"
+    shot = a_snapshot(refused=words)
+    assert words in drawn(board(shot), width=200)
+    assert f"redis\trefused\t{words}" in list(board(shot).lines())
+    assert (status_document(shot)["refused"], status_document(a_snapshot())["refused"]) == (words, None)
+
+
 def test_a_redis_that_was_replaced_is_told_and_the_epoch_is_for_scripts_alone() -> None:
     words = "Redis was replaced: another primary took over: epoch 4 here, 5 in the record"
     shot = a_snapshot(epoch=5, replaced=words)
