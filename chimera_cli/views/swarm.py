@@ -54,7 +54,11 @@ class _Board:
             *([unserved_facts(shot)] if shot.unserved else []),
             *([Facts([("stuck", Cell(stuck_sentence(shot.stuck), BAD))])] if shot.stuck else []),
             ledger_facts(shot),
-            *(Facts([("redis", Cell(text, BAD))]) for text in (shot.replaced, shot.refused, away_sentence(shot)) if text),
+            *(
+                Facts([("redis", Cell(text, BAD))])
+                for text in (shot.replaced, shot.refused, away_sentence(shot))
+                if text
+            ),
             *([recovery_facts(shot)] if shot.recovery else []),
             *([paused_grid(shot)] if shot.paused else []),
             *([outbox_facts(shot)] if shot.posts_waiting else []),
