@@ -154,7 +154,8 @@ class Round:
 
     async def _idle(self) -> bool:
         with suppress(BackendUnavailable):
-            return not any((await self._stage.swarm.queue.counts()).model_dump(exclude_none=True).values())
+            counts = await self._stage.swarm.queue.counts()
+            return not any(counts.model_dump(exclude_none=True, exclude={"epochs"}).values())
         return False
 
     async def _examined(self) -> list[Breach]:
