@@ -30,6 +30,7 @@ CHECKS = [
     "redis compared",
     "redis recovery",
     "outbox complete",
+    "stuck",
     "unserved",
     "stalled",
     "model",
