@@ -52,6 +52,8 @@ HEADS: Mapping[str, Head] = {
     "wipe": Head.FREES,
     "vouch": Head.WRITES,
     "depose": Head.WRITES,
+    # The sweep through live tasks that stand nowhere.
+    "inspect": Head.WRITES,
     # The board. `sweep` frees too, but would drop the living, whose beats are refused.
     "counts": Head.READS,
     "fleet": Head.READS,
