@@ -21,7 +21,7 @@ _TRACES = f"""
                 AND (recoveries.cause <> '{Loss.RESTARTED.value}'
                      OR recoveries.dispatched + recoveries.restored + recoveries.decisions > 0)) AS lost
     FROM tasks
-"""
+"""  # nosec B608 # constants
 OF_TASKS = text(f"{_TRACES} WHERE tasks.id = ANY(CAST(:ids AS text[]))")  # nosec B608 # constants
 OF_GOAL = text(f"{_TRACES} WHERE tasks.goal_id = :goal_id AND tasks.status = 'CANCELLED'")  # nosec B608 # constants
 
