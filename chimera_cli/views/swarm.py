@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chimera_cli.models.agent import AgentStatus, FleetMember, Liveness
 from chimera_cli.models.snapshot import Snapshot
+from chimera_cli.services.plain_text import one_line
 from chimera_cli.views.documents import queue_counts
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, age, moment
 from chimera_cli.views.theme import BAD, GOOD, STATUS, WAITING
@@ -70,18 +71,18 @@ class _Board:
         shot = self._snapshot
         yield from fleet_grid(shot.fleet, len(shot.fleet)).lines()
         for process in shot.stalled:
-            yield f"stalled\t{process}"
+            yield f"stalled\t{one_line(process)}"
         yield from queues_grid(shot).lines()
         for one in shot.unserved:
-            yield f"unserved\t{one.kind}\t{one.waiting}\t{one.sentence}"
+            yield f"unserved\t{one_line(one.kind)}\t{one.waiting}\t{one_line(one.sentence)}"
         if shot.stuck:
             yield f"stuck\t{shot.stuck}\t{stuck_sentence(shot.stuck)}"
         for name, count in shot.ledger.model_dump().items():
             yield f"ledger\t{name}\t{count}"
         if shot.refused:
-            yield f"redis\trefused\t{shot.refused}"
+            yield f"redis\trefused\t{one_line(shot.refused)}"
         if shot.replaced:
-            yield f"redis\treplaced\t{shot.replaced}"
+            yield f"redis\treplaced\t{one_line(shot.replaced)}"
         for shard in shot.queues.away:
             yield f"redis\taway\t{shard}"
         if shot.recovery:
