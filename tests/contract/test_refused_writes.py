@@ -83,9 +83,9 @@ CALLS: Mapping[str, Call] = {
     "settle": lambda at: at.queue.settle(),
     "push": lambda at: at.queue.push_tasks([a_dispatch("new")]),
     "resume": lambda at: at.queue.resume(at.held),
-    "pause": lambda at: at.script("pause", GOAL, 7),
+    "pause": lambda at: at.script("pause", GOAL, 7, 0),
     "go_on": lambda at: at.control.go_on(resume(8)),
-    "recall": lambda at: at.script("recall", "b" * 20, "work", "+inf", 10, "ana", "lunch"),
+    "recall": lambda at: at.script("recall", "b" * 20, "work", "+inf", 10, "ana", "lunch", 0),
     "cancel": lambda at: at.control.cancel(GOAL, {at.working.task_id: None}, operator="ana", reason="no use"),
     "forget": lambda at: at.queue.forget([(GOAL, at.ended)], [], turn=5),
     "trim": lambda at: at.events.trim(0, at.last, recorded=at.last),
@@ -154,7 +154,7 @@ async def furnished(queue: RedisTaskQueue, lapsing: RedisTaskQueue) -> dict[str,
     await claimed(lapsing, "alone")
     assert await queue.reap(2) == 1, "one loss below the cap, so it is claimed alone from here"
     await claimed(lapsing, "lapsed")
-    await queue._on_shard("pause", 0, "b" * 20, 6)
+    await queue._on_shard("pause", 0, "b" * 20, 6, 0)
     await queue._client.rpush(f"{queue._keys.shard(0)}:settle", a_task("gone").id)
     held = a_card(a_task("held", "held"), judge["held"].generation)
     return {"working": worker["works"], "judging": judge["judged"], "held": held, "ended": a_task("ended").id}
