@@ -49,7 +49,14 @@ async def test_a_script_that_the_server_forgot_is_sent_again() -> None:
 def test_whatever_changes_work_asks_first_whether_somebody_vouches(name: str) -> None:
     own = load_scripts()[name].rpartition("--[[")
     asks = "demand_vouched()" in own[0].splitlines() or "demand_vouched()" in own[2] or "unvouched_still(" in own[2]
-    assert asks or name in {"counts", "standing", "survey"} | {"fleet", "beat", "stall", "sweep", "identity", "bind"}
+    assert asks or name in {"counts", "standing", "survey", "probe"} | {
+        "fleet",
+        "beat",
+        "stall",
+        "sweep",
+        "identity",
+        "bind",
+    }
 
 
 class Node:
