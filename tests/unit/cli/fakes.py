@@ -47,6 +47,16 @@ from tests.unit.agents.crew_fakes import HastyClock
 PASSWORD = "hunter2hunter2"
 
 
+class EmptyOutbox:
+    """Holds no posts."""
+
+    async def posts(self, **_: Any) -> list[Any]:
+        return []
+
+    async def post(self, prefix: str) -> Any:
+        raise NotFound("post", prefix, hint="chimera outbox list")
+
+
 @dataclass
 class FakeSwarm:
     """Keeps goals, tasks, cards and audit rows in dictionaries; is its own record and review port."""
@@ -74,6 +84,10 @@ class FakeSwarm:
     @property
     def registry(self) -> "FakeSwarm":
         return self
+
+    @property
+    def posts(self) -> Any:
+        return EmptyOutbox()
 
     async def fleet(self) -> list[FleetMember]:
         if self.redis_down:
