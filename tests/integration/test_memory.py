@@ -111,7 +111,7 @@ class Line:
         async with self.turn:
             happened, last = await self.events.read(0)
             over = [(event.goal_id, event.task_id) for event in happened if event.status.terminal]
-            await self.queue.forget(over, sorted({goal for goal, _ in over}))
+            await self.queue.forget(over, [])
             self.ended += len(over)
             if last:
                 await self.events.trim(0, last, recorded=last)
@@ -129,6 +129,8 @@ class Line:
             # Nothing is in anybody's hands when the memory is measured.
             while await self.tick():
                 pass
+        # Not before: what waits of a goal that is unknown is not claimed.
+        await self.queue.forget([], [goal])
 
     @asynccontextmanager
     async def staffed(self, *crews: list[CrewAgent]) -> AsyncIterator[None]:
