@@ -1,25 +1,25 @@
 """The roles: settings and options become a process full of agents, run until a signal; or one plan, drafted once."""
 
 import gc
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from random import random
 
-from pydantic import JsonValue, SecretStr
+from pydantic import SecretStr
 
 from chimera_cli.adapters.instructor_llm import InstructorLLM, ModelEndpoint
 from chimera_cli.adapters.lease_keeper import ProcessKeeper
-from chimera_cli.agents.crew import PayloadOf
+from chimera_cli.agents.effects_door import EffectsDoor
 from chimera_cli.agents.foreign import ending_when_foreign
 from chimera_cli.agents.judge import JudgeAgent, JudgeTools
 from chimera_cli.agents.planner import PlannerAgent
 from chimera_cli.agents.pool import PoolOptions
 from chimera_cli.agents.signals import listening
 from chimera_cli.agents.watch import Watch
-from chimera_cli.agents.worker import WorkerAgent, WorkerTools
+from chimera_cli.agents.worker import WorkerAgent
 from chimera_cli.bootstrap import open_swarm
 from chimera_cli.config import Settings
 from chimera_cli.handlers.loader import load_handlers
@@ -31,12 +31,11 @@ from chimera_cli.ports.llm import LLMPort
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.planning import PlanningService
 from chimera_cli.services.policy_file import load_policy
-from chimera_cli.services.redaction import Redactor
 from chimera_cli.services.rubric_file import load_rubric
 from chimera_cli.services.safety import SafetyService
 from chimera_cli.services.scoring import ScoringService
 from chimera_cli.services.swarm import Swarm
-from chimera_cli.staffing import kept, pool_tools, process_id, staff
+from chimera_cli.staffing import kept, payload_of, pool_tools, process_id, staff, worker_tools
 
 ModelOpener = Callable[[Settings, TelemetryPort], AbstractAsyncContextManager[LLMPort]]
 """Makes the connection to a model, closed at the end."""
@@ -93,21 +92,10 @@ async def _run_workers(
     handlers = load_registry(settings, options.handlers)
     kinds = handlers.claimed(options.kinds)
     async with _opened(settings, telemetry, keeper.process, Role.WORKER) as (swarm, llm):
-        tools = WorkerTools(
-            queue=swarm.queue,
-            state=swarm.state,
-            llm=llm,
-            outbox=swarm.outbox,
-            handlers=handlers,
-            telemetry=telemetry,
-            clock=swarm.clock,
-            chance=random,
-            policy=settings.worker.policy(),
-            retry=settings.retry.policy(),
-            payload_of=_payload_of(swarm),
-            demand_epoch=swarm.record.demand_epoch,
-            redactor=Redactor(settings.secret_values()),
+        door = EffectsDoor(
+            swarm.record.probe_effects, telemetry, clock=swarm.clock, chance=random, source=keeper.process
         )
+        tools = worker_tools(settings, swarm, llm, handlers, door)
         behaviour = PoolOptions(
             process=keeper.process,
             lease=settings.lease_policy(),
@@ -116,7 +104,9 @@ async def _run_workers(
             max_tasks=options.max_tasks,
             burst=options.burst,
         )
-        return await staff([WorkerAgent(tools) for _ in range(options.count)], swarm, keeper, behaviour, options.parent)
+        agents, may_execute = [WorkerAgent(tools) for _ in range(options.count)], lambda: door.open
+        async with door.watched():
+            return await staff(agents, swarm, keeper, behaviour, parent=options.parent, may_execute=may_execute)
 
 
 async def run_judges(
@@ -156,7 +146,7 @@ async def _run_judges(
             chance=random,
             retry=settings.retry.policy(),
             abandon_cap=settings.lease_policy().abandon_cap,
-            payload_of=_payload_of(swarm),
+            payload_of=payload_of(swarm),
             timeout=timedelta(seconds=settings.judge.timeout_s),
         )
         behaviour = PoolOptions(
@@ -232,10 +222,3 @@ async def _opened(
         gc.freeze()
         gc.set_threshold(LOOK_FOR_GARBAGE_AFTER)
         yield swarm, llm
-
-
-def _payload_of(swarm: Swarm) -> PayloadOf:
-    async def fetch(task_id: str) -> Mapping[str, JsonValue]:
-        return (await swarm.record.task(task_id)).payload
-
-    return fetch

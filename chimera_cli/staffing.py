@@ -2,23 +2,30 @@
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from random import random
 from uuid import uuid4
 
+from pydantic import JsonValue
+
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.lease_keeper import KeeperOptions, ProcessKeeper, keeping
-from chimera_cli.agents.crew import CrewAgent
+from chimera_cli.agents.crew import CrewAgent, PayloadOf
+from chimera_cli.agents.effects_door import EffectsDoor
 from chimera_cli.agents.foreign import ending_when_foreign
 from chimera_cli.agents.pool import Pool, PoolOptions, PoolTools
 from chimera_cli.agents.signals import following, listening
 from chimera_cli.agents.watchdog import Watchdog
+from chimera_cli.agents.worker import WorkerTools
 from chimera_cli.config import Settings
+from chimera_cli.handlers.registry import HandlerRegistry
 from chimera_cli.models.identity import new_id
 from chimera_cli.models.policy import patience, stalled_after
+from chimera_cli.ports.llm import LLMPort
 from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.redaction import Redactor
 from chimera_cli.services.swarm import Swarm
 
 KEEPER_WITHIN = timedelta(seconds=5)
@@ -38,19 +45,26 @@ def kept(settings: Settings, telemetry: TelemetryPort, agents: int) -> AbstractA
 
 
 async def staff(
-    agents: Sequence[CrewAgent], swarm: Swarm, keeper: ProcessKeeper, options: PoolOptions, parent: int | None = None
+    agents: Sequence[CrewAgent],
+    swarm: Swarm,
+    keeper: ProcessKeeper,
+    options: PoolOptions,
+    *,
+    parent: int | None = None,
+    may_execute: Callable[[], bool] = lambda: True,
 ) -> int:
     """Run a crew until its end and return the exit code."""
+    tools = pool_tools(swarm, may_execute)
     dog = Watchdog(
         patience(options.lease), swarm.telemetry, source=options.process, stalled=stalled_after(options.lease)
     )
     with listening() as signals, dog:
         async with following(parent, signals, swarm.clock), ending_when_foreign(swarm.pairing, signals):
             await keeper.ready(min(options.lease.lease / 2, KEEPER_WITHIN))
-            return await Pool(agents, pool_tools(swarm), options=options, signals=signals, keeper=keeper).run()
+            return await Pool(agents, tools, options=options, signals=signals, keeper=keeper).run()
 
 
-def pool_tools(swarm: Swarm) -> PoolTools:
+def pool_tools(swarm: Swarm, may_execute: Callable[[], bool] = lambda: True) -> PoolTools:
     """Take what a pool works with from a swarm."""
     return PoolTools(
         queue=swarm.queue,
@@ -60,7 +74,39 @@ def pool_tools(swarm: Swarm) -> PoolTools:
         telemetry=swarm.telemetry,
         clock=swarm.clock,
         chance=random,
+        may_execute=may_execute,
     )
+
+
+def worker_tools(
+    settings: Settings, swarm: Swarm, llm: LLMPort, handlers: HandlerRegistry, door: EffectsDoor
+) -> WorkerTools:
+    """Take what workers work with from a swarm and its settings."""
+    return WorkerTools(
+        queue=swarm.queue,
+        state=swarm.state,
+        llm=llm,
+        outbox=swarm.outbox,
+        handlers=handlers,
+        telemetry=swarm.telemetry,
+        clock=swarm.clock,
+        chance=random,
+        policy=settings.worker.policy(),
+        retry=settings.retry.policy(),
+        payload_of=payload_of(swarm),
+        demand_epoch=swarm.record.demand_epoch,
+        door=door,
+        redactor=Redactor(settings.secret_values()),
+    )
+
+
+def payload_of(swarm: Swarm) -> PayloadOf:
+    """Have payloads that are too long for the queue fetched from the record."""
+
+    async def fetch(task_id: str) -> Mapping[str, JsonValue]:
+        return (await swarm.record.task(task_id)).payload
+
+    return fetch
 
 
 def process_id() -> str:

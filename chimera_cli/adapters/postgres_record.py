@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
@@ -108,6 +109,18 @@ class PostgresRecord(PostgresReads):
         with postgres_errors():
             async with self._engine.connect() as connection:
                 return await posts.tasks(connection, limit)
+
+    async def probe_effects(self) -> None:
+        """Store a post of a name that no other has, and take it back.
+
+        Raises:
+            SwarmError: Postgres is away, or refuses.
+        """
+        probe = {"idempotency_key": f"probe {uuid4()}", "platform": "", "post": "{}"}
+        with postgres_errors():
+            async with self._engine.connect() as connection:
+                await connection.execute(sql.INSERT_POST, probe)
+                await connection.rollback()
 
     async def demand_epoch(self, lease: Lease) -> None:
         """Make sure that what was claimed was claimed from the Redis that counts.

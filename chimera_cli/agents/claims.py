@@ -4,7 +4,8 @@ A task whose agents have vanished too often is claimed by a process with nothing
 it has ended. So whatever it does to the process, no other task is lost with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from chimera_cli.agents.runs import Runs
@@ -12,12 +13,27 @@ from chimera_cli.models.delivery import Delivery, Malformed, Stage
 from chimera_cli.ports.queue import TaskQueuePort
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a process claims."""
+
+    stage: Stage
+    """Tasks or results."""
+    kinds: Sequence[str]
+    """Of these kinds; empty means any."""
+    process: str
+    """Who claims."""
+    may_execute: Callable[[], bool] = lambda: True
+    """Whether approved effects are claimed now; else they go on waiting."""
+
+
 class Claims:
     """One process's way to its next work."""
 
-    def __init__(self, queue: TaskQueuePort, runs: Runs, *, stage: Stage, kinds: Sequence[str], process: str) -> None:
+    def __init__(self, queue: TaskQueuePort, runs: Runs, wanted: Wanted) -> None:
         self._queue, self._runs = queue, runs
-        self._stage, self._kinds, self._process = stage, kinds, process
+        self._stage, self._kinds, self._process = wanted.stage, wanted.kinds, wanted.process
+        self._may_execute = wanted.may_execute
         self._alone = False
         self._resting = False
 
@@ -41,16 +57,22 @@ class Claims:
     async def look(self) -> None:
         """Find out whether this process should come to rest; it is asked for again and again while it should."""
         busy = len(self._runs) > 0 and not self._alone
-        self._resting = busy and await self._queue.must_rest(self._stage, self._process, kinds=self._kinds)
+        self._resting = busy and await self._must_rest()
+
+    async def _must_rest(self) -> bool:
+        executes = self._may_execute()
+        return await self._queue.must_rest(self._stage, self._process, kinds=self._kinds, executes=executes)
 
     async def _several(
         self, free: Sequence[str], *, idle: bool = False, patience: timedelta = timedelta(0)
     ) -> list[Delivery | Malformed]:
-        claimed = await self._queue.pop_tasks(self._stage, free, kinds=self._kinds, idle=idle, patience=patience)
+        claimed = await self._queue.pop_tasks(
+            self._stage, free, kinds=self._kinds, executes=self._may_execute(), idle=idle, patience=patience
+        )
         self._alone = claimed[0].alone if claimed else self._alone
         return claimed
 
     async def _single(self, agent: str) -> list[Delivery | Malformed]:
-        suspect = await self._queue.pop_suspect(self._stage, agent, kinds=self._kinds)
+        suspect = await self._queue.pop_suspect(self._stage, agent, kinds=self._kinds, executes=self._may_execute())
         self._alone = suspect is not None
         return [] if suspect is None else [suspect]

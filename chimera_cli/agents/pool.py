@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from chimera_cli.agents.claims import Claims
+from chimera_cli.agents.claims import Claims, Wanted
 from chimera_cli.agents.crew import CrewAgent
 from chimera_cli.agents.keeping import Keeping
 from chimera_cli.agents.pulse import GRACE, Pulse, PulseTools
@@ -39,6 +39,8 @@ class PoolTools(PulseTools):
     queue: TaskQueuePort
     undispatched: Callable[[], Awaitable[int]]
     """Counts persisted tasks that are not in the queue yet."""
+    may_execute: Callable[[], bool] = lambda: True
+    """Whether approved effects may be claimed now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +86,8 @@ class Pool:
         self._signals, self._notice, self._stage = signals, notice, agents[0].stage
         self._keeper = keeper or NoKeeper()
         self._runs = Runs(agents, self._keeper)
-        self._claims = Claims(tools.queue, self._runs, stage=self._stage, kinds=options.kinds, process=options.process)
+        wanted = Wanted(self._stage, options.kinds, options.process, tools.may_execute)
+        self._claims = Claims(tools.queue, self._runs, wanted)
         self._pulse = Pulse(
             agents,
             tools,

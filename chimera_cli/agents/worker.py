@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 from chimera_cli.agents.crew import CrewAgent, PayloadOf, no_record
+from chimera_cli.agents.effects_door import EffectsDoor
 from chimera_cli.agents.outcome import Move, Outcome, commit
 from chimera_cli.exceptions import HandlerError, OCCConflict, SwarmError
 from chimera_cli.handlers.context import Ending, LiveOutbox, MeteredLLM, StateView, TaskContext
@@ -54,6 +55,8 @@ class WorkerTools:
     payload_of: PayloadOf = no_record
     demand_epoch: Callable[[Lease], Awaitable[None]] = no_record_to_ask
     """Raises StaleEpoch when the Redis from which a task was claimed was replaced: nothing is executed then."""
+    door: EffectsDoor | None = None
+    """Hears of effects that the record refused; None: nobody asks it."""
     redactor: Redactor = field(default_factory=Redactor)
     """Takes secrets out of what handlers raise, before it goes into the record."""
 
@@ -165,6 +168,8 @@ class WorkerAgent(CrewAgent):
     def _failure(self, delivery: Delivery, error: BaseException) -> Outcome:
         if isinstance(error, NoHandler):
             return Outcome(move=Move.RETRY, error=error.message, delay=MENDING, costs_attempt=False)
+        if self.tools.door and delivery.phase is Phase.EXECUTE:
+            self.tools.door.note(error)
         decision = decide_retry(
             error,
             self.tools.retry,

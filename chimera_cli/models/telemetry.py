@@ -15,6 +15,7 @@
 | task.failed | ERROR | task, kind, attempt, error, trace |
 | task.conflict | INFO | task, kind, key, expected, actual |
 | task.stale | WARN | task, generation |
+| effects.held, effects.resumed | WARN, INFO | error |
 | result.judged | INFO | task, confidence, route |
 | review.decided | AUDIT | card, task, operator, action |
 | review.waits | WARN | card, task, goal |

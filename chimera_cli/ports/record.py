@@ -110,6 +110,14 @@ class RecordPort(ReadsPort, Protocol):
         """Return the current epoch of each shard; what is ordered in Redis carries it, and is read from the record before."""
         ...
 
+    async def probe_effects(self) -> None:
+        """Try whether an effect would be stored now, and leave nothing behind.
+
+        Raises:
+            SwarmError: It would not: the store is away, or refuses.
+        """
+        ...
+
     async def demand_epoch(self, lease: Lease) -> None:
         """Make sure that what was claimed was claimed from the Redis that counts.
 

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.adapters.postgres_outbox import PostgresOutbox
 from chimera_cli.adapters.postgres_record import PostgresRecord
+from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.effect import Effect
 from chimera_cli.models.identity import task_id
 from chimera_cli.models.task import Phase
@@ -79,3 +80,17 @@ async def test_a_claim_that_redis_may_have_lost_leaves_the_effect_unknown(
         await connection.execute(LOST, {"cause": "emptied", "restored": 3})
     assert (await record.task(ids["approved"])).effect is Effect.UNKNOWN
     assert (await record.task(ids["early"])).effect is Effect.NOT_DONE
+
+
+async def test_a_record_that_is_tried_keeps_no_trace_of_it(record: PostgresRecord, engine: AsyncEngine) -> None:
+    await record.probe_effects()
+    assert await PostgresOutbox(engine).posts() == []
+
+
+async def test_a_record_that_is_read_only_would_take_no_effect(record: PostgresRecord, engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        name = (await connection.execute(text("SELECT current_database()"))).scalar_one()
+        await connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+    await engine.dispose()
+    with pytest.raises(BackendUnavailable, match="read-only"):
+        await record.probe_effects()

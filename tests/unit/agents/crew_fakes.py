@@ -99,6 +99,8 @@ class FakeQueue:
         self.claims: list[tuple[int, int]] = []
         """For each claim how many agents asked and how many got something."""
         self.kinds: list[Sequence[str]] = []
+        self.executes: list[bool] = []
+        """For each claim whether execute phases were among what it asked for."""
         self.causes: list[Setback] = []
         """What failed, of each retry."""
         self.waits = 0
@@ -145,6 +147,7 @@ class FakeQueue:
         if idle and (suspect := await self.pop_suspect(stage, agents[0])):
             return [suspect]
         self.kinds.append(kinds)
+        self.executes.append(executes)
         taken, self.stock = self.stock[: len(agents)], self.stock[len(agents) :]
         self.claims.append((len(agents), len(taken)))
         self.on_claim()

@@ -67,6 +67,7 @@ class Shop:
         self.gates: dict[str, asyncio.Event] = {}
         self.open = False
         self.waiting_in_record = 0
+        self.may_execute = True
         self.work: Callable[[str], Any] = self._gate
         self.done: asyncio.Task[int] | None = None
         self.agents: list[Hand] = []
@@ -93,6 +94,7 @@ class Shop:
             telemetry=self.ears,
             clock=self.clock,
             chance=lambda: 0.5,
+            may_execute=lambda: self.may_execute,
         )
         for number in range(1, count + 1):
             agent = Hand(self.queue, self.ears, clock=self.clock, chance=lambda: 0.0, id=f"a{number}")
@@ -365,6 +367,17 @@ async def test_a_burst_does_not_end_while_housekeeping_has_more_to_do(shop: Shop
     await shop.start(1, burst=True)
     assert await shop.exit_code() == 0
     assert shop.keeper.ticks >= 3
+
+
+async def test_approved_effects_are_among_what_is_claimed_only_while_they_may_be(shop: Shop) -> None:
+    shop.may_execute = False
+    await shop.start(1)
+    shop.may_execute = True
+    shop.queue.put(*tasks(1))
+    await quiet()
+    await shop.finish("t1")
+    assert shop.queue.executes[0] is False
+    assert shop.queue.executes[-1] is True
 
 
 async def test_a_burst_over_some_kinds_is_not_kept_by_the_others(shop: Shop) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from chimera_cli.agents.effects_door import EffectsDoor
 from chimera_cli.agents.worker import WorkerAgent, WorkerTools
 from chimera_cli.exceptions import BackendUnavailable, ConfigError, ModelThrottled, NotFound, OCCConflict, StaleLease
 from chimera_cli.handlers.context import TaskContext
 from chimera_cli.handlers.registry import Handler, HandlerRegistry, handler
 from chimera_cli.models.agent import AgentStatus
-from chimera_cli.models.delivery import Delivery, Malformed
+from chimera_cli.models.delivery import Delivery, Lease, Malformed
 from chimera_cli.models.identity import content_digest
 from chimera_cli.models.policy import WorkerPolicy
 from chimera_cli.models.refusal import AccessRefused, WritesRefused
@@ -30,6 +31,8 @@ class Bench:
     def __init__(self, *handlers: Handler, state: FakeState | None = None, policy: WorkerPolicy | None = None) -> None:
         self.queue, self.ears, self.clock = FakeQueue(), Ears(), HastyClock()
         self.stored: str | Exception = "the whole of"
+        self.record_away: Exception | None = None
+        self.door = EffectsDoor(self.demand_epoch, self.ears, clock=self.clock, chance=lambda: 0.0)
         tools = WorkerTools(
             queue=self.queue,
             state=state or FakeState(),
@@ -41,8 +44,14 @@ class Bench:
             chance=lambda: 0.0,
             policy=policy or WorkerPolicy(),
             payload_of=self.payload_of,
+            demand_epoch=self.demand_epoch,
+            door=self.door,
         )
         self.agent = WorkerAgent(tools, id="a1")
+
+    async def demand_epoch(self, lease: Lease | None = None) -> None:
+        if self.record_away is not None:
+            raise self.record_away
 
     async def payload_of(self, task_id: str) -> dict[str, Any]:
         if isinstance(self.stored, Exception):
@@ -289,6 +298,22 @@ async def test_execution_of_anything_but_the_approved_content_is_refused(changed
     assert name == "fail"
     assert "refused to execute" in error
     assert bench.ears.one("task.failed").level is Level.ERROR
+
+
+async def test_an_effect_that_the_record_cannot_take_is_not_begun_and_no_other_is_claimed() -> None:
+    @handler("noop")
+    async def post(ctx: TaskContext) -> TaskOutcome:
+        raise AssertionError("must not run")
+
+    @post.execute
+    async def send(ctx: TaskContext, output: Any) -> TaskOutcome:
+        raise AssertionError("must not run")
+
+    bench = Bench(post)
+    bench.record_away = BackendUnavailable("Postgres", "it is away")
+    [(name, _, _, _, costs)] = await bench.answers(approved())
+    assert (name, costs) == ("retry", False)
+    assert not bench.door.open
 
 
 async def test_an_approved_kind_that_has_lost_its_execute_phase_is_failed() -> None:
