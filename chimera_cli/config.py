@@ -27,6 +27,7 @@ from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.problems import problems_of
 from chimera_cli.models.sentinel_url import SCHEMES as SENTINEL_SCHEMES
 from chimera_cli.models.settings import (
+    ApprovalKey,
     GateSettings,
     Group,
     JudgeSettings,
@@ -74,6 +75,9 @@ class Settings(BaseSettings):
     openai_base_url: Annotated[str | None, Field(validation_alias="OPENAI_BASE_URL", pattern=r"^https?://\S+$")] = None
     """Address of an OpenAI-compatible endpoint; empty for OpenAI's own."""
 
+    approval_key: ApprovalKey | None = None
+    """Key with which approvals are signed, and which Redis does not know: the same for every process of a swarm. Without it nothing
+    can be approved and no approved effect is carried out. `openssl rand -hex 32` makes one."""
     lease_s: Seconds = 15.0
     """Seconds without a sign of life after which another worker may take a task over."""
     beat_s: Seconds = 5.0
@@ -115,6 +119,10 @@ class Settings(BaseSettings):
     def _sane(self) -> "Settings":
         if self.lease_s < 2 * self.beat_s:
             raise ValueError("CHIMERA_LEASE_S must be at least twice CHIMERA_BEAT_S")
+        if self.approval_key and self.approval_key.get_secret_value() in passwords_in(
+            self.redis_url.get_secret_value()
+        ):
+            raise ValueError("CHIMERA_APPROVAL_KEY must not be the password of REDIS_URL, which Redis knows")
         if self.gate.review_from > self.gate.approve_above:
             raise ValueError("CHIMERA_GATE__REVIEW_FROM must not be above CHIMERA_GATE__APPROVE_ABOVE")
         return self
@@ -156,7 +164,7 @@ class Settings(BaseSettings):
         """List what no line may show: the key, both URLs, and their passwords as written and as meant."""
         urls = [self.database_url.get_secret_value(), self.redis_url.get_secret_value()]
         passwords = [password for url in [*urls, self.openai_base_url or ""] for password in passwords_in(url)]
-        keys = [self.openai_api_key.get_secret_value()] if self.openai_api_key else []
+        keys = [key.get_secret_value() for key in (self.openai_api_key, self.approval_key) if key]
         return tuple(dict.fromkeys([*keys, *urls, *passwords, *map(unquote, passwords)]))
 
 

@@ -35,11 +35,13 @@ def up(
     started = stack.start()
     env = terminal.options.env_file or Path(".env")
     written = stack.write_env(env)
+    completed = not written and stack.complete_env(env)
     # A .env that was there may name a namespace; where its servers are does not matter here.
     variables = stack.environment()
     ours = {name: variables[name] for name in ("DATABASE_URL", "REDIS_URL")}
     upgrade(variables["DATABASE_URL"], load_settings(env, **ours).namespace)
     servers = stack.status()
-    terminal.note(f"{env} written" if written else f"{env} was there and is left as it is")
+    left = "has got the CHIMERA_APPROVAL_KEY that it lacked" if completed else "was there and is left as it is"
+    terminal.note(f"{env} written" if written else f"{env} {left}")
     terminal.note("the model is a stand-in: canned answers, no intelligence")
     terminal.show({**stack_document(servers, started), "env_written": written}, stack_grid(servers))

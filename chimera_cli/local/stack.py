@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
+from dotenv import dotenv_values
+
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.local.postgres_server import PostgresServer
 from chimera_cli.local.private_file import close_to_others, private_folder, write_private
@@ -18,6 +20,7 @@ from chimera_cli.local.stand_in import API_KEY, MODEL_NAME, StandInServer
 from chimera_cli.models.server import ServerStatus
 
 DEFAULT_SEED = 7
+APPROVAL_KEY = "CHIMERA_APPROVAL_KEY"
 
 
 class LocalStack:
@@ -103,8 +106,10 @@ class LocalStack:
         Raises:
             ConfigError: The stack was never started.
         """
-        urls = {server.name: server.url for server in self._servers(self._remembered())}
+        state = self._remembered()
+        urls = {server.name: server.url for server in self._servers(state)}
         variables = {"DATABASE_URL": urls[PostgresServer.name], "REDIS_URL": urls[RedisServer.name]}
+        variables[APPROVAL_KEY] = state.approval_key
         if self._model:
             variables |= {"OPENAI_BASE_URL": urls[StandInServer.name], "OPENAI_API_KEY": API_KEY}
             variables["CHIMERA_MODEL__NAME"] = MODEL_NAME
@@ -123,6 +128,20 @@ class LocalStack:
         except FileExistsError:
             close_to_others(path)
             return False
+        return True
+
+    def complete_env(self, path: Path) -> bool:
+        """Add the key that approvals are signed with to a `.env` of this stack that an older release wrote.
+
+        Returns:
+            Whether it was added.
+        """
+        known, variables = dotenv_values(path, interpolate=False), self.environment()
+        if known.get(APPROVAL_KEY) or known.get("DATABASE_URL") != variables["DATABASE_URL"]:
+            return False
+        ends_a_line = path.read_bytes()[-1:] in (b"", b"\n")
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{'' if ends_a_line else chr(10)}{APPROVAL_KEY}={variables[APPROVAL_KEY]}\n")
         return True
 
     def _servers(self, state: StackState) -> list[LocalServer]:

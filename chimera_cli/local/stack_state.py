@@ -1,5 +1,6 @@
 """What a local stack remembers between two commands: ports, passwords and the seed."""
 
+import hashlib
 import json
 import secrets
 from dataclasses import asdict, dataclass, fields
@@ -20,6 +21,11 @@ class StackState:
     postgres_password: str
     model_port: int
     seed: int
+
+    @property
+    def approval_key(self) -> str:
+        """The key that approvals are signed with; Redis knows neither it nor what it is made from."""
+        return hashlib.sha256(f"approvals\n{self.postgres_password}".encode()).hexdigest()
 
     @classmethod
     def fresh(cls, seed: int) -> "StackState":

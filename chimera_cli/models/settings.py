@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Ty
 
 from chimera_cli.models.gate import GatePolicy, Route
 from chimera_cli.models.policy import RetryPolicy, WorkerPolicy
+from chimera_cli.models.release import check_key
 from chimera_cli.models.sentinel_url import is_sentinel_url, read_sentinel_url
 from chimera_cli.models.words import Key
 
@@ -29,6 +30,14 @@ def url_of(*schemes: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _hard_to_guess(value: SecretStr) -> SecretStr:
+    check_key(value.get_secret_value())
+    return value
+
+
+ApprovalKey = Annotated[SecretStr, AfterValidator(_hard_to_guess)]
 
 
 def _is_url(text: str) -> bool:

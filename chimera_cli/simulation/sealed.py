@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from chimera_cli.config import Settings
+from chimera_cli.local.stack import APPROVAL_KEY
 from chimera_cli.simulation.options import BEAT_S, LEASE_S
 
 
@@ -42,4 +43,5 @@ def role_variables(stack: Mapping[str, str], key: str) -> dict[str, str]:
 def sealed_settings(variables: Mapping[str, str]) -> Settings:
     """Make the settings with which the simulation itself looks into the stores."""
     named = {name: variables[name] for name in ("DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL")}
-    return SealedSettings.model_validate({**named, "lease_s": LEASE_S, "beat_s": BEAT_S})
+    given = {"approval_key": variables[APPROVAL_KEY], "lease_s": LEASE_S, "beat_s": BEAT_S}
+    return SealedSettings.model_validate({**named, **given})

@@ -55,6 +55,27 @@ def test_the_environment_takes_precedence_over_the_file(folder: Path, monkeypatc
     assert settings(folder, "CHIMERA_NAMESPACE=from-file\n").namespace == "from-environment"
 
 
+def test_a_key_for_approvals_is_long_and_no_line_shows_it(folder: Path) -> None:
+    key = "0123456789abcdef" * 2
+    found = settings(folder, f"CHIMERA_APPROVAL_KEY={key}\n")
+    assert key in found.secret_values()
+    assert key not in repr(found)
+
+
+@pytest.mark.parametrize("key", ["short", "a" * 64, "four words of a key " * 3])
+def test_a_key_that_could_be_guessed_is_refused_with_its_cure(folder: Path, key: str) -> None:
+    error = refusal(folder, f'{WORKING}CHIMERA_APPROVAL_KEY="{key}"\n')
+    assert error.message.startswith("CHIMERA_APPROVAL_KEY: must be 32 or more")
+    assert "openssl rand -hex 32" in error.message
+    assert key not in error.message
+
+
+def test_a_key_that_redis_knows_is_refused(folder: Path) -> None:
+    key = "0123456789abcdef" * 2
+    error = refusal(folder, f"DATABASE_URL={DATABASE}\nREDIS_URL=redis://:{key}@cache/0\nCHIMERA_APPROVAL_KEY={key}\n")
+    assert "which Redis knows" in error.message
+
+
 def test_an_empty_variable_means_the_default(folder: Path) -> None:
     found = settings(folder, "OPENAI_API_KEY=\nCHIMERA_OPERATOR=\n")
     assert found.openai_api_key is None

@@ -10,10 +10,11 @@ from pydantic import ValidationError
 from chimera_cli.config import PREFIX, Settings, variable_names
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.local.private_file import write_private
+from chimera_cli.local.stack import APPROVAL_KEY
 from chimera_cli.models.problems import problems_of
 from chimera_cli.simulation.sealed import SealedSettings
 
-NOT_TRIED = {"CHIMERA_NAMESPACE", "CHIMERA_OPERATOR", "CHIMERA_HANDLERS", "CHIMERA_MODEL__NAME"}
+NOT_TRIED = {"CHIMERA_NAMESPACE", "CHIMERA_OPERATOR", "CHIMERA_HANDLERS", "CHIMERA_MODEL__NAME", APPROVAL_KEY}
 """Settings that name something of the installation that a drill must not touch, or has its own of."""
 FILES = {"CHIMERA_GATE__POLICY_FILE", "CHIMERA_JUDGE__RUBRIC_FILE"}
 """Settings that name a file, as seen from the present folder."""

@@ -145,6 +145,19 @@ def test_an_env_file_is_written_once_and_never_touched_again(stack: LocalStack, 
     assert file.read_text() == "MINE=1\n"
 
 
+def test_an_env_file_of_this_stack_gets_the_key_that_it_lacks_and_no_other_does(
+    stack: LocalStack, tmp_path: Path
+) -> None:
+    file, variables = tmp_path / "old.env", stack.environment()
+    old = f"DATABASE_URL={variables['DATABASE_URL']}"
+    file.write_text(old)
+    assert stack.complete_env(file)
+    assert file.read_text() == f"{old}\nCHIMERA_APPROVAL_KEY={variables['CHIMERA_APPROVAL_KEY']}\n"
+    assert not stack.complete_env(file)
+    file.write_text("DATABASE_URL=postgresql://elsewhere/chimera\n")
+    assert not stack.complete_env(file)
+
+
 def test_stopping_keeps_the_data_and_may_be_repeated(tmp_path: Path) -> None:
     stack = LocalStack(tmp_path / ".chimera", model=False)
     or_skip(stack.__enter__, stack)

@@ -10,6 +10,7 @@ STACK = {
     "REDIS_URL": "redis://:secret-redis@127.0.0.1:2/0",
     "OPENAI_BASE_URL": "http://127.0.0.1:3/v1",
     "OPENAI_API_KEY": "stand-in",
+    "CHIMERA_APPROVAL_KEY": "0123456789abcdef" * 4,
 }
 
 
