@@ -48,6 +48,7 @@ def test_its_environment_leads_to_servers_that_answer(stack: LocalStack) -> None
         "REDIS_URL",
         "OPENAI_BASE_URL",
         "OPENAI_API_KEY",
+        "CHIMERA_APPROVAL_KEY",
         "CHIMERA_MODEL__NAME",
     }
     with Redis.from_url(variables["REDIS_URL"]) as client:
