@@ -1,67 +1,13 @@
-"""Ways to have a real Redis refuse writes, each as its operator might come to it; the cure is at the end of the block."""
+"""Ways to have a real Redis refuse writes: the drill's, and those that need a user or a replica."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from redis import Redis
-
-from chimera_cli.local.process import wait_until
 from chimera_cli.local.redis_server import RedisServer
+from chimera_cli.simulation.chaos.refusals import Refusal, admin, full, replica, unsaved
 from tests.acl import USER, rules
 
-Refusal = Callable[[RedisServer], AbstractContextManager[None]]
-
-
-def admin(server: RedisServer) -> Redis:
-    """Connect as the user who may do anything."""
-    return Redis.from_url(server.url, decode_responses=True, protocol=2)
-
-
-@contextmanager
-def full(server: RedisServer) -> Iterator[None]:
-    """Have it use more memory than it may."""
-    with admin(server) as client:
-        client.config_set("maxmemory", 1)
-        try:
-            yield
-        finally:
-            client.config_set("maxmemory", 0)
-
-
-@contextmanager
-def unsaved(server: RedisServer) -> Iterator[None]:
-    """Have it fail to save a snapshot: where the file should be is a folder."""
-    in_the_way = server.folder / "dump.rdb"
-    with admin(server) as client:
-        in_the_way.unlink(missing_ok=True)
-        in_the_way.mkdir()
-        (in_the_way / "file").touch()
-        client.config_set("save", "3600 1")
-        save(client, "err")
-        try:
-            yield
-        finally:
-            (in_the_way / "file").unlink()
-            in_the_way.rmdir()
-            save(client, "ok")
-            client.config_set("save", "")
-
-
-def save(client: Redis, status: str) -> None:
-    """Have it save a snapshot, and wait until that has ended so."""
-    client.bgsave()
-    assert wait_until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == status, timeout_s=20)
-
-
-@contextmanager
-def replica(server: RedisServer) -> Iterator[None]:
-    """Make it the replica of a server that is not there."""
-    with admin(server) as client:
-        client.replicaof("127.0.0.1", "1")
-        try:
-            yield
-        finally:
-            client.replicaof("NO", "ONE")
+__all__ = ["REFUSALS", "admin"]
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def simulate(
         int | None, typer.Option("--rounds", min=1, max=100_000, help="Rounds of a drill.", show_default="10")
     ] = None,
     faults: Annotated[
-        str | None, typer.Option("--faults", help="Of a drill: worker,redis,postgres,network,clock,flush,model.")
+        str | None, typer.Option("--faults", help="Of a drill: worker,redis,..., as docs/drill.md lists them.")
     ] = None,
 ) -> None:
     """Run the whole swarm on a private stack and check it.

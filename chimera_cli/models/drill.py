@@ -25,6 +25,18 @@ class FaultKind(StrEnum):
     """Redis loses its data, or comes back with old data."""
     MODEL = "model"
     """The model throttles, answers nonsense, is slow or away."""
+    KEY_FAMILY = "key-family"
+    """Redis goes on without one family of the key map."""
+    OOM = "oom"
+    """Redis has no memory left and refuses what would take some."""
+    MISCONF = "misconf"
+    """Redis cannot save its snapshot and refuses writes."""
+    READONLY = "readonly"
+    """Redis is the replica of a server that is not there."""
+    STALLED_LOOP = "stalled-loop"
+    """A handler holds the event loop longer than a lease, each time that its task runs."""
+    SELF_DRAIN = "self-drain"
+    """A handler sends its own process the signal to end."""
 
 
 class Moment(StrEnum):
@@ -57,6 +69,21 @@ class Strike(Noun):
     """How much: seconds of a clock, milliseconds of a delay, number of requests; 0 where there is nothing to tell."""
 
 
+class Harm(StrEnum):
+    """What a breach did to accepted work."""
+
+    LOST = "lost"
+    """Work or an effect is missing."""
+    DOUBLED = "doubled"
+    """Something was done twice."""
+    STUCK = "stuck"
+    """Something waits for ever."""
+    FAILED = "failed"
+    """A task failed for a fault that was not its own."""
+    OTHER = "other"
+    """None of these."""
+
+
 class Breach(Noun):
     """Something that must not happen, and did."""
 
@@ -66,6 +93,19 @@ class Breach(Noun):
     """What it was seen on: a task, a key, a role."""
     text: str
     """What was seen."""
+    harm: Harm = Harm.OTHER
+    """What it did to the work."""
+
+
+class Toll(Noun):
+    """What the rounds with one kind of fault cost."""
+
+    rounds: int = 0
+    """Rounds in which it struck, alone or with others."""
+    broken: int = 0
+    """Of these, how many broke something."""
+    harms: Mapping[Harm, int] = Field(default_factory=dict)
+    """How much was broken in these rounds, by harm; 0 for those that did not occur."""
 
 
 class Tally(Noun):
@@ -144,6 +184,8 @@ class DrillReport(Noun):
     """The installation's settings that were tried, by variable; no secrets are among them."""
     tally: Tally
     """What became of all the work."""
+    tolls: Mapping[FaultKind, Toll] = Field(default_factory=dict)
+    """What each kind of fault cost."""
     broken: tuple[int, ...] = ()
     """Rounds in which something broke."""
     kept: str = ""

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from chimera_cli.models.drill import DrillReport, RoundReport, Strike, Tally
-from chimera_cli.views.shown import Facts, Shown, Stack, Words
+from chimera_cli.models.drill import DrillReport, Harm, RoundReport, Strike, Tally
+from chimera_cli.views.shown import Column, Facts, Grid, Shown, Stack, Words
 from chimera_cli.views.theme import BAD, GOOD
 
 
@@ -31,7 +31,18 @@ def drill_view(report: DrillReport) -> Shown:
     """Show the end of a drill."""
     facts = [*_figures(report.tally), ("took", f"{report.took_s:g} s")]
     facts += [("kept", report.kept)] if report.kept else []
-    return Stack([Facts(facts), verdict(report)])
+    return Stack([Facts(facts), toll_view(report), verdict(report)])
+
+
+def toll_view(report: DrillReport) -> Grid:
+    """Show what each kind of fault cost; a round with several counts for each of them."""
+    columns = [Column("fault", whole=True), Column("rounds", number=True), Column("broken", number=True)]
+    columns += [Column(harm.value, number=True) for harm in Harm]
+    rows = [
+        [kind.value, str(toll.rounds), str(toll.broken), *(str(toll.harms.get(harm, 0)) for harm in Harm)]
+        for kind, toll in report.tolls.items()
+    ]
+    return Grid("faults", columns, rows)
 
 
 def verdict(report: DrillReport) -> Words:

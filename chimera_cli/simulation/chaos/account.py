@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from chimera_cli.models.drill import Breach, Tally
+from chimera_cli.models.drill import Breach, Harm, Tally
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.result import VersionedValue
 from chimera_cli.models.task import Task, TaskStatus
@@ -38,6 +38,8 @@ class Account:
     """The runs that handlers noted, of all goals."""
     abandon_cap: int
     """Leases that may expire on one task before it fails."""
+    deadly: bool = False
+    """Whether the faults of the round end processes."""
 
     def tally(self, struck: Mapping[str, int]) -> Tally:
         """Count."""
@@ -93,19 +95,20 @@ def breaches_of(account: Account) -> list[Breach]:
 def _lost(account: Account) -> Iterator[Breach]:
     for task in account.tasks:
         if not task.status.terminal:
-            yield Breach(
-                invariant="every accepted task ends", subject=f"{task.key} {task.id}", text=f"is {task.status}"
-            )
+            subject, text = f"{task.key} {task.id}", f"is {task.status}"
+            yield Breach(invariant="every accepted task ends", subject=subject, text=text, harm=Harm.STUCK)
 
 
 def _failed(account: Account) -> Iterator[Breach]:
-    """Only what kills processes may fail, and what was in the same process too often, and what depended on those."""
+    """Only what kills processes may fail, and what was in one that was killed too often, and what depended on those."""
     lost = Counter(event.task_id for event in account.events if event.name == "task.taken_over")
-    excused = {t.key for t in account.tasks if t.kind == DEADLY or lost[t.id] >= account.abandon_cap - 1}
+    deadly = account.deadly or any(task.kind == DEADLY for task in account.tasks)
+    excused = {t.key for t in account.tasks if t.kind == DEADLY or (deadly and lost[t.id] >= account.abandon_cap - 1)}
     for task in account.tasks:
         if task.status in BAD and task.key not in excused and not excused.intersection(task.depends_on):
             text = f"is {task.status}: {task.error or 'without a reason'}"
-            yield Breach(invariant="no fault fails a task", subject=f"{task.key} {task.id}", text=text)
+            subject = f"{task.key} {task.id}"
+            yield Breach(invariant="no fault fails a task", subject=subject, text=text, harm=Harm.FAILED)
 
 
 def _shared(account: Account) -> Iterator[Breach]:
@@ -114,11 +117,12 @@ def _shared(account: Account) -> Iterator[Breach]:
     counted, count = account.state.get("count", nothing), len(account.done("drill.count"))
     if (counted.value or 0) != count or counted.version != count:
         text = f"stands at {counted.value} in version {counted.version} after {count} tasks"
-        yield Breach(invariant=invariant, subject="count", text=text)
+        yield Breach(invariant=invariant, subject="count", text=text, harm=_harm(counted.version, count))
     listed = account.state.get("names", nothing).value
     names, wanted = Counter(listed if isinstance(listed, list) else []), [t.key for t in account.done("drill.merge")]
     if names != Counter(wanted):
-        yield Breach(invariant=invariant, subject="names", text=f"holds {dict(names)} after {sorted(wanted)}")
+        text, harm = f"holds {dict(names)} after {sorted(wanted)}", _harm(names.total(), len(wanted))
+        yield Breach(invariant=invariant, subject="names", text=text, harm=harm)
 
 
 def _posted(account: Account) -> Iterator[Breach]:
@@ -128,7 +132,8 @@ def _posted(account: Account) -> Iterator[Breach]:
         done = task.kind in POSTED and task.status is TaskStatus.COMPLETED
         if times != 1 if done else times > (task.kind in POSTED):
             text = f"is {task.status} and was put into the outbox {times} times"
-            yield Breach(invariant="effects are committed once", subject=f"{task.key} {task.id}", text=text)
+            subject, harm = f"{task.key} {task.id}", _harm(times, int(done))
+            yield Breach(invariant="effects are committed once", subject=subject, text=text, harm=harm)
 
 
 def _unseen(account: Account) -> Iterator[Breach]:
@@ -140,4 +145,9 @@ def _unseen(account: Account) -> Iterator[Breach]:
             for phase in phases:
                 if (task.id, phase) not in ran:
                     text = f"is COMPLETED, and no handler ran its phase {phase}"
-                    yield Breach(invariant="what is done has run", subject=f"{task.key} {task.id}", text=text)
+                    subject = f"{task.key} {task.id}"
+                    yield Breach(invariant="what is done has run", subject=subject, text=text, harm=Harm.LOST)
+
+
+def _harm(times: int, wanted: int) -> Harm:
+    return Harm.DOUBLED if times > wanted else Harm.LOST

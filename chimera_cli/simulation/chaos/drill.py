@@ -9,14 +9,16 @@ from tempfile import mkdtemp
 
 from chimera_cli.adapters.schema import upgrade
 from chimera_cli.exceptions import ConfigError
-from chimera_cli.models.drill import DrillReport, FaultKind, RoundReport, Tally
+from chimera_cli.models.drill import DrillReport, FaultKind, RoundReport
+from chimera_cli.simulation.chaos.cast import COMMANDS, ROLES
 from chimera_cli.simulation.chaos.clock import HINT, clock_library
 from chimera_cli.simulation.chaos.installation import check_settings, drill_variables
 from chimera_cli.simulation.chaos.options import DrillOptions, Listener
 from chimera_cli.simulation.chaos.round import Round, Stage
-from chimera_cli.simulation.chaos.schedule import COMMANDS, ROLES, schedule
+from chimera_cli.simulation.chaos.schedule import schedule
 from chimera_cli.simulation.chaos.servers import DrillServers
 from chimera_cli.simulation.chaos.staging import Staging
+from chimera_cli.simulation.chaos.tolls import sum_of, tolls_of
 from chimera_cli.simulation.chaos.wires import Wires
 from chimera_cli.simulation.kept import kept
 from chimera_cli.simulation.scenario import orderly_end
@@ -64,14 +66,6 @@ def playable(faults: Sequence[FaultKind], moves_clocks: bool) -> tuple[FaultKind
     return found
 
 
-def sum_of(reports: Sequence[RoundReport]) -> Tally:
-    """Add the accounts of all rounds."""
-    total = Tally()
-    for report in reports:
-        total = total.plus(report.tally)
-    return total
-
-
 class _Drill:
     def __init__(self, folder: Path, options: DrillOptions, listener: Listener, faults: tuple[FaultKind, ...]) -> None:
         self._folder, self._options, self._listener = folder, options, listener
@@ -98,6 +92,7 @@ class _Drill:
             took_s=round(time.monotonic() - self._begun, 1),
             settings=self._variables,
             tally=sum_of(self._reports),
+            tolls=tolls_of(self._reports),
             broken=broken,
         )
 

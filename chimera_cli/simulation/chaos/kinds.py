@@ -4,10 +4,12 @@ import asyncio
 import json
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 from chimera_cli import TaskContext, TaskOutcome, handler
 from chimera_cli.models.noun import Noun
+from chimera_cli.simulation.chaos.mischief import comply
 
 EFFECTS = "DRILL_EFFECTS"
 """Variable that names the file."""
@@ -37,10 +39,16 @@ def note(ctx: TaskContext) -> None:
         os.close(file)
 
 
+def begin(ctx: TaskContext) -> None:
+    """Note the run, then do to this process what a strike asked for."""
+    note(ctx)
+    comply(Path(os.environ[EFFECTS]).parent, ctx.task.lease.task_id)
+
+
 @handler("drill.count", judged=False, payload=Work)
 async def count(ctx: TaskContext) -> TaskOutcome:
     """Add one to a key that others add to at the same time."""
-    note(ctx)
+    begin(ctx)
     seen = await ctx.state.read("count") or 0
     await asyncio.sleep(ctx.payload.pause_s)
     return TaskOutcome(output={"seen": seen}, changes={"count": seen + 1})
@@ -49,7 +57,7 @@ async def count(ctx: TaskContext) -> TaskOutcome:
 @handler("drill.sleep", judged=False, payload=Work)
 async def sleep(ctx: TaskContext) -> TaskOutcome:
     """Take a while and write a key of its own."""
-    note(ctx)
+    begin(ctx)
     robbed = ctx.task.lease.generation > 1
     await asyncio.sleep(ctx.payload.pause_s + (ctx.payload.again_s if robbed else 0))
     return TaskOutcome(output={"key": ctx.task.key}, changes={ctx.task.key: ctx.task.lease.generation})
@@ -66,7 +74,7 @@ def thread(ctx: TaskContext) -> TaskOutcome:
 @handler("drill.flaky", judged=False, payload=Work)
 async def flaky(ctx: TaskContext) -> TaskOutcome:
     """Fail as often as told, then do well."""
-    note(ctx)
+    begin(ctx)
     await asyncio.sleep(ctx.payload.pause_s)
     if ctx.task.attempt <= ctx.payload.failures:
         raise RuntimeError("this attempt fails on purpose")
@@ -83,7 +91,7 @@ async def poison(ctx: TaskContext) -> TaskOutcome:
 @handler("drill.merge", payload=Work)
 async def merge(ctx: TaskContext) -> TaskOutcome:
     """Put this task's name on a list that others write too; judged, so that the list has mostly moved on by then."""
-    note(ctx)
+    begin(ctx)
     names = await ctx.state.read("names") or []
     await asyncio.sleep(ctx.payload.pause_s)
     return TaskOutcome(output=_story(ctx), changes={"names": [*names, ctx.task.key]})
@@ -96,13 +104,13 @@ def merge_names(current: dict[str, Any], output: Any) -> dict[str, Any]:
 
 
 async def _proposed(ctx: TaskContext) -> TaskOutcome:
-    note(ctx)
+    begin(ctx)
     await asyncio.sleep(ctx.payload.pause_s)
     return TaskOutcome(output=_story(ctx), changes={ctx.task.key: ctx.task.lease.generation})
 
 
 async def _posted(ctx: TaskContext, approved: Any) -> TaskOutcome:
-    note(ctx)
+    begin(ctx)
     first = await ctx.outbox.append(ctx.idempotency_key, "drill", approved)
     return TaskOutcome(output={"posted": first})
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from chimera_cli.config import Settings
 from chimera_cli.exceptions import BackendUnavailable, NotFound, SwarmError
-from chimera_cli.models.drill import Breach, FaultKind, RoundReport, Strike
+from chimera_cli.models.drill import Breach, FaultKind, Harm, RoundReport, Strike
 from chimera_cli.models.identity import goal_id_for
 from chimera_cli.services.swarm import Swarm
 from chimera_cli.simulation.chaos.account import Account, breaches_of, read_runs
 from chimera_cli.simulation.chaos.commands import Operator
 from chimera_cli.simulation.chaos.fleet import Fleet
+from chimera_cli.simulation.chaos.mischief import withdraw
 from chimera_cli.simulation.chaos.strikes import Striker
 from chimera_cli.simulation.chaos.verdict import Examiner
 from chimera_cli.simulation.chaos.workload import workload
@@ -81,6 +82,7 @@ class Round:
         finally:
             strikes.cancel()
         await self._settle()
+        withdraw(self._stage.striker.folder)
         account = await self._account()
         found = [*self._breaches, *breaches_of(account), *await self._examined(), *self._heard()]
         return RoundReport(
@@ -107,7 +109,7 @@ class Round:
                     await asyncio.sleep(LOOK_AGAIN_S)
                 return
         text = f"was not over within {patience.total_seconds():g} s"
-        self._breaches.append(Breach(invariant="nothing waits for ever", subject=f"goal {self._goal_id}", text=text))
+        self._stuck("nothing waits for ever", text)
 
     async def _submit(self) -> None:
         """Submit by the command line; the work may begin, and be struck, before the command has ended."""
@@ -146,7 +148,11 @@ class Round:
                     await asyncio.sleep(LOOK_AGAIN_S)
                 return
         text = "roles are missing, or queues are not empty, long after the goal was over"
-        self._breaches.append(Breach(invariant="nothing is left", subject=f"goal {self._goal_id}", text=text))
+        self._stuck("nothing is left", text)
+
+    def _stuck(self, invariant: str, text: str) -> None:
+        subject = f"goal {self._goal_id}"
+        self._breaches.append(Breach(invariant=invariant, subject=subject, text=text, harm=Harm.STUCK))
 
     @property
     def _amiss(self) -> bool:
@@ -177,6 +183,7 @@ class Round:
             posts=await swarm.outbox.posts(limit=0),
             runs=read_runs(self._stage.runs),
             abandon_cap=self._stage.settings.abandon_cap,
+            deadly=any(strike.fault is FaultKind.WORKER for strike in self._schedule),
         )
 
     def _heard(self) -> list[Breach]:

@@ -5,17 +5,20 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from chimera_cli.adapters.keys import Keys
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.local.postgres_server import PostgresServer
 from chimera_cli.local.process import free_port, is_running, wait_until
 from chimera_cli.local.redis_server import RedisServer
 from chimera_cli.local.server import LocalServer
 from chimera_cli.local.stand_in import StandInServer
+from chimera_cli.models.drill import FaultKind
+from chimera_cli.simulation.chaos.key_loss import lose
+from chimera_cli.simulation.chaos.refusals import REFUSED, admin
 
 GONE_WITHIN_S = 10.0
 """How long a killed process may take to be gone."""
@@ -34,8 +37,8 @@ class DrillServers:
         options = ("--latency-ms", LATENCY_MS)
         self.model = StandInServer(folder / "model", free_port(), seed=seed, options=options)
         self._copy = folder / "old-redis"
-        # Two faults of one server at once would start it twice.
-        self._turns = {name: asyncio.Lock() for name in self.all}
+        self.turns = {name: asyncio.Lock() for name in self.all}
+        """Held while a fault is about a server: two at once would start it twice."""
 
     @property
     def all(self) -> dict[str, LocalServer]:
@@ -60,21 +63,21 @@ class DrillServers:
 
     async def kill(self, name: str, away_s: float) -> None:
         """End a server without warning, and start it again after a while."""
-        async with self._turns[name]:
+        async with self.turns[name]:
             await self._crash(self.all[name])
             await asyncio.sleep(away_s)
             await self._revive(name)
 
     async def halt(self, name: str, away_s: float) -> None:
         """Shut a server down in good order, and start it again after a while."""
-        async with self._turns[name]:
+        async with self.turns[name]:
             await asyncio.to_thread(self.all[name].stop)
             await asyncio.sleep(away_s)
             await self._revive(name)
 
     async def stall(self, name: str, stalled_s: float) -> None:
         """Let a server freeze for a while: its connections stay and nothing answers."""
-        async with self._turns[name]:
+        async with self.turns[name]:
             _signal(self.all[name], signal.SIGSTOP)
             try:
                 await asyncio.sleep(stalled_s)
@@ -89,7 +92,7 @@ class DrillServers:
 
     async def restore(self) -> None:
         """Kill Redis and let it come back with the remembered data."""
-        async with self._turns["redis"]:
+        async with self.turns["redis"]:
             await self._crash(self.redis)
             _drop_log(self.redis.folder)
             _copy_log(self._copy, self.redis.folder)
@@ -97,7 +100,7 @@ class DrillServers:
 
     async def lose_tail(self, size: int) -> None:
         """Kill Redis and let it come back without what it wrote last, as after a loss of power."""
-        async with self._turns["redis"]:
+        async with self.turns["redis"]:
             await self._crash(self.redis)
             files = [path for path in self.redis.folder.rglob(LOG) if path.is_file() and path.suffix != ".manifest"]
             written = max(files, key=lambda path: path.stat().st_mtime)
@@ -106,8 +109,21 @@ class DrillServers:
 
     async def flush(self) -> None:
         """Empty Redis."""
-        async with self._turns["redis"]:
-            await asyncio.to_thread(self._say_to_redis, "FLUSHALL")
+        async with self.turns["redis"]:
+            await asyncio.to_thread(self._flush)
+
+    async def refuse(self, kind: FaultKind, refused_s: float) -> None:
+        """Have Redis refuse writes for a while."""
+        async with self.turns["redis"]:
+            with ExitStack() as ends:
+                await asyncio.to_thread(ends.enter_context, REFUSED[kind](self.redis))
+                await asyncio.sleep(refused_s)
+                await asyncio.to_thread(ends.close)
+
+    async def lose(self, keys: Keys, family: str) -> None:
+        """Take a family of keys away."""
+        async with self.turns["redis"]:
+            await asyncio.to_thread(lose, self.redis, keys, family)
 
     async def _revive(self, name: str) -> None:
         try:
@@ -121,14 +137,9 @@ class DrillServers:
         _signal(server, signal.SIGKILL)
         await asyncio.to_thread(wait_until, lambda: not any(map(_lives, pids)), timeout_s=GONE_WITHIN_S)
 
-    def _say_to_redis(self, words: str) -> None:
-        # Its password is in its address; a client of Redis belongs to the adapters.
-        password = self.redis.url.partition("://:")[2].partition("@")[0]
-        with socket.create_connection(("127.0.0.1", self.redis.port), timeout=GONE_WITHIN_S) as connection:
-            connection.sendall(f"AUTH {password}\r\n{words}\r\n".encode())
-            with connection.makefile("rb") as replies:
-                replies.readline()
-                replies.readline()
+    def _flush(self) -> None:
+        with admin(self.redis) as client:
+            client.flushall()
 
 
 def _family(server: LocalServer) -> Iterator[int]:

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from chimera_cli.adapters.keys import Keys
 from chimera_cli.bootstrap import open_swarm
 from chimera_cli.local.stand_in import MODEL_NAME
 from chimera_cli.services.swarm import Swarm
+from chimera_cli.simulation.chaos.cast import COMMANDS, JUDGES, ROLES, SKEWED, WORKERS
 from chimera_cli.simulation.chaos.clock import MovableClock
 from chimera_cli.simulation.chaos.commands import Operator
 from chimera_cli.simulation.chaos.fleet import Fleet
 from chimera_cli.simulation.chaos.installation import drill_settings
 from chimera_cli.simulation.chaos.kinds import EFFECTS
 from chimera_cli.simulation.chaos.round import Stage
-from chimera_cli.simulation.chaos.schedule import COMMANDS, JUDGES, ROLES, SKEWED, WORKERS
 from chimera_cli.simulation.chaos.servers import DrillServers
 from chimera_cli.simulation.chaos.strikes import Striker
 from chimera_cli.simulation.chaos.verdict import Examiner
@@ -68,7 +69,8 @@ class Staging:
         runs = place / "runs.jsonl"
         own = self._environments(variables, runs, clock)
         fleet = Fleet(place, {who: (_command_line(who), own[who]) for who in ROLES})
-        striker = Striker(self.servers, fleet, self.wires, clock, settings.lease_policy().lease)
+        keys = Keys(name, settings.shards)
+        striker = Striker(self.servers, fleet, self.wires, clock, settings.lease_policy().lease, keys, place)
         commands = Roles(place, own[COMMANDS])
         async with (
             self._alive(fleet, striker, commands),

@@ -6,10 +6,13 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
+from chimera_cli.adapters.keys import Keys
 from chimera_cli.models.drill import FaultKind, Moment, Strike
 from chimera_cli.simulation.chaos.clock import MovableClock
 from chimera_cli.simulation.chaos.fleet import Fleet
+from chimera_cli.simulation.chaos.mischief import DRAIN, HOLD, ask
 from chimera_cli.simulation.chaos.model_faults import disturb_model
 from chimera_cli.simulation.chaos.servers import DrillServers
 from chimera_cli.simulation.chaos.wires import Wires
@@ -29,6 +32,10 @@ class Striker:
     """The clock of the one worker that has its own; None where there is no library for it."""
     lease: timedelta
     """How long a stalled process keeps what it holds."""
+    keys: Keys
+    """Names of the swarm's keys."""
+    folder: Path
+    """Where handlers are asked for mischief."""
     struck: Counter[str] = field(default_factory=Counter)
     """Strikes that began, by kind."""
     away: int = 0
@@ -72,6 +79,12 @@ class Striker:
             FaultKind.CLOCK: self._clock,
             FaultKind.FLUSH: self._data,
             FaultKind.MODEL: self._model,
+            FaultKind.KEY_FAMILY: self._keys,
+            FaultKind.OOM: self._refusal,
+            FaultKind.MISCONF: self._refusal,
+            FaultKind.READONLY: self._refusal,
+            FaultKind.STALLED_LOOP: self._handler,
+            FaultKind.SELF_DRAIN: self._handler,
         }
         await blows[strike.fault](strike)
 
@@ -125,6 +138,20 @@ class Striker:
             await self.servers.kill("model", strike.lasts_s)
         else:
             await disturb_model(self.servers.model.url, strike)
+
+    async def _keys(self, strike: Strike) -> None:
+        await self.servers.lose(self.keys, strike.target)
+
+    async def _refusal(self, strike: Strike) -> None:
+        with self._outage():
+            await self.servers.refuse(strike.fault, (self.lease * strike.leases).total_seconds())
+
+    async def _handler(self, strike: Strike) -> None:
+        if strike.action == "hold":
+            ask(self.folder, HOLD, (self.lease * strike.leases).total_seconds())
+        else:
+            self.fleet.may_leave += 1
+            ask(self.folder, DRAIN)
 
     @contextmanager
     def _outage(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chimera_cli.config import Settings
-from chimera_cli.models.drill import Breach
+from chimera_cli.models.drill import Breach, Harm
 from chimera_cli.simulation.gather import read_logs
 from chimera_cli.simulation.history.checker import INVARIANTS, check_history
 from chimera_cli.simulation.history.history import Timing
@@ -16,6 +16,8 @@ from chimera_cli.simulation.history.violation import Violation
 
 NAMES = {invariant.number: invariant.name for invariant in INVARIANTS}
 """What the checker's numbers stand for."""
+HARMS = {1: Harm.DOUBLED, 2: Harm.DOUBLED, 3: Harm.LOST, 4: Harm.STUCK, 7: Harm.LOST, 8: Harm.STUCK}
+"""What a breach of each did to the work; the others did nothing to it."""
 
 
 @dataclass(frozen=True)
@@ -49,4 +51,5 @@ class Examiner:
 
 def _breach(violation: Violation) -> Breach:
     name = f"{violation.invariant}. {NAMES[violation.invariant]}"
-    return Breach(invariant=name, subject=violation.subject, text=violation.text)
+    harm = HARMS.get(violation.invariant, Harm.OTHER)
+    return Breach(invariant=name, subject=violation.subject, text=violation.text, harm=harm)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from urllib.parse import urlsplit, urlunsplit
 
-from chimera_cli.simulation.chaos.schedule import EVERYBODY
+from chimera_cli.simulation.chaos.cast import EVERYBODY
 from chimera_cli.simulation.proxy import Weather, Wire
 
 

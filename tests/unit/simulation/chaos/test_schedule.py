@@ -1,7 +1,8 @@
 import pytest
 
 from chimera_cli.models.drill import FaultKind, Moment
-from chimera_cli.simulation.chaos.schedule import COMMANDS, EVERYBODY, ROLES, WINDOWS, schedule
+from chimera_cli.simulation.chaos.cast import COMMANDS, EVERYBODY, ROLES
+from chimera_cli.simulation.chaos.schedule import WINDOWS, schedule
 
 ALL = tuple(FaultKind)
 ROUNDS = range(1, 301)
