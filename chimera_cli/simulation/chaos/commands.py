@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from chimera_cli.exceptions import AlreadyDecided, BackendUnavailable, WaitTimeout
+from chimera_cli.exceptions import AlreadyDecided, BackendUnavailable, ConfigError, WaitTimeout
 from chimera_cli.models.drill import Breach
 from chimera_cli.models.task import TaskSpec
+from chimera_cli.simulation.chaos.fleet import REFUSES_REPLICAS
 from chimera_cli.simulation.chaos.options import OPERATOR
 from chimera_cli.simulation.chaos.workload import MODULE
 from chimera_cli.simulation.roles import Role, Roles, kill
@@ -53,6 +54,8 @@ class Operator:
         self._count += 1
         role = await self._roles.start(f"{words[0]}.{self._count}", *words)
         code = await self._code(role)
+        if code == ConfigError.exit_code and REFUSES_REPLICAS in role.last_words():
+            return False
         if code not in {0, *fine, *TRY_AGAIN}:
             text = f"ended with exit code {code}: {role.last_words() or 'it said nothing'}"
             self.breaches.append(Breach(invariant="commands end well or say later", subject=role.name, text=text))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.exceptions import BackendUnavailable, ConfigError
 from chimera_cli.models.drill import Breach
 from chimera_cli.simulation.chaos.kinds import POISONED
 from chimera_cli.simulation.roles import Role, Roles, kill, send
@@ -15,6 +15,8 @@ from chimera_cli.simulation.roles import Role, Roles, kill, send
 KILLED = -signal.SIGKILL
 EXCUSED = {KILLED, POISONED, BackendUnavailable.exit_code}
 """Ends that a drill brings about: killed, ended by a poison task, or started while a server was away."""
+REFUSES_REPLICAS = "REDIS_URL names a replica"
+"""What a process says that was started while Redis was made a replica."""
 LOOK_AGAIN_S = 0.1
 PAUSE_S = 0.4
 """Least time between two starts of one role."""
@@ -127,10 +129,15 @@ class Fleet:
 
     def _judge(self, role: Role, excused: set[int]) -> bool:
         code = role.process.returncode
-        if code == 0 and 0 not in excused and self.may_leave:
+        if code in excused or self._explained(role):
+            return True
+        text = f"ended by itself with exit code {code}: {role.last_words() or 'it said nothing'}"
+        self.breaches.append(Breach(invariant="roles end when they are told", subject=role.name, text=text))
+        return False
+
+    def _explained(self, role: Role) -> bool:
+        """Tell whether a fault explains an end that would be none of ours at any other time."""
+        if role.process.returncode == 0 and self.may_leave:
             self.may_leave -= 1
             return True
-        if code not in excused:
-            text = f"ended by itself with exit code {code}: {role.last_words() or 'it said nothing'}"
-            self.breaches.append(Breach(invariant="roles end when they are told", subject=role.name, text=text))
-        return code in excused
+        return role.process.returncode == ConfigError.exit_code and REFUSES_REPLICAS in role.last_words()

@@ -1,4 +1,4 @@
-from chimera_cli.models.drill import Breach, DrillReport, FaultKind, Moment, RoundReport, Strike, Tally
+from chimera_cli.models.drill import Breach, DrillReport, FaultKind, Harm, Moment, RoundReport, Strike, Tally, Toll
 from chimera_cli.views.drill import drill_view, round_view
 
 TALLY = Tally(accepted=5, ended={"COMPLETED": 4, "FAILED": 1}, runs=7, repeated=2, struck={"worker": 1})
@@ -45,9 +45,18 @@ def test_what_broke_stands_below_its_round() -> None:
 
 def test_the_end_tells_the_account_and_which_rounds_broke() -> None:
     made = DrillReport(
-        ok=False, seed=7, rounds=9, faults=(FaultKind.WORKER,), took_s=40.5, settings={}, tally=TALLY, broken=(3,)
+        ok=False,
+        seed=7,
+        rounds=9,
+        faults=(FaultKind.WORKER,),
+        took_s=40.5,
+        settings={},
+        tally=TALLY,
+        tolls={FaultKind.WORKER: Toll(rounds=9, broken=1, harms={Harm.STUCK: 2})},
+        broken=(3,),
     )
     lines = list(drill_view(made).lines())
     assert "ended\t5: 4 COMPLETED, 1 FAILED" in lines
     assert "runs\t7, of these 2 repeated" in lines
+    assert "worker\t9\t1\t0\t0\t2\t0\t0" in lines
     assert lines[-1] == "8 of 9 rounds hold (seed 7); broken: 3"

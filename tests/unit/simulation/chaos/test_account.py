@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chimera_cli.models.drill import Harm
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.result import VersionedValue
 from chimera_cli.models.task import Phase, Task, TaskStatus
@@ -84,6 +85,20 @@ def test_a_task_whose_processes_died_too_often_may_fail_and_so_may_what_depends_
     lost = [taken_over("sleep-0", version) for version in (1, 2)]
     assert broken(tasks=with_task(failed, child), events=lost) == []
     assert len(broken(tasks=with_task(failed, child))) == 2
+
+
+def test_a_task_fails_for_its_processes_only_where_processes_die() -> None:
+    failed = task("sleep-0", "drill.sleep", TaskStatus.FAILED, error="its agents vanished 3 times")
+    lost = [taken_over("sleep-0", version) for version in (1, 2)]
+    without_poison = [t for t in with_task(failed) if t.key != "poison"]
+    assert broken(tasks=without_poison, events=lost, deadly=True) == []
+    [found] = breaches_of(account(tasks=without_poison, events=lost))
+    assert found.harm is Harm.FAILED
+
+
+@pytest.mark.parametrize(("posts", "harm"), [((), Harm.LOST), (POSTS * 2, Harm.DOUBLED)])
+def test_a_breach_tells_what_it_did_to_the_work(posts: Sequence[dict[str, str]], harm: Harm) -> None:
+    assert [breach.harm for breach in breaches_of(account(posts=posts))] == [harm]
 
 
 @pytest.mark.parametrize(("value", "version"), [(1, 1), (3, 3), (2, 3), (None, 0)])

@@ -1,8 +1,9 @@
 import pytest
 
+from chimera_cli.adapters.keys import FAMILIES
 from chimera_cli.models.drill import FaultKind, Moment
 from chimera_cli.simulation.chaos.cast import COMMANDS, EVERYBODY, ROLES
-from chimera_cli.simulation.chaos.schedule import WINDOWS, schedule
+from chimera_cli.simulation.chaos.schedule import ONCE, WINDOWS, schedule
 
 ALL = tuple(FaultKind)
 ROUNDS = range(1, 301)
@@ -31,8 +32,14 @@ def test_rounds_take_turns_so_that_each_kind_of_fault_has_its_share() -> None:
         assert fault in {strike.fault for strike in schedule(7, number, ALL)}
 
 
-def test_redis_loses_its_data_once_a_round_at_most() -> None:
-    assert all(sum(strike.fault == "flush" for strike in schedule(7, n, ALL)) <= 1 for n in ROUNDS)
+@pytest.mark.parametrize("fault", ONCE)
+def test_what_shows_nothing_more_the_second_time_strikes_once_a_round_at_most(fault: FaultKind) -> None:
+    assert all(sum(strike.fault == fault for strike in schedule(7, n, ALL)) <= 1 for n in ROUNDS)
+
+
+def test_families_of_keys_are_drawn_from_the_whole_map() -> None:
+    strikes = [strike for n in ROUNDS for strike in schedule(7, n, [FaultKind.KEY_FAMILY])]
+    assert {strike.target for strike in strikes} == set(FAMILIES)
 
 
 def test_strikes_come_in_order_and_within_the_time_in_which_work_goes_on() -> None:
@@ -54,8 +61,10 @@ def test_every_action_is_drawn_and_hits_somebody_who_exists() -> None:
         *("network cut", "network tear", "network slow", "network half-open", "network refuse"),
         *("clock shift", "flush flush", "flush restore", "flush tail"),
         *("model throttle", "model malformed", "model error", "model slow", "model down"),
+        *("key-family lose", "oom refuse", "misconf refuse", "readonly refuse"),
+        *("stalled-loop hold", "self-drain signal"),
     }
-    for strike in strikes:
+    for strike in (strike for strike in strikes if strike.fault is not FaultKind.KEY_FAMILY):
         who, _, server = strike.target.partition(" ")
         assert not who or who in {*ROLES, COMMANDS, EVERYBODY}
         assert server in {"", "redis", "postgres", "model"}
