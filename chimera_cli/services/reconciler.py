@@ -83,8 +83,8 @@ class Reconciler:
                 if isinstance(survey, BaseException):
                     raise survey
                 done += await self._see_to(shard, survey, records.get(shard, ShardRecord()), wait=wait)
-            except BackendUnavailable as error:
-                if error.backend != "Redis":
+            except SwarmError as error:
+                if isinstance(error, BackendUnavailable) and error.backend != "Redis":
                     raise
                 failed[shard] = error
         return done, failed

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from chimera_cli.adapters.postgres_orders import PostgresOrders
 from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_review import PostgresReview
+from chimera_cli.adapters.postgres_sweep import PostgresSweep
 from chimera_cli.models.goal import Goal
 from chimera_cli.models.identity import content_digest, task_id
 from chimera_cli.models.order import OrderAction
@@ -22,7 +23,8 @@ CENTURY = timedelta(days=36_500)
 
 
 async def chores(record: PostgresRecord, older_than: timedelta | None = None) -> set[str]:
-    return {name for name, wanted in await record.chores(older_than=older_than) if wanted}
+    """Name what there is to do besides the sweep, which is due by the clock."""
+    return {name for name, wanted in await record.chores(older_than=older_than) if wanted and name != "sweep"}
 
 
 async def submitted(record: PostgresRecord) -> Goal:
@@ -85,3 +87,9 @@ async def test_a_decision_waits_until_it_is_carried_out(record: PostgresRecord, 
     assert await chores(record) == {"decisions"}
     await review.mark_resumed(card.id)
     assert await chores(record) == set()
+
+
+async def test_a_sweep_is_due_until_its_pages_are_through(record: PostgresRecord, engine: AsyncEngine) -> None:
+    assert (await record.chores(older_than=None)).sweep
+    assert await PostgresSweep(engine).next_page(still_for=DAY) is not None
+    assert not (await record.chores(older_than=None)).sweep

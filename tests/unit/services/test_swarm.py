@@ -42,11 +42,10 @@ class World:
     async def reconcile(self) -> int:
         return 0
 
-    async def dispatch(self) -> int:
+    async def hand_in(self) -> None:
         if self.redis_away:
             raise BackendUnavailable("Redis", "gone")
         self.dispatches += 1
-        return 0
 
     async def submit(self, goal: Goal, tasks: Iterable[TaskSpec]) -> bool:
         if goal.id in self.goals:
@@ -90,6 +89,9 @@ class World:
 
     async def unsent(self) -> int:
         return 4
+
+    async def stuck(self) -> int:
+        return 2
 
     async def recovery(self) -> None:
         return None
