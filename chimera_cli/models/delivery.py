@@ -229,8 +229,7 @@ class QueueCounts(Noun):
     deferred: int = 0
     """Results whose judgement is to be tried again later."""
     oldest_waiting: timedelta | None = None
-    """Time that the longest waiting of the next few tasks of each lane has waited; None when none waits. A lower bound: with one
-    goal in a lane its oldest task comes first, with several it may be behind others that take their turn."""
+    """How long the longest waiting of the next few tasks of each lane has waited, a lower bound; None when none waits."""
     kinds: Mapping[str, int] = Field(default_factory=dict)
     """Tasks that wait for a worker, by kind."""
     epochs: Epochs = Field(default_factory=dict)
@@ -239,6 +238,8 @@ class QueueCounts(Noun):
     """Shards that did not answer and are not counted."""
     refused: str = ""
     """What is wrong when Redis refuses writes, and the cure; else empty."""
+    clock: str = ""
+    """What there is to tell of Redis' clock: that it is in doubt, or stepped lately; else empty."""
 
     def idle(self, stage: Stage) -> bool:
         """Whether nothing waits, runs or is delayed for the stage; not while a shard is away, of which that is unknown."""
