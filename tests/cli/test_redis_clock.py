@@ -1,8 +1,9 @@
 """A fleet at work whose Redis' clock is set, by five minutes: what runs is not taken over, and no deadline passes by that."""
 
+import secrets
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -32,24 +33,28 @@ class UnderAClock(RedisServer):
         return {**super().environment(), **self.clock.environment()}
 
 
-@pytest.fixture
-def moved(tmp_path: Path) -> Iterator[UnderAClock]:
-    server = UnderAClock(tmp_path / "redis", free_port(), "secret")
-    server.clock = MovableClock(tmp_path / "clock")
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UnderAClock]:
+    place = tmp_path_factory.mktemp("moved")
+    server = UnderAClock(place / "redis", free_port(), secrets.token_urlsafe(12))
+    server.clock = MovableClock(place / "clock")
     yield or_skip(server.start, server)
     server.stop()
 
 
 @pytest.mark.parametrize("step_s", [300, -300])
 def test_a_step_of_redis_clock_takes_nothing_over_and_fails_nothing_and_is_told(
-    new_line: NewLine, moved: UnderAClock, step_s: int
+    moved: UnderAClock, new_line: NewLine, step_s: int
 ) -> None:
     line = new_line(REDIS_URL=moved.url, CHIMERA_LEASE_S=str(LEASE_S), CHIMERA_BEAT_S="1")
+    moved.clock.move(0)
     worker = line.start("worker", "--count", str(2 * TASKS), "--handlers", str(KINDS))
     soon = (datetime.now(UTC) + timedelta(seconds=240)).isoformat()
     gate = {"kind": "gated", "payload": {"gate": line.gate("all")}, "deadline": soon}
     goal = line.submit("by a clock that steps", [{"key": f"g-{n}", **gate} for n in range(TASKS)])
     line.until(lambda: len(line.marked("gated")) == TASKS, "all run")
+
+    line.until(lambda: of_shard(line, "clock", "exists"), "the clock is kept")
 
     moved.clock.move(step_s)
     line.until(lambda: "clock.stepped" in worker.said, "the step is told")
@@ -71,8 +76,12 @@ def test_a_step_of_redis_clock_takes_nothing_over_and_fails_nothing_and_is_told(
 
 def leases_end(line: Line) -> float:
     """Tell when the first lease ends, by the shard's clock [s]."""
+    [(_, ends)] = of_shard(line, "work:lease", "zrange", 0, 0, withscores=True)
+    return float(ends) / 1000
+
+
+def of_shard(line: Line, suffix: str, command: str, *args: int, **options: bool) -> Any:
+    """Look at a key of the only shard."""
     with Redis.from_url(line.environment["REDIS_URL"]) as client:
-        leases = client.zrange(
-            f"{Keys(line.environment['CHIMERA_NAMESPACE']).shard(0)}:work:lease", 0, 0, withscores=True
-        )
-    return float(leases[0][1]) / 1000
+        key = f"{Keys(line.environment['CHIMERA_NAMESPACE']).shard(0)}:{suffix}"
+        return getattr(client, command)(key, *args, **options)

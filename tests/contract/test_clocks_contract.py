@@ -166,8 +166,20 @@ async def test_a_clock_that_was_lost_takes_the_offset_that_a_process_remembers(
     clocks: RedisClocks, client: RedisClient, keys: Keys
 ) -> None:
     await client.delete(f"{keys.shard(0)}:clock")
-    reading = await clocks.read(SHARD, record=None, offset=-MINUTES)
+    reading = await clocks.read(SHARD, record=postgres_now(), offset=-MINUTES)
     assert (reading.state, reading.offset) == (ClockState.SURE, -MINUTES)
+
+
+async def test_a_reading_is_kept_only_with_the_time_of_postgres_beside_it(
+    clocks: RedisClocks, client: RedisClient, keys: Keys
+) -> None:
+    await clocks.read(SHARD, record=None)
+    assert not await client.exists(f"{keys.shard(0)}:clock")
+    await clocks.read(SHARD, record=postgres_now() - MINUTES)
+    await later(client, keys, 5_000)
+    await clocks.read(SHARD, record=None)
+    reading, record = map(int, await client.hmget(f"{keys.shard(0)}:clock", "reading", "record"))
+    assert abs(reading - record - MINUTES) < 5_000
 
 
 async def test_a_lease_that_is_prolonged_while_the_clock_is_in_doubt_is_not_taken_back_at_once(
@@ -201,7 +213,7 @@ async def test_the_board_tells_of_a_doubt_and_of_a_step(
 
 async def test_the_fleet_has_a_clock_of_its_own(clocks: RedisClocks, client: RedisClient, keys: Keys) -> None:
     assert clocks.names == (SHARD, FLEET)
-    assert (await clocks.read(FLEET, record=None)).state is ClockState.SURE
+    assert (await clocks.read(FLEET, record=postgres_now())).state is ClockState.SURE
     await stepped(client, keys, MINUTES, keys.fleet)
     assert (await clocks.read(FLEET, record=None)).state is ClockState.DOUBTED
     assert (await clocks.read(SHARD, record=None)).state is ClockState.SURE

@@ -9,25 +9,29 @@
 local LONGEST = 60000 -- a doubt [ms]
 local SAME = 2000 -- Judgements that differ by less say the same, and a smaller step is none [ms].
 local KEY = T .. ':clock'
-local record, judged_doubt, judgement = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local record, judged_doubt, judgement = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local server, state, step = server_ms(), 'doubt', 0
 local clock = {}
-for i, value in ipairs(redis.call('HMGET', KEY, 'reading', 'offset', 'since', 'last', 'judged')) do clock[i] = tonumber(value or '') or false end
-local reading, offset, since, last, judged = unpack(clock)
+for i, value in ipairs(redis.call('HMGET', KEY, 'reading', 'record', 'offset', 'since', 'last', 'judged')) do
+  clock[i] = tonumber(value or '') or false
+end
+local reading, before, offset, since, last, judged = unpack(clock)
 offset = offset or tonumber(ARGV[4]) or 0
 
 local function text(ms)
   return string.format('%.0f', ms)
 end
 
-local function believe()
-  redis.call('HSET', KEY, 'reading', text(server), 'record', record, 'offset', text(offset))
+-- A reading is worth nothing without Postgres' time beside it: who comes later, and has seen nothing, compares both.
+local function believe(by)
+  record = record or (before and before + server - reading - by)
+  if record then redis.call('HSET', KEY, 'reading', text(server), 'record', text(record), 'offset', text(offset)) end
 end
 
 local function settle(how, by)
   state, step = how, math.abs(by) < SAME and 0 or by
   offset = offset + step
-  believe()
+  believe(by)
   redis.call('HDEL', KEY, 'since', 'last', 'judged')
   if step ~= 0 then redis.call('HSET', KEY, 'step', text(step), 'stepped', text(server - offset)) end
 end
@@ -38,10 +42,9 @@ local function judge()
   redis.call('HSET', KEY, 'judged', text(judgement))
 end
 
-local before = redis.call('HGET', KEY, 'record') or ''
 if not reading or (not since and in_step(server, reading)) then
   state = 'sure'
-  believe()
+  believe(0)
 elseif not since or not in_step(server, last or 0) then
   state = 'doubted' -- now, or anew
   redis.call('HDEL', KEY, 'judged')
@@ -52,4 +55,4 @@ else
   judge()
   if state == 'doubt' and server - since > LONGEST then settle('overdue', judged or since - reading) end
 end
-return {state, text(server), text(reading or server), before, since and text(since) or '', text(step), text(offset)}
+return {state, text(server), text(reading or server), before and text(before) or '', since and text(since) or '', text(step), text(offset)}
