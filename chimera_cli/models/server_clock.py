@@ -95,9 +95,9 @@ def clock_sentence(doubt_ms: int, step_ms: int, age_ms: int) -> str:
         )
     if age_ms < 0 or timedelta(milliseconds=age_ms) > TOLD_FOR:
         return ""
-    return f"Redis' clock {stepped(step_ms)}, {age_ms / 1000:.0f} s ago"
+    return f"Redis' clock {stepped(step_ms, f' {age_ms / 1000:.0f} s ago')}"
 
 
-def stepped(step_ms: int) -> str:
+def stepped(step_ms: int, ago: str = "") -> str:
     """Say of a clock how far it stepped, and what came of it."""
-    return f"stepped by {step_ms / 1000:+.0f} s: leases, deadlines and delays moved with it"
+    return f"stepped by {step_ms / 1000:+.0f} s{ago}: leases, deadlines and delays moved with it"

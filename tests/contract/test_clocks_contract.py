@@ -208,7 +208,7 @@ async def test_the_board_tells_of_a_doubt_and_of_a_step(
     await read()
     assert "no lease ends" in (await queue.counts()).clock
     await settled(read, MINUTES)
-    assert (await queue.counts()).clock.startswith("Redis' clock stepped by +300 s: leases")
+    assert (await queue.counts()).clock.startswith("Redis' clock stepped by +300 s 0 s ago: leases")
 
 
 async def test_the_fleet_has_a_clock_of_its_own(clocks: RedisClocks, client: RedisClient, keys: Keys) -> None:

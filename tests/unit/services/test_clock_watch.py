@@ -153,7 +153,7 @@ async def test_a_shard_that_is_away_keeps_no_other_from_being_read(world: Any) -
     [
         (-1, 0, -1, ""),
         (3_000, 0, -1, "Redis' clock has jumped, 3 s ago: no lease ends"),
-        (-1, MINUTES, 4_000, "Redis' clock stepped by +300 s: leases, deadlines and delays moved with it, 4 s ago"),
+        (-1, MINUTES, 4_000, "Redis' clock stepped by +300 s 4 s ago: leases, deadlines and delays moved with it"),
         (-1, MINUTES, 3_600_001, ""),
     ],
 )
