@@ -33,6 +33,7 @@ from chimera_cli.adapters.system_clock import SystemClock, uptime
 from chimera_cli.config import Settings, load_settings
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.policy import LeasePolicy
+from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.records import in_time, open_database
 from chimera_cli.services.clock_watch import ClockWatch
@@ -41,6 +42,7 @@ from chimera_cli.services.orchestrator import Orchestrator
 from chimera_cli.services.pairing import Pairing
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
+from chimera_cli.services.server_watch import EvictionWatch, ServerWatch
 from chimera_cli.services.swarm import Swarm
 from chimera_cli.services.sweep import Sweep
 
@@ -113,7 +115,7 @@ def _wired(
         reviews=reviews,
         outbox=PostgresOutbox(engine),
         posts=PostgresPosts(engine),
-        orchestrator=Orchestrator(queue, events, record, clocks=_clocks(client, keys, telemetry), **keeping),
+        orchestrator=Orchestrator(queue, events, record, servers=_watch(client, keys, queue, telemetry), **keeping),
         review_service=review_service,
         orders=orders,
         control=control,
@@ -141,8 +143,9 @@ def _reconciler(
     return Reconciler(recovery, comparison, events, telemetry, grace=policy.lease)
 
 
-def _clocks(client: RedisClient, keys: Keys, telemetry: TelemetryPort) -> ClockWatch:
-    return ClockWatch(RedisClocks(client, keys), telemetry, uptime)
+def _watch(client: RedisClient, keys: Keys, queue: TaskQueuePort, telemetry: TelemetryPort) -> ServerWatch:
+    clocks = ClockWatch(RedisClocks(client, keys), telemetry, uptime)
+    return ServerWatch(clocks, EvictionWatch(queue, telemetry, uptime))
 
 
 def _sweep(

@@ -27,6 +27,7 @@
 | housekeeping.done | INFO | step, count |
 | clock.doubted, clock.agreed | INFO | shard, jumped_s |
 | clock.stepped | WARN | shard, step_s, agreed |
+| redis.evicts | WARN | evicted |
 | recovery.done | WARN, INFO | shard, cause, dispatched, restored, decisions |
 | schema.made | WARN | namespace, schema |
 | stores.foreign | ERROR | |

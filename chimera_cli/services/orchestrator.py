@@ -15,11 +15,11 @@ from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.record import Chores, RecordPort
 from chimera_cli.ports.registry import AgentRegistryPort
 from chimera_cli.ports.telemetry import TelemetryPort
-from chimera_cli.services.clock_watch import ClockWatch
 from chimera_cli.services.control import ControlService
 from chimera_cli.services.pairing import ForeignStore, Pairing
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
+from chimera_cli.services.server_watch import ServerWatch
 from chimera_cli.services.sweep import Sweep
 
 ROUNDS = 50
@@ -55,7 +55,7 @@ class Orchestrator:
         telemetry: TelemetryPort,
         policy: LeasePolicy,
         pairing: Pairing,
-        clocks: ClockWatch,
+        servers: ServerWatch,
     ) -> None:
         self.pairing = pairing
         self._queue = queue
@@ -68,7 +68,7 @@ class Orchestrator:
         self._control = control
         self._telemetry = telemetry
         self._policy = policy
-        self._clocks = clocks
+        self._servers = servers
 
     async def tick(self, *, wait: bool = True) -> int:
         """Run every step once that may find something to do, and return how much was done; 0 means that there is nothing now.
@@ -115,7 +115,7 @@ class Orchestrator:
 
     def _in_the_queue(self) -> dict[str, Step]:
         return {
-            "clocks": self._clocks.step,
+            "servers": self._servers.step,
             "promote": self._queue.promote,
             "reap": lambda: self._queue.reap(self._policy.abandon_cap),
             "expire": self._queue.expire,
@@ -145,7 +145,7 @@ class Orchestrator:
     async def _look(self) -> Chores | SwarmError:
         try:
             chores = await self._record.chores(older_than=self._reviews.expire_after)
-            self._clocks.heard(chores.at)
+            self._servers.heard(chores.at)
             return chores
         except SwarmError as exc:
             return exc

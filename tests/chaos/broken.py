@@ -118,6 +118,6 @@ def rebuilt(swarm: Swarm, place: Place, mender: Reconciler, record: Any, events:
         telemetry=swarm.telemetry,
         policy=place.settings.lease_policy(),
         pairing=swarm.pairing,
-        clocks=swarm.orchestrator._clocks,
+        servers=swarm.orchestrator._servers,
     )
     return replace(swarm, record=record, orchestrator=orchestrator)

@@ -41,6 +41,7 @@ from chimera_cli.services.orchestrator import Orchestrator
 from chimera_cli.services.pairing import Pairing
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
+from chimera_cli.services.server_watch import EvictionWatch, ServerWatch
 from chimera_cli.services.sweep import Sweep
 from tests.builders import a_goal
 
@@ -201,7 +202,9 @@ async def open_pair(
             pairing=Pairing(
                 identity, RedisIdentities(client, keys, "redis"), telemetry, shards=shards, fresh=policy.lease
             ),
-            clocks=ClockWatch(RedisClocks(client, keys), telemetry, uptime),
+            servers=ServerWatch(
+                ClockWatch(RedisClocks(client, keys), telemetry, uptime), EvictionWatch(queue, telemetry, uptime)
+            ),
         )
         yield Pair(
             client=client,

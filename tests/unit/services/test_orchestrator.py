@@ -125,8 +125,8 @@ class Stores:
         self.said.append(event)
 
 
-class Clocks:
-    """The watch on Redis' clock."""
+class Watch:
+    """The watch on the servers."""
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
@@ -135,7 +135,7 @@ class Clocks:
         self._stores.heard = at
 
     async def step(self) -> int:
-        return self._stores._do("clocks", "Redis")
+        return self._stores._do("servers", "Redis")
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def orchestrator(stores: Any) -> Orchestrator:
         telemetry=stores,
         policy=LeasePolicy(abandon_cap=3),
         pairing=stores,
-        clocks=Clocks(stores),
+        servers=Watch(stores),
     )
 
 
@@ -230,7 +230,7 @@ async def test_while_the_queue_stands_still_nothing_keeps_the_record_from_whoeve
     stores.broken, stores.entries = {"reconcile"}, ["1-0"]
     with pytest.raises(SwarmError, match="reconcile is refused"):
         await orchestrator.tick()
-    assert stores.diary == ["reconcile", "clocks", "promote", "reap 3", "expire", "settle", "sweep", "look", "reviews"]
+    assert stores.diary == ["reconcile", "servers", "promote", "reap 3", "expire", "settle", "sweep", "look", "reviews"]
 
 
 async def test_an_idle_tick_looks_once_into_the_record_and_opens_no_transaction(
@@ -238,7 +238,7 @@ async def test_an_idle_tick_looks_once_into_the_record_and_opens_no_transaction(
 ) -> None:
     stores.chores_now = NONE
     await orchestrator.tick()
-    assert stores.diary == ["reconcile", "clocks", "promote", "reap 3", "expire", "settle", "sweep", "look", "read"]
+    assert stores.diary == ["reconcile", "servers", "promote", "reap 3", "expire", "settle", "sweep", "look", "read"]
 
 
 @pytest.mark.parametrize(
