@@ -3,6 +3,7 @@
 NEVER = "noeviction"
 """The only policy under which work is safe."""
 CURE = "redis-cli CONFIG SET maxmemory-policy noeviction, and in redis.conf"
+LOOK = "chimera status tells what the sweep could not put back"
 
 
 def eviction_sentence(policy: str) -> str:
