@@ -13,10 +13,11 @@ pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.slow]
 
 ASSUMED = (FaultKind.KEY_FAMILY, FaultKind.OOM, FaultKind.MISCONF, FaultKind.READONLY)
 MISCHIEF = (FaultKind.STALLED_LOOP, FaultKind.SELF_DRAIN)
-ORDINARY = tuple(kind for kind in FaultKind if kind not in (*ASSUMED, *MISCHIEF))
+STORES = (FaultKind.FOREIGN_STORE, FaultKind.TWO_PRIMARIES)
+ORDINARY = tuple(kind for kind in FaultKind if kind not in (*ASSUMED, *MISCHIEF, *STORES))
 
 
-@pytest.mark.parametrize("faults", [ORDINARY, (*ASSUMED, *MISCHIEF)], ids=["ordinary", "assumed"])
+@pytest.mark.parametrize("faults", [ORDINARY, (*ASSUMED, *MISCHIEF), STORES], ids=["ordinary", "assumed", "stores"])
 def test_no_fault_loses_or_doubles_work(faults: tuple[FaultKind, ...], tmp_path: Path) -> None:
     count = len(faults)
     process = drill(tmp_path, "--rounds", str(count), "--seed", "1", "--json", "--faults", ",".join(faults))

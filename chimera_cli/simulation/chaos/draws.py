@@ -5,7 +5,7 @@ from random import Random
 
 from chimera_cli.adapters.keys import FAMILIES
 from chimera_cli.models.drill import FaultKind, Moment, Strike
-from chimera_cli.simulation.chaos.cast import COMMANDS, EVERYBODY, JUDGES, ROLES, SKEWED, WORKERS
+from chimera_cli.simulation.chaos.cast import COMMANDS, EVERYBODY, JUDGES, PLANNER, ROLES, SKEWED, WORKERS
 
 FAR_ENDS = ("redis", "redis", "redis", "postgres", "postgres", "model")
 """Servers at the far end of a wire, as often as they are drawn."""
@@ -70,6 +70,15 @@ def _self_drain(_: Random) -> Strike:
     return _made("signal")
 
 
+def _foreign_store(chance: Random) -> Strike:
+    return _made(chance.choice(("redis", "empty", "record")), target=chance.choice((WORKERS[0], JUDGES[0])))
+
+
+def _two_primaries(chance: Random) -> Strike:
+    moved = chance.choice((WORKERS[:1], (*WORKERS[:2], JUDGES[0]), (COMMANDS, *WORKERS[:1], PLANNER)))
+    return _made("split", target=",".join(moved), leases=span(chance, 0.3, 1.5))
+
+
 def span(chance: Random, shortest: float, longest: float) -> float:
     """Draw a time between two, to the hundredth."""
     return round(chance.uniform(shortest, longest), 2)
@@ -103,5 +112,7 @@ DRAWS: Mapping[FaultKind, Callable[[Random], Strike]] = {
     FaultKind.READONLY: _refusal,
     FaultKind.STALLED_LOOP: _stalled_loop,
     FaultKind.SELF_DRAIN: _self_drain,
+    FaultKind.FOREIGN_STORE: _foreign_store,
+    FaultKind.TWO_PRIMARIES: _two_primaries,
 }
 """How a fault of each kind is drawn."""

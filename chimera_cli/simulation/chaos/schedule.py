@@ -12,7 +12,14 @@ EARLY = 0.25
 """Share of the faults that strike while the work is submitted."""
 MOST_EXTRA = 2
 """Further faults besides the one that a round is about."""
-ONCE = {FaultKind.FLUSH, FaultKind.KEY_FAMILY, FaultKind.STALLED_LOOP, FaultKind.SELF_DRAIN}
+ONCE = {
+    FaultKind.FLUSH,
+    FaultKind.KEY_FAMILY,
+    FaultKind.STALLED_LOOP,
+    FaultKind.SELF_DRAIN,
+    FaultKind.FOREIGN_STORE,
+    FaultKind.TWO_PRIMARIES,
+}
 """Kinds that would show nothing more the second time in a round, or would no longer be one fault."""
 
 

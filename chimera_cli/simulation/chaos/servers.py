@@ -32,12 +32,15 @@ class DrillServers:
     """Redis, PostgreSQL and the stand-in model, in a folder of their own; none of them outlives `stop`."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self.redis = RedisServer(folder / "redis", free_port(), secrets.token_urlsafe(24))
+        password = secrets.token_urlsafe(24)
+        self.redis = RedisServer(folder / "redis", free_port(), password)
+        self.other = RedisServer(folder / "other-redis", free_port(), password)
+        """A second Redis, for faults that need one; they start it."""
         self.postgres = PostgresServer(folder / "postgres", free_port(), secrets.token_urlsafe(24), durable=False)
         options = ("--latency-ms", LATENCY_MS)
         self.model = StandInServer(folder / "model", free_port(), seed=seed, options=options)
         self._copy = folder / "old-redis"
-        self.turns = {name: asyncio.Lock() for name in self.all}
+        self.turns = {name: asyncio.Lock() for name in (*self.all, "other")}
         """Held while a fault is about a server: two at once would start it twice."""
 
     @property
@@ -57,23 +60,23 @@ class DrillServers:
 
     def stop(self) -> None:
         """End whatever runs, stalled or not."""
-        for server in reversed(self.all.values()):
+        for server in (self.other, *reversed(self.all.values())):
             _signal(server, signal.SIGCONT)
             server.stop()
 
     async def kill(self, name: str, away_s: float) -> None:
         """End a server without warning, and start it again after a while."""
         async with self.turns[name]:
-            await self._crash(self.all[name])
+            await self.crash(self.all[name])
             await asyncio.sleep(away_s)
-            await self._revive(name)
+            await self.revive(name)
 
     async def halt(self, name: str, away_s: float) -> None:
         """Shut a server down in good order, and start it again after a while."""
         async with self.turns[name]:
             await asyncio.to_thread(self.all[name].stop)
             await asyncio.sleep(away_s)
-            await self._revive(name)
+            await self.revive(name)
 
     async def stall(self, name: str, stalled_s: float) -> None:
         """Let a server freeze for a while: its connections stay and nothing answers."""
@@ -93,19 +96,19 @@ class DrillServers:
     async def restore(self) -> None:
         """Kill Redis and let it come back with the remembered data."""
         async with self.turns["redis"]:
-            await self._crash(self.redis)
+            await self.crash(self.redis)
             _drop_log(self.redis.folder)
             _copy_log(self._copy, self.redis.folder)
-            await self._revive("redis")
+            await self.revive("redis")
 
     async def lose_tail(self, size: int) -> None:
         """Kill Redis and let it come back without what it wrote last, as after a loss of power."""
         async with self.turns["redis"]:
-            await self._crash(self.redis)
+            await self.crash(self.redis)
             files = [path for path in self.redis.folder.rglob(LOG) if path.is_file() and path.suffix != ".manifest"]
             written = max(files, key=lambda path: path.stat().st_mtime)
             os.truncate(written, max(written.stat().st_size - size, 0))
-            await self._revive("redis")
+            await self.revive("redis")
 
     async def flush(self) -> None:
         """Empty Redis."""
@@ -125,14 +128,16 @@ class DrillServers:
         async with self.turns["redis"]:
             await asyncio.to_thread(lose, self.redis, keys, family)
 
-    async def _revive(self, name: str) -> None:
+    async def revive(self, name: str) -> None:
+        """Start a server anew. Whoever calls holds its turn."""
         try:
             await asyncio.to_thread(self.all[name].start)
         except BackendUnavailable:
             # A machine with too much to do gets a second chance: a drill is not about how fast servers start.
             await asyncio.to_thread(self.all[name].start)
 
-    async def _crash(self, server: LocalServer) -> None:
+    async def crash(self, server: LocalServer) -> None:
+        """End a server without warning. Whoever calls holds its turn."""
         pids = list(_family(server))
         _signal(server, signal.SIGKILL)
         await asyncio.to_thread(wait_until, lambda: not any(map(_lives, pids)), timeout_s=GONE_WITHIN_S)

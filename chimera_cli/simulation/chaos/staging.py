@@ -12,7 +12,7 @@ from chimera_cli.adapters.keys import Keys
 from chimera_cli.bootstrap import open_swarm
 from chimera_cli.local.stand_in import MODEL_NAME
 from chimera_cli.services.swarm import Swarm
-from chimera_cli.simulation.chaos.cast import COMMANDS, JUDGES, ROLES, SKEWED, WORKERS
+from chimera_cli.simulation.chaos.cast import COMMANDS, ROLES, SKEWED, command_line
 from chimera_cli.simulation.chaos.clock import MovableClock
 from chimera_cli.simulation.chaos.commands import Operator
 from chimera_cli.simulation.chaos.fleet import Fleet
@@ -20,10 +20,10 @@ from chimera_cli.simulation.chaos.installation import drill_settings
 from chimera_cli.simulation.chaos.kinds import EFFECTS
 from chimera_cli.simulation.chaos.round import Stage
 from chimera_cli.simulation.chaos.servers import DrillServers
+from chimera_cli.simulation.chaos.strangers import Strangers
 from chimera_cli.simulation.chaos.strikes import Striker
 from chimera_cli.simulation.chaos.verdict import Examiner
 from chimera_cli.simulation.chaos.wires import Wires
-from chimera_cli.simulation.chaos.workload import MODULE
 from chimera_cli.simulation.roles import Roles, role_environment
 from chimera_cli.simulation.scenario import AT_ONCE, Silence
 
@@ -32,8 +32,6 @@ DRAIN = timedelta(seconds=20)
 UP_WITHIN = timedelta(seconds=30)
 """How long roles may take to show themselves."""
 LOOK_AGAIN_S = 0.1
-WORKERS_EACH = "3"
-JUDGES_EACH = "3"
 LED = {"DATABASE_URL": "postgres", "REDIS_URL": "redis", "OPENAI_BASE_URL": "model"}
 """The addresses that lead over a wire, and to which server."""
 
@@ -68,9 +66,11 @@ class Staging:
         clock = MovableClock(place / "clock") if self.moves_clocks else None
         runs = place / "runs.jsonl"
         own = self._environments(variables, runs, clock)
-        fleet = Fleet(place, {who: (_command_line(who), own[who]) for who in ROLES})
+        fleet = Fleet(place, {who: (command_line(who), own[who]) for who in ROLES})
         keys = Keys(name, settings.shards)
-        striker = Striker(self.servers, fleet, self.wires, clock, settings.lease_policy().lease, keys, place)
+        strangers = Strangers(self.servers, place, {**variables, EFFECTS: str(runs)}, keys)
+        lease = settings.lease_policy().lease
+        striker = Striker(self.servers, fleet, self.wires, clock, lease, keys, place, strangers)
         commands = Roles(place, own[COMMANDS])
         async with (
             self._alive(fleet, striker, commands),
@@ -132,11 +132,3 @@ class Staging:
         if clock is not None:
             made[SKEWED] |= clock.environment()
         return made
-
-
-def _command_line(who: str) -> tuple[str, ...]:
-    if who in WORKERS:
-        return ("worker", "--count", WORKERS_EACH, "--handlers", MODULE)
-    if who in JUDGES:
-        return ("judge", "--count", JUDGES_EACH)
-    return ("plan", "--watch", "--handlers", MODULE)

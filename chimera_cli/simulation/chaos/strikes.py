@@ -14,7 +14,9 @@ from chimera_cli.simulation.chaos.clock import MovableClock
 from chimera_cli.simulation.chaos.fleet import Fleet
 from chimera_cli.simulation.chaos.mischief import DRAIN, HOLD, ask
 from chimera_cli.simulation.chaos.model_faults import disturb_model
+from chimera_cli.simulation.chaos.primaries import split
 from chimera_cli.simulation.chaos.servers import DrillServers
+from chimera_cli.simulation.chaos.strangers import Strangers
 from chimera_cli.simulation.chaos.wires import Wires
 from chimera_cli.simulation.proxy import Weather
 
@@ -36,6 +38,8 @@ class Striker:
     """Names of the swarm's keys."""
     folder: Path
     """Where handlers are asked for mischief."""
+    strangers: Strangers
+    """Roles with foreign stores."""
     struck: Counter[str] = field(default_factory=Counter)
     """Strikes that began, by kind."""
     away: int = 0
@@ -85,6 +89,8 @@ class Striker:
             FaultKind.READONLY: self._refusal,
             FaultKind.STALLED_LOOP: self._handler,
             FaultKind.SELF_DRAIN: self._handler,
+            FaultKind.FOREIGN_STORE: self.strangers.knock,
+            FaultKind.TWO_PRIMARIES: self._primaries,
         }
         await blows[strike.fault](strike)
 
@@ -152,6 +158,11 @@ class Striker:
         else:
             self.fleet.may_leave += 1
             ask(self.folder, DRAIN)
+
+    async def _primaries(self, strike: Strike) -> None:
+        wires = [wire for who in strike.target.split(",") for wire in self.wires.chosen(f"{who} redis")]
+        with self._outage():
+            await split(self.servers, wires, (self.lease * strike.leases).total_seconds())
 
     @contextmanager
     def _outage(self) -> Iterator[None]:
