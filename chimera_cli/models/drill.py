@@ -41,6 +41,10 @@ class FaultKind(StrEnum):
     """A role is started with a Redis or a record that is not the swarm's."""
     TWO_PRIMARIES = "two-primaries"
     """A copy of Redis takes over while the old one still answers; in the end the old one is back."""
+    POOLER = "pooler"
+    """The pooler in front of Postgres is killed, stopped and started again, or stalled."""
+    RESHARD = "reshard"
+    """The swarm's slots of a Redis Cluster move to other nodes."""
 
 
 class Moment(StrEnum):

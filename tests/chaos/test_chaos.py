@@ -6,25 +6,30 @@ from pathlib import Path
 import pytest
 
 from chimera_cli.models.drill import FaultKind
+from chimera_cli.simulation.chaos.pooler import pooler_program
 from tests.chaos.command import LONGEST_S, drill, left_behind, lines
 
 pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.slow]
 
 
-ASSUMED = (FaultKind.KEY_FAMILY, FaultKind.OOM, FaultKind.MISCONF, FaultKind.READONLY)
-MISCHIEF = (FaultKind.STALLED_LOOP, FaultKind.SELF_DRAIN)
-STORES = (FaultKind.FOREIGN_STORE, FaultKind.TWO_PRIMARIES)
-ORDINARY = tuple(kind for kind in FaultKind if kind not in (*ASSUMED, *MISCHIEF, *STORES))
+GROUPS: dict[str, tuple[FaultKind, ...]] = {
+    "refusals": (FaultKind.KEY_FAMILY, FaultKind.OOM, FaultKind.MISCONF, FaultKind.READONLY),
+    "handlers": (FaultKind.STALLED_LOOP, FaultKind.SELF_DRAIN),
+    "stores": (FaultKind.FOREIGN_STORE, FaultKind.TWO_PRIMARIES),
+    "grounds": (FaultKind.RESHARD, *([FaultKind.POOLER] if pooler_program() else [])),
+}
+NEW = {kind for group in GROUPS.values() for kind in group} | {FaultKind.POOLER}
+GROUPS["ordinary"] = tuple(kind for kind in FaultKind if kind not in NEW)
 
 
-@pytest.mark.parametrize("faults", [ORDINARY, (*ASSUMED, *MISCHIEF), STORES], ids=["ordinary", "assumed", "stores"])
+@pytest.mark.parametrize("faults", GROUPS.values(), ids=GROUPS)
 def test_no_fault_loses_or_doubles_work(faults: tuple[FaultKind, ...], tmp_path: Path) -> None:
     count = len(faults)
     process = drill(tmp_path, "--rounds", str(count), "--seed", "1", "--json", "--faults", ",".join(faults))
     shown, said = process.communicate(timeout=LONGEST_S)
     assert process.returncode == 0, (said, shown)
     *rounds, last = lines(shown)
-    assert [told["round"] for told in rounds] == list(range(1, count + 1))
+    assert sorted(told["round"] for told in rounds) == list(range(1, count + 1))
     assert all(told["ok"] and told["schedule"] and told["breaches"] == [] for told in rounds)
     tally = last["summary"]["tally"]
     assert sum(tally["ended"].values()) == tally["accepted"] > 17 * count

@@ -79,6 +79,15 @@ def _two_primaries(chance: Random) -> Strike:
     return _made("split", target=",".join(moved), leases=span(chance, 0.3, 1.5))
 
 
+def _pooler(chance: Random) -> Strike:
+    action = chance.choice(("kill", "stop", "stall"))
+    return _made(action, lasts_s=span(chance, 0.0, 1.5))
+
+
+def _reshard(chance: Random) -> Strike:
+    return _made("move", lasts_s=span(chance, 0.0, 0.1), amount=chance.choice((1, 2)))
+
+
 def span(chance: Random, shortest: float, longest: float) -> float:
     """Draw a time between two, to the hundredth."""
     return round(chance.uniform(shortest, longest), 2)
@@ -114,5 +123,7 @@ DRAWS: Mapping[FaultKind, Callable[[Random], Strike]] = {
     FaultKind.SELF_DRAIN: _self_drain,
     FaultKind.FOREIGN_STORE: _foreign_store,
     FaultKind.TWO_PRIMARIES: _two_primaries,
+    FaultKind.POOLER: _pooler,
+    FaultKind.RESHARD: _reshard,
 }
 """How a fault of each kind is drawn."""

@@ -188,7 +188,8 @@ class Round:
 
     def _heard(self) -> list[Breach]:
         """Take what roles and commands did wrong in this round."""
-        told = (self._stage.fleet, self._stage.operator, self._stage.striker.strangers)
+        striker = self._stage.striker
+        told = (self._stage.fleet, self._stage.operator, striker, striker.strangers)
         heard = [breach for one in told for breach in one.breaches]
         for one in told:
             one.breaches.clear()

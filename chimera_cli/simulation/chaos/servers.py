@@ -6,7 +6,7 @@ import secrets
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from chimera_cli.adapters.keys import Keys
@@ -17,7 +17,9 @@ from chimera_cli.local.redis_server import RedisServer
 from chimera_cli.local.server import LocalServer
 from chimera_cli.local.stand_in import StandInServer
 from chimera_cli.models.drill import FaultKind
+from chimera_cli.simulation.chaos.cluster import Cluster
 from chimera_cli.simulation.chaos.key_loss import lose
+from chimera_cli.simulation.chaos.pooler import Pooler
 from chimera_cli.simulation.chaos.refusals import REFUSED, admin
 
 GONE_WITHIN_S = 10.0
@@ -37,32 +39,52 @@ class DrillServers:
         self.other = RedisServer(folder / "other-redis", free_port(), password)
         """A second Redis, for faults that need one; they start it."""
         self.postgres = PostgresServer(folder / "postgres", free_port(), secrets.token_urlsafe(24), durable=False)
+        self.pooler = Pooler(folder / "pooler", self.postgres)
+        """Leads to Postgres; rounds about it start it."""
+        self.cluster: Cluster | None = None
+        """A Redis Cluster, while rounds are played on one."""
         options = ("--latency-ms", LATENCY_MS)
         self.model = StandInServer(folder / "model", free_port(), seed=seed, options=options)
         self._copy = folder / "old-redis"
-        self.turns = {name: asyncio.Lock() for name in (*self.all, "other")}
+        self.turns = {name: asyncio.Lock() for name in self.all}
         """Held while a fault is about a server: two at once would start it twice."""
 
     @property
-    def all(self) -> dict[str, LocalServer]:
-        """All of them by the names that faults use."""
+    def usual(self) -> dict[str, LocalServer]:
+        """Those that run all the time, by the names that faults use."""
         return {"redis": self.redis, "postgres": self.postgres, "model": self.model}
 
+    @property
+    def all(self) -> dict[str, LocalServer]:
+        """All that faults have a name for."""
+        return {**self.usual, "other": self.other, "pooler": self.pooler}
+
     def start(self) -> None:
-        """Start whatever does not run.
+        """Start the usual ones.
 
         Raises:
             ConfigError: A program is missing.
             BackendUnavailable: One did not come up.
         """
-        for server in self.all.values():
+        for server in self.usual.values():
             server.start()
 
     def stop(self) -> None:
         """End whatever runs, stalled or not."""
-        for server in (self.other, *reversed(self.all.values())):
+        for server in reversed(self.all.values()):
             _signal(server, signal.SIGCONT)
             server.stop()
+
+    @contextmanager
+    def joined(self, folder: Path) -> Iterator[Cluster]:
+        """Start a cluster for a while."""
+        self.cluster = Cluster(folder, secrets.token_urlsafe(24))
+        try:
+            self.cluster.start()
+            yield self.cluster
+        finally:
+            self.cluster.stop()
+            self.cluster = None
 
     async def kill(self, name: str, away_s: float) -> None:
         """End a server without warning, and start it again after a while."""

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from redis.exceptions import RedisError
+
 from chimera_cli.adapters.keys import Keys
-from chimera_cli.models.drill import FaultKind, Moment, Strike
+from chimera_cli.models.drill import Breach, FaultKind, Moment, Strike
 from chimera_cli.simulation.chaos.clock import MovableClock
 from chimera_cli.simulation.chaos.fleet import Fleet
 from chimera_cli.simulation.chaos.mischief import DRAIN, HOLD, ask
@@ -42,6 +44,8 @@ class Striker:
     """Roles with foreign stores."""
     struck: Counter[str] = field(default_factory=Counter)
     """Strikes that began, by kind."""
+    breaches: list[Breach] = field(default_factory=list)
+    """Strikes that did not come to their end."""
     away: int = 0
     """Outages of servers that are going on."""
 
@@ -91,6 +95,8 @@ class Striker:
             FaultKind.SELF_DRAIN: self._handler,
             FaultKind.FOREIGN_STORE: self.strangers.knock,
             FaultKind.TWO_PRIMARIES: self._primaries,
+            FaultKind.POOLER: self._server,
+            FaultKind.RESHARD: self._slots,
         }
         await blows[strike.fault](strike)
 
@@ -163,6 +169,14 @@ class Striker:
         wires = [wire for who in strike.target.split(",") for wire in self.wires.chosen(f"{who} redis")]
         with self._outage():
             await split(self.servers, wires, (self.lease * strike.leases).total_seconds())
+
+    async def _slots(self, strike: Strike) -> None:
+        if self.servers.cluster is not None:
+            try:
+                await self.servers.cluster.reshard(self.keys, int(strike.amount), strike.lasts_s)
+            except RedisError as error:
+                text = f"a slot is left half-way: {error}"
+                self.breaches.append(Breach(invariant="a reshard ends clean", subject="cluster", text=text))
 
     @contextmanager
     def _outage(self) -> Iterator[None]:
