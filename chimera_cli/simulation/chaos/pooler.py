@@ -54,7 +54,7 @@ class Pooler(LocalServer):
     @property
     def url(self) -> str:
         """Where clients connect, password included."""
-        return self._postgres.url.replace(f":{self._postgres.port}/", f":{self.port}/")
+        return self._through(self._postgres.url)
 
     @property
     def pidfile(self) -> Path:
@@ -75,9 +75,9 @@ class Pooler(LocalServer):
         self.pidfile.write_text(str(pid))
 
     def answers(self) -> bool:
-        """Connect through it."""
+        """Connect through it, to a database that no other is copied from: the pool keeps the connection."""
         try:
-            psycopg.connect(self.url, connect_timeout=ANSWER_WITHIN_S).close()
+            psycopg.connect(self._through(self._postgres.url_of("postgres")), connect_timeout=ANSWER_WITHIN_S).close()
         except psycopg.Error:
             return False
         return True
@@ -99,6 +99,9 @@ class Pooler(LocalServer):
             for path in (self.folder, users, self._configuration_file):
                 shutil.chown(path, user)
         return (binary, self._configuration_file)
+
+    def _through(self, url: str) -> str:
+        return url.replace(f":{self._postgres.port}/", f":{self.port}/")
 
     @property
     def _configuration_file(self) -> Path:
