@@ -41,6 +41,8 @@ class FaultKind(StrEnum):
     """A role is started with a Redis or a record that is not the swarm's."""
     TWO_PRIMARIES = "two-primaries"
     """A copy of Redis takes over while the old one still answers; in the end the old one is back."""
+    REDIS_CLOCK = "redis-clock"
+    """Redis' clock steps by minutes, and back."""
     POOLER = "pooler"
     """The pooler in front of Postgres is killed, stopped and started again, or stalled."""
     RESHARD = "reshard"

@@ -51,6 +51,17 @@ NO_IDENTITY = {
     }
 }
 OTHER_REDIS = {"simulation/chaos/draws.py": {'("redis", "empty", "record")': '("redis",)'}}
+NO_PROBE = {
+    "adapters/script_heads.py": {
+        'WRITES = "local refused = refusal(false) if refused then return refused end"': 'WRITES = ""'
+    }
+}
+LONG_REFUSALS = {
+    "simulation/chaos/draws.py": {"leases=span(chance, 0.2, 1.5)": "leases=1.5"},
+    "simulation/chaos/schedule.py": {"EARLY = 0.25": "EARLY = 0.0"},
+    "simulation/chaos/workload.py": {"LONGEST_S = 1.6": "LONGEST_S = 4.0"},
+}
+"""Longer than a lease, and tasks that outlive it."""
 
 
 def without(folder: Path, *changes: Mapping[str, Mapping[str, str]]) -> Path:
@@ -102,3 +113,9 @@ def test_without_the_comparison_of_identities_a_drill_fails_when_a_store_is_fore
     package = without(tmp_path / "copy", NO_IDENTITY, OTHER_REDIS)
     found, _ = broken(tmp_path, package, "--rounds", "1", "--seed", "5", "--faults", "foreign-store")
     assert "foreign stores are refused" in found
+
+
+def test_without_the_probe_of_scripts_a_drill_fails_when_redis_is_full(tmp_path: Path) -> None:
+    package = without(tmp_path / "copy", NO_PROBE, LONG_REFUSALS)
+    found, _ = broken(tmp_path, package, "--rounds", "1", "--seed", "5", "--faults", "oom")
+    assert "no living agent is robbed" in found

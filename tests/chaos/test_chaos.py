@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from chimera_cli.models.drill import FaultKind
+from chimera_cli.simulation.chaos.clock import clock_library
 from chimera_cli.simulation.chaos.pooler import pooler_program
 from tests.chaos.command import LONGEST_S, drill, left_behind, lines
 
@@ -15,14 +16,15 @@ pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.slow]
 GROUPS: dict[str, tuple[FaultKind, ...]] = {
     "refusals": (FaultKind.KEY_FAMILY, FaultKind.OOM, FaultKind.MISCONF, FaultKind.READONLY),
     "handlers": (FaultKind.STALLED_LOOP, FaultKind.SELF_DRAIN),
+    "clocks": (FaultKind.REDIS_CLOCK,) if clock_library() else (),
     "stores": (FaultKind.FOREIGN_STORE, FaultKind.TWO_PRIMARIES),
     "grounds": (FaultKind.RESHARD, *([FaultKind.POOLER] if pooler_program() else [])),
 }
-NEW = {kind for group in GROUPS.values() for kind in group} | {FaultKind.POOLER}
+NEW = {kind for group in GROUPS.values() for kind in group} | {FaultKind.POOLER, FaultKind.REDIS_CLOCK}
 GROUPS["ordinary"] = tuple(kind for kind in FaultKind if kind not in NEW)
 
 
-@pytest.mark.parametrize("faults", GROUPS.values(), ids=GROUPS)
+@pytest.mark.parametrize("faults", filter(None, GROUPS.values()))
 def test_no_fault_loses_or_doubles_work(faults: tuple[FaultKind, ...], tmp_path: Path) -> None:
     count = len(faults)
     process = drill(tmp_path, "--rounds", str(count), "--seed", "1", "--json", "--faults", ",".join(faults))

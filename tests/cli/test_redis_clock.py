@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,8 +11,7 @@ from redis import Redis
 
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.local.process import free_port
-from chimera_cli.local.redis_server import RedisServer
-from chimera_cli.simulation.chaos.clock import MovableClock, clock_library
+from chimera_cli.simulation.chaos.clock import MovableClock, UnderAClock, clock_library
 from tests.cli.conftest import NewLine
 from tests.cli.driver import KINDS, Line
 from tests.servers import or_skip
@@ -22,16 +21,6 @@ pytestmark = [
     pytest.mark.skipif(clock_library() is None, reason="no libfaketime for this machine"),
 ]
 TASKS, LEASE_S = 16, 4
-
-
-class UnderAClock(RedisServer):
-    """A Redis whose clock a test may set."""
-
-    clock: MovableClock
-
-    def environment(self) -> Mapping[str, str]:
-        """Add what puts it under that clock."""
-        return {**super().environment(), **self.clock.environment()}
 
 
 @pytest.fixture(scope="module")

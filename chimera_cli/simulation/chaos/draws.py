@@ -79,6 +79,10 @@ def _two_primaries(chance: Random) -> Strike:
     return _made("split", target=",".join(moved), leases=span(chance, 0.3, 1.5))
 
 
+def _redis_clock(chance: Random) -> Strike:
+    return _made("step", lasts_s=span(chance, 1.0, 4.0), amount=chance.choice((-300, -60, 60, 300)))
+
+
 def _pooler(chance: Random) -> Strike:
     action = chance.choice(("kill", "stop", "stall"))
     return _made(action, lasts_s=span(chance, 0.0, 1.5))
@@ -123,6 +127,7 @@ DRAWS: Mapping[FaultKind, Callable[[Random], Strike]] = {
     FaultKind.SELF_DRAIN: _self_drain,
     FaultKind.FOREIGN_STORE: _foreign_store,
     FaultKind.TWO_PRIMARIES: _two_primaries,
+    FaultKind.REDIS_CLOCK: _redis_clock,
     FaultKind.POOLER: _pooler,
     FaultKind.RESHARD: _reshard,
 }

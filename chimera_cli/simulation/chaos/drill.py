@@ -58,7 +58,7 @@ class _Drill:
         self._folder, self._options, self._listener = folder, options, listener
         self._faults = faults
         self._variables = drill_variables(options.settings)
-        self._servers = DrillServers(folder, options.seed)
+        self._servers = DrillServers(folder, options.seed, moves_clock=FaultKind.REDIS_CLOCK in faults)
         self._begun = time.monotonic()
         self._reports: list[RoundReport] = []
 

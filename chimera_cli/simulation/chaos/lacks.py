@@ -25,6 +25,7 @@ NO_POOLER = Lack("there is no pgbouncer", pooler.HINT)
 def lacks() -> Mapping[FaultKind, Lack]:
     """Find the kinds of fault that cannot be played here."""
     found = {FaultKind.CLOCK: (NO_CLOCK, clock.clock_library()), FaultKind.POOLER: (NO_POOLER, pooler.pooler_program())}
+    found[FaultKind.REDIS_CLOCK] = found[FaultKind.CLOCK]
     return {kind: lack for kind, (lack, place) in found.items() if place is None}
 
 

@@ -25,6 +25,17 @@ from chimera_cli.simulation.chaos.workload import workload
 
 PATIENCE = timedelta(seconds=45)
 """How long a round's work may take, and ten leases more."""
+GENTLE = {
+    FaultKind.OOM,
+    FaultKind.MISCONF,
+    FaultKind.READONLY,
+    FaultKind.STALLED_LOOP,
+    FaultKind.FOREIGN_STORE,
+    FaultKind.REDIS_CLOCK,
+    FaultKind.POOLER,
+    FaultKind.MODEL,
+}
+"""Kinds of fault during which every process lives and goes on to prolong its leases, or is refused that by a server."""
 LOOK_AGAIN_S = 0.1
 GONE_WITHIN_S = 5.0
 """How long what has ended may still lie about."""
@@ -168,7 +179,9 @@ class Round:
         """Check the history; what is only left over gets a moment to go, for housekeeping takes turns."""
         end = time.monotonic() + GONE_WITHIN_S
         while True:
-            examine = partial(self._stage.examiner.breaches, read_runs(self._stage.runs))
+            examine = partial(
+                self._stage.examiner.breaches, read_runs(self._stage.runs), timed=self._stage.striker.timed
+            )
             found = await asyncio.to_thread(examine)
             if not found or time.monotonic() > end:
                 return found
@@ -184,6 +197,7 @@ class Round:
             runs=read_runs(self._stage.runs),
             abandon_cap=self._stage.settings.abandon_cap,
             deadly=any(strike.fault is FaultKind.WORKER for strike in self._schedule),
+            gentle=all(strike.fault in GENTLE for strike in self._schedule),
         )
 
     def _heard(self) -> list[Breach]:

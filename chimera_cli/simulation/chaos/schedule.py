@@ -21,6 +21,7 @@ ONCE = {
     FaultKind.FOREIGN_STORE,
     FaultKind.TWO_PRIMARIES,
     FaultKind.RESHARD,
+    FaultKind.REDIS_CLOCK,
 }
 """Kinds that would show nothing more the second time in a round, or would no longer be one fault."""
 

@@ -17,6 +17,7 @@ from chimera_cli.local.redis_server import RedisServer
 from chimera_cli.local.server import LocalServer
 from chimera_cli.local.stand_in import StandInServer
 from chimera_cli.models.drill import FaultKind
+from chimera_cli.simulation.chaos.clock import MovableClock, UnderAClock
 from chimera_cli.simulation.chaos.cluster import Cluster
 from chimera_cli.simulation.chaos.key_loss import lose
 from chimera_cli.simulation.chaos.pooler import Pooler
@@ -33,9 +34,20 @@ LOG = "appendonly*"
 class DrillServers:
     """Redis, PostgreSQL and the stand-in model, in a folder of their own; none of them outlives `stop`."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, *, moves_clock: bool = False) -> None:
+        """Args:
+        folder: Where each has a folder.
+        seed: Seed of the model's answers.
+        moves_clock: Whether Redis gets a clock of its own.
+        """
+        self.clock: MovableClock | None = None
+        """Redis' clock, if that can be moved."""
         password = secrets.token_urlsafe(24)
         self.redis = RedisServer(folder / "redis", free_port(), password)
+        if moves_clock:
+            self.clock = MovableClock(folder / "redis-clock")
+            self.redis = UnderAClock(folder / "redis", free_port(), password)
+            self.redis.clock = self.clock
         self.other = RedisServer(folder / "other-redis", free_port(), password)
         """A second Redis, for faults that need one; they start it."""
         self.postgres = PostgresServer(folder / "postgres", free_port(), secrets.token_urlsafe(24), durable=False)

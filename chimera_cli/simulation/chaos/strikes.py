@@ -49,6 +49,11 @@ class Striker:
     away: int = 0
     """Outages of servers that are going on."""
 
+    @property
+    def timed(self) -> bool:
+        """Tell whether Redis' clock was right all the time: events have its time."""
+        return not self.struck[FaultKind.REDIS_CLOCK]
+
     def calm(self) -> bool:
         """Tell whether all servers are there."""
         return not self.away
@@ -95,6 +100,7 @@ class Striker:
             FaultKind.SELF_DRAIN: self._handler,
             FaultKind.FOREIGN_STORE: self.strangers.knock,
             FaultKind.TWO_PRIMARIES: self._primaries,
+            FaultKind.REDIS_CLOCK: self._redis_clock,
             FaultKind.POOLER: self._server,
             FaultKind.RESHARD: self._slots,
         }
@@ -135,6 +141,12 @@ class Striker:
             self.clock.move(strike.amount)
             await asyncio.sleep(strike.lasts_s)
             self.clock.move(0)
+
+    async def _redis_clock(self, strike: Strike) -> None:
+        if self.servers.clock is not None:
+            self.servers.clock.move(strike.amount)
+            await asyncio.sleep(strike.lasts_s)
+            self.servers.clock.move(0)
 
     async def _data(self, strike: Strike) -> None:
         with self._outage():
