@@ -37,6 +37,8 @@ GENTLE = {
 }
 """Kinds of fault during which every process lives and goes on to prolong its leases, or is refused that by a server."""
 LOOK_AGAIN_S = 0.1
+TOLD = {"epochs", "clock"}
+"""What the counts of the queues tell beside what stands in them; a clock that stepped is told for a while."""
 GONE_WITHIN_S = 5.0
 """How long what has ended may still lie about."""
 
@@ -172,7 +174,7 @@ class Round:
     async def _idle(self) -> bool:
         with suppress(BackendUnavailable):
             counts = await self._stage.swarm.queue.counts()
-            return not any(counts.model_dump(exclude_none=True, exclude={"epochs"}).values())
+            return not any(counts.model_dump(exclude_none=True, exclude=TOLD).values())
         return False
 
     async def _examined(self) -> list[Breach]:
