@@ -66,8 +66,8 @@ def _stalled_loop(chance: Random) -> Strike:
     return _made("hold", leases=span(chance, 1.1, 1.5))
 
 
-def _self_drain(_: Random) -> Strike:
-    return _made("signal")
+def _self_drain(chance: Random) -> Strike:
+    return _made(chance.choice(("signal", "command")))
 
 
 def _foreign_store(chance: Random) -> Strike:

@@ -14,7 +14,7 @@ from chimera_cli.adapters.keys import Keys
 from chimera_cli.models.drill import Breach, FaultKind, Moment, Strike
 from chimera_cli.simulation.chaos.clock import MovableClock
 from chimera_cli.simulation.chaos.fleet import Fleet
-from chimera_cli.simulation.chaos.mischief import DRAIN, HOLD, ask
+from chimera_cli.simulation.chaos.mischief import COMMAND, DRAIN, HOLD, ask
 from chimera_cli.simulation.chaos.model_faults import disturb_model
 from chimera_cli.simulation.chaos.primaries import split
 from chimera_cli.simulation.chaos.servers import DrillServers
@@ -175,7 +175,7 @@ class Striker:
             ask(self.folder, HOLD, (self.lease * strike.leases).total_seconds())
         else:
             self.fleet.may_leave += 1
-            ask(self.folder, DRAIN)
+            ask(self.folder, COMMAND if strike.action == "command" else DRAIN)
 
     async def _primaries(self, strike: Strike) -> None:
         wires = [wire for who in strike.target.split(",") for wire in self.wires.chosen(f"{who} redis")]
