@@ -20,6 +20,7 @@ from chimera_cli.exceptions import BackendUnavailable, SchemaOutdated
 from chimera_cli.models.telemetry import Level, TelemetryEvent
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.records import Records
+from chimera_cli.services.vouching import Voucher
 
 READY_WITHIN_S = 3.0
 """Longest time that a start-up check may take, in s."""
@@ -67,6 +68,11 @@ async def open_database(settings: Settings, *, telemetry: TelemetryPort | None =
         yield engine
     finally:
         await engine.dispose()
+
+
+def voucher(settings: Settings) -> Voucher:
+    """Make what signs and checks approvals."""
+    return Voucher(settings.namespace, settings.approval_key.get_secret_value() if settings.approval_key else None)
 
 
 async def schema_here(settings: Settings) -> str:

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from chimera_cli.adapters.instructor_llm import InstructorLLM, ModelEndpoint
 from chimera_cli.adapters.lease_keeper import ProcessKeeper
-from chimera_cli.agents.effects_door import EffectsDoor
+from chimera_cli.agents.approval import Approvals
+from chimera_cli.agents.effects_door import EffectsDoor, effects_held
 from chimera_cli.agents.foreign import ending_when_foreign
 from chimera_cli.agents.judge import JudgeAgent, JudgeTools
 from chimera_cli.agents.planner import PlannerAgent
@@ -29,12 +30,14 @@ from chimera_cli.models.persona import Persona
 from chimera_cli.models.plan import Plan
 from chimera_cli.ports.llm import LLMPort
 from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.records import voucher
 from chimera_cli.services.planning import PlanningService
 from chimera_cli.services.policy_file import load_policy
 from chimera_cli.services.rubric_file import load_rubric
 from chimera_cli.services.safety import SafetyService
 from chimera_cli.services.scoring import ScoringService
 from chimera_cli.services.swarm import Swarm
+from chimera_cli.services.vouching import NO_KEY
 from chimera_cli.staffing import kept, payload_of, pool_tools, process_id, staff, worker_tools
 
 ModelOpener = Callable[[Settings, TelemetryPort], AbstractAsyncContextManager[LLMPort]]
@@ -95,7 +98,10 @@ async def _run_workers(
         door = EffectsDoor(
             swarm.record.probe_effects, telemetry, clock=swarm.clock, chance=random, source=keeper.process
         )
-        tools = worker_tools(settings, swarm, llm, handlers, door)
+        approvals = Approvals(signs := voucher(settings))
+        if not signs.able:
+            telemetry.emit(effects_held(keeper.process, NO_KEY))
+        tools = worker_tools(settings, swarm, llm=llm, handlers=handlers, approvals=approvals, door=door)
         behaviour = PoolOptions(
             process=keeper.process,
             lease=settings.lease_policy(),
@@ -104,7 +110,7 @@ async def _run_workers(
             max_tasks=options.max_tasks,
             burst=options.burst,
         )
-        agents, may_execute = [WorkerAgent(tools) for _ in range(options.count)], lambda: door.open
+        agents, may_execute = [WorkerAgent(tools) for _ in range(options.count)], lambda: door.open and approvals.open
         async with door.watched():
             return await staff(agents, swarm, keeper, behaviour, parent=options.parent, may_execute=may_execute)
 
@@ -147,6 +153,7 @@ async def _run_judges(
             retry=settings.retry.policy(),
             abandon_cap=settings.lease_policy().abandon_cap,
             payload_of=payload_of(swarm),
+            voucher=voucher(settings),
             timeout=timedelta(seconds=settings.judge.timeout_s),
         )
         behaviour = PoolOptions(

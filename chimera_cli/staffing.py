@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.lease_keeper import KeeperOptions, ProcessKeeper, keeping
+from chimera_cli.agents.approval import Approvals
 from chimera_cli.agents.crew import CrewAgent, PayloadOf
 from chimera_cli.agents.effects_door import EffectsDoor
 from chimera_cli.agents.foreign import ending_when_foreign
@@ -79,7 +80,13 @@ def pool_tools(swarm: Swarm, may_execute: Callable[[], bool] = lambda: True) -> 
 
 
 def worker_tools(
-    settings: Settings, swarm: Swarm, llm: LLMPort, handlers: HandlerRegistry, door: EffectsDoor
+    settings: Settings,
+    swarm: Swarm,
+    *,
+    llm: LLMPort,
+    handlers: HandlerRegistry,
+    approvals: Approvals,
+    door: EffectsDoor,
 ) -> WorkerTools:
     """Take what workers work with from a swarm and its settings."""
     return WorkerTools(
@@ -88,6 +95,7 @@ def worker_tools(
         llm=llm,
         outbox=swarm.outbox,
         handlers=handlers,
+        approvals=approvals,
         telemetry=swarm.telemetry,
         clock=swarm.clock,
         chance=random,

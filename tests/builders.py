@@ -13,9 +13,12 @@ from chimera_cli.models.result import StateChange, TaskResult
 from chimera_cli.models.review import CardStatus, ReviewCard
 from chimera_cli.models.task import Phase, PlannedTask, Task, TaskSpec, TaskStatus
 from chimera_cli.models.verdict import Verdict
+from chimera_cli.services.vouching import Voucher
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 GOAL = "a" * 20
+APPROVAL_KEY = "0123456789abcdef" * 4
+VOUCHER = Voucher("default", APPROVAL_KEY)
 
 
 def a_goal(id: str = GOAL, **fields: object) -> Goal:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from pydantic import JsonValue, TypeAdapter
-from sqlalchemy import ForeignKey, Identity, Index
+from sqlalchemy import ForeignKey, Identity, Index, text
 
 from chimera_cli.adapters.row import (
     Row,
@@ -30,7 +30,11 @@ class EventRow(Row, table=True):
     """One status change of one task. Shard and entry id make recording exactly-once."""
 
     __tablename__ = "events"
-    __table_args__ = (Index("events_by_goal", "goal_id", "seq"), Index("events_by_task", "task_id", "seq"))
+    __table_args__ = (
+        Index("events_by_goal", "goal_id", "seq"),
+        Index("events_by_task", "task_id", "seq"),
+        Index("events_executed", "seq", postgresql_where=text("name = 'task.completed' AND phase = 'execute'")),
+    )
 
     shard: int = number_column(primary_key=True, autoincrement=False)
     """The shard whose event stream held it."""

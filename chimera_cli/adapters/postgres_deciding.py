@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chimera_cli.adapters import postgres_audit
 from chimera_cli.adapters import review_sql as sql
+from chimera_cli.adapters.row import json_text
 from chimera_cli.exceptions import AlreadyDecided, Conflict, ReviewCardNotFound
 from chimera_cli.models.audit import SWARM
 from chimera_cli.models.gate import Judgement
+from chimera_cli.models.release import Seal
 from chimera_cli.models.review import CardStatus, Decision
 
 Locked = Row[Any]
@@ -64,17 +66,20 @@ async def stale(connection: AsyncConnection, card: Locked) -> str:
     return ""
 
 
-async def decide(connection: AsyncConnection, card: Locked, decision: Decision, operator: str, reason: str) -> None:
-    """Store a person's decision; that `resumed_at` is empty is the order to carry it out."""
+async def decide(
+    connection: AsyncConnection, card: Locked, decision: Decision, operator: str, reason: str, *, seal: Seal | None
+) -> None:
+    """Store a person's decision with its seal; that `resumed_at` is empty is the order to carry it out."""
     row = await _audit(connection, card, decision.value, operator=operator, reason=reason)
-    decided = {"status": OUTCOME[decision].value, "operator": row.operator, "at": row.at}
+    sealed = json_text(seal.model_dump(mode="json")) if seal else None
+    decided = {"status": OUTCOME[decision].value, "operator": row.operator, "at": row.at, "seal": sealed}
     await connection.execute(sql.DECIDE_CARD, {"id": card.id, "reason": row.reason, **decided})
 
 
 async def set_aside(connection: AsyncConnection, card: Locked, why: str) -> None:
     """Make a card STALE and order that its result is judged again."""
     row = await _audit(connection, card, "stale", operator=SWARM, reason=why)
-    aside = {"status": CardStatus.STALE.value, "operator": None, "at": row.at}
+    aside = {"status": CardStatus.STALE.value, "operator": None, "at": row.at, "seal": None}
     await connection.execute(sql.DECIDE_CARD, {"id": card.id, "reason": row.reason, **aside})
 
 

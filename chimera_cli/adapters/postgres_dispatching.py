@@ -20,9 +20,10 @@ from chimera_cli.adapters.postgres_sizes import Page, first_page
 from chimera_cli.adapters.row import LIVE
 from chimera_cli.adapters.rows import GoalRow, TaskRow, persona_of
 from chimera_cli.models.away import Away
-from chimera_cli.models.delivery import Dependency, Dispatch, Past
+from chimera_cli.models.delivery import Dependency, Dispatch
 from chimera_cli.models.identity import task_id
 from chimera_cli.models.order import OrderAction
+from chimera_cli.models.past import Past
 from chimera_cli.models.result import VersionedValue
 from chimera_cli.models.task import TaskStatus
 

@@ -9,8 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chimera_cli.adapters.rows import TaskRow
-from chimera_cli.models.delivery import HeldResult, Past
 from chimera_cli.models.gate import Judgement
+from chimera_cli.models.past import HeldResult, Past
+from chimera_cli.models.release import Seal
 from chimera_cli.models.result import StateChange, Usage
 from chimera_cli.models.task import Phase, TaskStatus
 
@@ -70,6 +71,7 @@ def _held(events: Events) -> HeldResult:
         executes=judging.get("executes") == 1,
         mergeable=judging.get("mergeable") == 1,
         review_always=judging.get("always") == 1,
+        seal=_seal(events["task.approved"].data) if "task.approved" in events else None,
         judgement=next((found for event in judged if (found := _judgement(event.data)) is not None), None),
     )
 
@@ -81,6 +83,13 @@ def _changes(rows: Sequence[tuple[str, int, str]]) -> tuple[StateChange, ...]:
 def _judgement(data: Mapping[str, Any]) -> Judgement | None:
     try:
         return Judgement.model_validate(data.get("judgement"))
+    except ValidationError:
+        return None
+
+
+def _seal(data: Mapping[str, Any]) -> Seal | None:
+    try:
+        return Seal.model_validate(data.get("seal"))
     except ValidationError:
         return None
 

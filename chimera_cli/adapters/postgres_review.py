@@ -20,6 +20,7 @@ from chimera_cli.exceptions import Conflict, ReviewCardNotFound
 from chimera_cli.models.audit import AuditEvent
 from chimera_cli.models.away import NONE_AWAY, Away
 from chimera_cli.models.epoch import NO_EPOCHS, Epochs
+from chimera_cli.models.release import Seal
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
 
 
@@ -57,7 +58,14 @@ class PostgresReview:
             return count, oldest
 
     async def decide(
-        self, card_id: str, decision: Decision, operator: str, reason: str, *, digest: str = ""
+        self,
+        card_id: str,
+        decision: Decision,
+        operator: str,
+        reason: str,
+        *,
+        digest: str = "",
+        seal: Seal | None = None,
     ) -> ReviewCard:
         """Decide a PENDING card, with its audit row and the order to resume, in one transaction.
 
@@ -73,7 +81,7 @@ class PostgresReview:
                 if stale:
                     await deciding.set_aside(connection, card, stale)
                 else:
-                    await deciding.decide(connection, card, decision, operator, reason)
+                    await deciding.decide(connection, card, decision, operator, reason, seal=seal)
         if stale:
             raise Conflict(
                 f"card {card_id} is stale: {stale}. The result is judged again, and a fresh card follows",

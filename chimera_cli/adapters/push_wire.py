@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from chimera_cli.adapters.redis_wire import INLINE_BYTES, encode_changes, to_ms
-from chimera_cli.models.delivery import Dependency, Dispatch, HeldResult
+from chimera_cli.adapters.resume_wire import seal_text
+from chimera_cli.models.delivery import Dependency, Dispatch
 from chimera_cli.models.identity import canonical_json
+from chimera_cli.models.past import HeldResult
 from chimera_cli.models.task import Phase, TaskStatus
 
 MOST_TASKS = 100
@@ -180,4 +182,4 @@ def _held_fields(dispatch: Dispatch, held: HeldResult) -> dict[str, str | int]:
     }
     # Held work does not run: who stands behind an approval has the approved digest, and nobody else.
     approved = dispatch.task.phase is not Phase.PROPOSE
-    return fields | {"approved": held.judgement.digest} if approved else fields
+    return fields | {"approved": held.judgement.digest, "seal": seal_text(held.seal)} if approved else fields

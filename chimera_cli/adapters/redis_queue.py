@@ -15,29 +15,20 @@ from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_errors import redis_errors, translate
 from chimera_cli.adapters.redis_refusals import Refusals
 from chimera_cli.adapters.redis_shards import on_each, on_those_there
+from chimera_cli.adapters.resume_wire import resume_fields, seal_text
 from chimera_cli.adapters.scripts import Scripts
 from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease
-from chimera_cli.models.audit import SWARM
-from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, Setback, Stage
+from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Setback, Stage
 from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.gate import Judgement, Route
 from chimera_cli.models.identity import canonical_json, shard_of
 from chimera_cli.models.policy import LeasePolicy
-from chimera_cli.models.queue_counts import QueueCounts
+from chimera_cli.models.release import Seal
 from chimera_cli.models.result import TaskResult
-from chimera_cli.models.review import CardStatus, Resumption, ReviewCard
+from chimera_cli.models.review import Resumption, ReviewCard
 
-ORDERS = {
-    CardStatus.APPROVED: "approve",
-    CardStatus.REJECTED: "reject",
-    CardStatus.EXPIRED: "expire",
-    CardStatus.STALE: "judge",
-}
-"""What resume.lua is told about a card that waits no longer."""
 LEASES_AT_ONCE = 250
 """Leases that one call prolongs: some 4 ms of the server's time. A process may hold ten thousand."""
-
-
 CARRIED_AT_ONCE = 500
 """Tasks of one stage that one call moves out of the older release's streams: some 10 ms of the server's time."""
 
@@ -154,9 +145,9 @@ class RedisTaskQueue:
         """Have a task make its result again from fresh state."""
         await self._answer("rerun", lease, error, _ms(delay))
 
-    async def approve(self, lease: Lease, judgement: Judgement) -> None:
+    async def approve(self, lease: Lease, judgement: Judgement, seal: Seal | None = None) -> None:
         """Let a judged result take effect."""
-        await self._judge(lease, Route.APPROVE, judgement)
+        await self._judge(lease, Route.APPROVE, judgement, seal)
 
     async def hold(self, lease: Lease, judgement: Judgement) -> None:
         """Keep a judged result for a person."""
@@ -166,19 +157,19 @@ class RedisTaskQueue:
         """Send a judged result back with the reasons."""
         await self._judge(lease, Route.REJECT, judgement)
 
-    async def _judge(self, lease: Lease, route: Route, judgement: Judgement) -> None:
+    async def judge_again(self, lease: Lease, why: str, *, review_always: bool) -> None:
+        """Have an approved result judged again."""
+        await self._answer("judge_again", lease, why, int(review_always))
+
+    async def _judge(self, lease: Lease, route: Route, judgement: Judgement, seal: Seal | None = None) -> None:
         policy, rubric = judgement.decision.policy_version, judgement.verdict.rubric_version
         bound = judgement.model_dump_json(), judgement.digest, policy, rubric
-        await self._answer("judge", lease, route, *bound, "; ".join(judgement.decision.reasons))
+        await self._answer("judge", lease, route, *bound, "; ".join(judgement.decision.reasons), seal_text(seal))
 
     async def resume(self, card: ReviewCard, *, epochs: Epochs = NO_EPOCHS) -> Resumption:
         """Carry out what was decided on a held task."""
         shard = self._shard(card.goal_id)
-        operator = card.decided_by or SWARM
-        held = card.task_id, card.generation, card.judgement.digest
-        order = ORDERS[card.status]
-        given = *held, order, operator, card.reason, epochs.get(shard, 0)
-        reply = await self._on_shard("resume", shard, *given)
+        reply = await self._on_shard("resume", shard, *resume_fields(card, epochs.get(shard, 0)))
         return Resumption(reply[0])
 
     async def promote(self, limit: int = 100) -> int:

@@ -4,12 +4,13 @@ import hashlib
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import Identity, Index, text
+from sqlalchemy import CheckConstraint, Identity, Index, text
 
 from chimera_cli.adapters.row import Row, id_column, json_column, number_column, text_column, time_column
 from chimera_cli.models.audit import AuditEvent
 from chimera_cli.models.gate import Judgement
 from chimera_cli.models.identity import ID_LENGTH
+from chimera_cli.models.release import Seal
 from chimera_cli.models.result import Usage
 from chimera_cli.models.review import CardStatus, ReviewCard
 
@@ -64,6 +65,8 @@ class CardRow(Row, table=True):
     """The operator's words, or why it waits no longer."""
     resumed_at: datetime | None = time_column(nullable=True)
     """When that was carried out in the queue; NULL before. A card that waits no longer and has none is still to be carried out."""
+    seal: dict[str, JsonValue] | None = json_column(nullable=True)
+    """A Seal, which vouches for an approval; NULL for anything else, and for approvals of releases that did not sign."""
 
     def noun(self) -> ReviewCard:
         """Return the card."""
@@ -84,6 +87,7 @@ class CardRow(Row, table=True):
             decided_by=self.decided_by,
             decided_at=self.decided_at,
             reason=self.reason,
+            seal=None if self.seal is None else Seal.model_validate(self.seal),
         )
 
 
@@ -167,3 +171,17 @@ class LostPostRow(Row, table=True):
     """The task."""
     at: datetime = time_column(server_default=text("clock_timestamp()"))
     """When that was noticed, by the clock of the database."""
+
+
+class SignedSinceRow(Row, table=True):
+    """From where on each effect has a signed decision behind it; one row. Releases that did not sign made what is older."""
+
+    __tablename__ = "signed_since"
+    __table_args__ = (CheckConstraint("id = 1", "signed_since_one"),)
+
+    id: int = number_column(primary_key=True, autoincrement=False, server_default="1")
+    """Always 1."""
+    event: int = number_column()
+    """The last event recorded before."""
+    post: int = number_column()
+    """The last post stored before."""

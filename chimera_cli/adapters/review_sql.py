@@ -79,7 +79,8 @@ LOCK_CARD = text("""
 """Keep other operators waiting while one decides."""
 
 DECIDE_CARD = text("""
-    UPDATE cards SET status = :status, decided_by = :operator, decided_at = :at, reason = :reason WHERE id = :id
+    UPDATE cards SET status = :status, decided_by = :operator, decided_at = :at, reason = :reason, seal = CAST(:seal AS json)
+    WHERE id = :id
 """)
 """Store a decision; that `resumed_at` is empty is the order to carry it out."""
 

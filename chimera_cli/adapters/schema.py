@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy.engine import Connection
 
-HEAD = "0008"
+HEAD = "0009"
 """The schema this release works with: the newest file in `migrations/versions`."""
 LOCK = 0x6368696D00000000
 """Number of the advisory lock that lets one migration run at a time, whatever the namespace: which one owns the tables of an older

@@ -77,16 +77,17 @@ class EffectsDoor:
         if self.open:
             self._closed.set()
             reason = describe(error)
-            said = f"approved effects wait in their lanes until the record takes them: {reason}"
-            self._say("effects.held", said, level=Level.WARN, error=reason)
+            self._telemetry.emit(effects_held(self._source, reason))
 
     def _open(self) -> None:
         self._failures = 0
         if not self.open:
             self._closed.clear()
-            self._say("effects.resumed", "the record takes effects again")
+            said = "the record takes effects again"
+            self._telemetry.emit(TelemetryEvent(name="effects.resumed", source=self._source, message=said))
 
-    def _say(self, name: str, message: str, *, level: Level = Level.INFO, **fields: str) -> None:
-        self._telemetry.emit(
-            TelemetryEvent(name=name, level=level, source=self._source, message=message, fields=fields)
-        )
+
+def effects_held(source: str, reason: str) -> TelemetryEvent:
+    """Say that a process claims no approved effects."""
+    said = f"approved effects wait in their lanes: {reason}"
+    return TelemetryEvent(name="effects.held", level=Level.WARN, source=source, message=said, fields={"error": reason})

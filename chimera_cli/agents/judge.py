@@ -15,6 +15,7 @@ from chimera_cli.models.delivery import Delivery, Stage
 from chimera_cli.models.gate import GateDecision, Judgement, Route
 from chimera_cli.models.identity import content_digest
 from chimera_cli.models.policy import LeasePolicy, RetryPolicy
+from chimera_cli.models.release import ReviewMode, Seal
 from chimera_cli.models.telemetry import Level
 from chimera_cli.models.verdict import Verdict
 from chimera_cli.ports.clock import Chance, ClockPort
@@ -23,6 +24,7 @@ from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.retry import RetryDecision, decide_retry, describe
 from chimera_cli.services.safety import SafetyService
 from chimera_cli.services.scoring import Aside, ScoringService, here, unscored
+from chimera_cli.services.vouching import NO_KEY, NO_VOUCHER, Voucher
 
 MAX_RETRIES = 3
 """Failed attempts at scoring that are followed by another; then a person decides without a score."""
@@ -42,6 +44,8 @@ class JudgeTools:
     abandon_cap: int = LeasePolicy().abandon_cap
     """Judges that may vanish over one result before a person gets it unread."""
     payload_of: PayloadOf = no_record
+    voucher: Voucher = NO_VOUCHER
+    """Signs what the gate lets pass; without a key a person decides on what would be executed."""
     timeout: timedelta = timedelta(seconds=300)
     """Longest time for scoring one result, and for screening it."""
 
@@ -131,6 +135,8 @@ class JudgeAgent(CrewAgent):
             decision = self._for_a_person(f"The gate failed: {self._report(delivery, error)}")
         if decision.route is Route.APPROVE and verdict.confidence is None:
             decision = self._for_a_person("Nothing without a score is approved by the swarm.")
+        if decision.route is Route.APPROVE and delivery.executes and not self.tools.voucher.able:
+            decision = self._for_a_person(f"{NO_KEY}, and what is approved would be executed.")
         return self._bound(delivery, verdict, decision)
 
     def _unread(self, delivery: Delivery) -> Judgement:
@@ -145,11 +151,20 @@ class JudgeAgent(CrewAgent):
         return Judgement(verdict=verdict, decision=decision, changes=changes, digest=digest)
 
     async def _route(self, delivery: Delivery, judgement: Judgement) -> None:
-        answers = {Route.APPROVE: self.queue.approve, Route.REVIEW: self.queue.hold, Route.REJECT: self.queue.revise}
-        give, route = answers[judgement.decision.route], judgement.decision.route
-        if await self.answer(delivery.lease, lambda: give(delivery.lease, judgement)):
+        lease, route = delivery.lease, judgement.decision.route
+        seal = self._seal(delivery, judgement.digest) if route is Route.APPROVE else None
+        answers = {
+            Route.APPROVE: lambda: self.queue.approve(lease, judgement, seal),
+            Route.REVIEW: lambda: self.queue.hold(lease, judgement),
+            Route.REJECT: lambda: self.queue.revise(lease, judgement),
+        }
+        if await self.answer(lease, answers[route]):
             confidence = judgement.verdict.confidence
             self.log_event("result.judged", task=delivery.lease.task_id, confidence=confidence, route=route)
+
+    def _seal(self, delivery: Delivery, digest: str) -> Seal | None:
+        what = {"task_id": delivery.lease.task_id, "kind": delivery.kind, "digest": digest}
+        return self.tools.voucher.seal(ReviewMode.GATE, **what, who=self.id)
 
     async def _put_back(self, delivery: Delivery, decision: RetryDecision) -> None:
         lease, outcome = delivery.lease, Outcome.of(decision)

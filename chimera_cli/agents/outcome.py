@@ -19,6 +19,7 @@ class Move(StrEnum):
     RERUN = "rerun"
     RETRY = "retried"
     FAIL = "failed"
+    JUDGE = "judged again"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,11 +29,11 @@ class Outcome:
     move: Move
     """The answer."""
     result: TaskResult = field(default_factory=TaskResult)
-    """What it returned; empty unless COMPLETE or HAND_OVER."""
+    """What it returned; empty unless COMPLETE or HAND_OVER; when JUDGE, whether a person must see it."""
     digest: str = ""
     """The approved digest, when an execution is COMPLETE."""
     error: str = ""
-    """Why, when RERUN, RETRY or FAIL."""
+    """Why, when RERUN, RETRY, JUDGE or FAIL."""
     delay: timedelta = timedelta()
     """Time until the next attempt, when RETRY or RERUN."""
     costs_attempt: bool = True
@@ -73,6 +74,8 @@ async def commit(queue: TaskQueuePort, lease: Lease, outcome: Outcome) -> None:
             await queue.hand_over(lease, outcome.result)
         case Move.RERUN:
             await queue.rerun(lease, outcome.error, delay=outcome.delay)
+        case Move.JUDGE:
+            await queue.judge_again(lease, outcome.error, review_always=outcome.result.review_always)
         case Move.FAIL:
             await queue.fail(lease, outcome.error)
         case Move.RETRY:

@@ -20,9 +20,8 @@ from chimera_cli.agents.runs import Runs
 from chimera_cli.agents.signals import Signals
 from chimera_cli.exceptions import EXIT_FAILED, StaleLease
 from chimera_cli.models.agent import AgentStatus
-from chimera_cli.models.delivery import Delivery, Lease, Malformed
+from chimera_cli.models.delivery import Delivery, Lease, Malformed, QueueCounts
 from chimera_cli.models.policy import LeasePolicy
-from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.telemetry import Level
 from chimera_cli.ports.keeper import LeaseKeeperPort, NoKeeper
 from chimera_cli.ports.queue import TaskQueuePort

@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from chimera_cli.agents.approval import Approvals, NotVouched, Unreleased
 from chimera_cli.agents.crew import CrewAgent, PayloadOf, no_record
 from chimera_cli.agents.effects_door import EffectsDoor
 from chimera_cli.agents.outcome import Move, Outcome, commit
-from chimera_cli.exceptions import HandlerError, OCCConflict, SwarmError
+from chimera_cli.exceptions import OCCConflict, SwarmError
 from chimera_cli.handlers.context import Ending, LiveOutbox, MeteredLLM, StateView, TaskContext
 from chimera_cli.handlers.invoke import RunLimits, execute, merge, payload_for, propose, run_limits
 from chimera_cli.handlers.registry import Handler, HandlerRegistry
 from chimera_cli.handlers.voice import HandlerVoice
 from chimera_cli.models.agent import Role
-from chimera_cli.models.delivery import Delivery, Lease, Stage
-from chimera_cli.models.identity import content_digest
+from chimera_cli.models.delivery import Delivery, Lease, Setback, Stage
 from chimera_cli.models.policy import RetryPolicy, WorkerPolicy
+from chimera_cli.models.result import TaskResult
 from chimera_cli.models.task import Phase
 from chimera_cli.models.telemetry import Level
 from chimera_cli.ports.clock import Chance, ClockPort
@@ -28,7 +29,7 @@ from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.state import GlobalStatePort
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.services.redaction import Redactor
-from chimera_cli.services.retry import MENDING, decide_retry, elbow_room
+from chimera_cli.services.retry import MENDING, decide_retry, elbow_room, wait_out
 
 LONGEST_TRACE = 8000
 """Characters of a stack trace that are told; the end says most."""
@@ -47,6 +48,8 @@ class WorkerTools:
     llm: LLMPort
     outbox: OutboxPort
     handlers: HandlerRegistry
+    approvals: Approvals
+    """What is demanded of what is executed."""
     telemetry: TelemetryPort
     clock: ClockPort
     chance: Chance
@@ -108,7 +111,7 @@ class WorkerAgent(CrewAgent):
         if delivery.phase is Phase.MERGE and handler.merge_with is None:
             return self._make_anew(delivery)
         if delivery.phase is Phase.EXECUTE:
-            check_approval(delivery)
+            self.tools.approvals.check(delivery, always=handler.review == "always")
             await self.tools.demand_epoch(delivery.lease)
         context, limits = self._context(handler, delivery), self._limits(handler, delivery)
         self.expect(limits.timeout)
@@ -168,6 +171,12 @@ class WorkerAgent(CrewAgent):
     def _failure(self, delivery: Delivery, error: BaseException) -> Outcome:
         if isinstance(error, NoHandler):
             return Outcome(move=Move.RETRY, error=error.message, delay=MENDING, costs_attempt=False)
+        if isinstance(error, Unreleased):
+            return Outcome(move=Move.JUDGE, error=error.message, result=TaskResult(review_always=error.always))
+        if isinstance(error, NotVouched):
+            outages, chance = delivery.outages, self.chance
+            waiting = wait_out(error.message, self.tools.retry, outages=outages, chance=chance, cause=Setback.UNRUN)
+            return Outcome.of(waiting)
         if self.tools.door and delivery.phase is Phase.EXECUTE:
             self.tools.door.note(error)
         decision = decide_retry(
@@ -201,6 +210,8 @@ class WorkerAgent(CrewAgent):
             case Move.RETRY:
                 delay_s = round(outcome.delay.total_seconds(), 3)
                 self._say(delivery, "task.retried", level=Level.WARN, delay_s=delay_s, **told)
+            case Move.JUDGE:
+                self._say(delivery, "release.refused", level=Level.WARN, error=outcome.error)
             case Move.FAIL:
                 self._say(delivery, "task.failed", level=Level.ERROR, **told)
             case _:
@@ -215,17 +226,3 @@ def _where(delivery: Delivery) -> dict[str, Any]:
     lease = delivery.lease
     names = {"task": lease.task_id, "goal": lease.goal_id, "task_key": delivery.key, "kind": delivery.kind}
     return {**names, "phase": delivery.phase, "attempt": delivery.attempt}
-
-
-def check_approval(delivery: Delivery) -> None:
-    """Make sure that what is about to be executed is what was approved.
-
-    Raises:
-        HandlerError: It is not.
-    """
-    versions = delivery.policy_version, delivery.rubric_version
-    made = content_digest(
-        delivery.lease.task_id, delivery.payload, delivery.output, *versions, changes=delivery.written
-    )
-    if made != delivery.digest:
-        raise HandlerError("refused to execute: the content is not what was approved (its digest differs)")

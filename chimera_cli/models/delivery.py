@@ -1,15 +1,16 @@
 """A task as the queue hands it over: everything its reader needs, and the lease that fences the reader's answer."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import Field, JsonValue
 
 from chimera_cli.models.epoch import Epochs
-from chimera_cli.models.gate import Judgement
 from chimera_cli.models.noun import Noun
+from chimera_cli.models.past import Past
 from chimera_cli.models.persona import Persona
+from chimera_cli.models.release import Seal
 from chimera_cli.models.result import Parsed, StateChange, Usage, VersionedValue
 from chimera_cli.models.task import Phase, Task, TaskStatus
 
@@ -113,6 +114,8 @@ class Delivery(Noun):
     """Whether a person must see the result whatever its score."""
     digest: str = ""
     """Digest of what was approved; empty before approval."""
+    seal: Seal | None = None
+    """Who vouches for the approval; None before it, and for one that no release with signatures made."""
     policy_version: str = ""
     """Version of the gate policy under which it was approved; part of the digest."""
     rubric_version: str = ""
@@ -152,38 +155,6 @@ class Dependency(Noun):
     """Number of its status changes that the record knows; what the queue holds of an older one is out of date."""
 
 
-class HeldResult(Noun):
-    """What the queue keeps of a result that is judged, waits for a person or was approved, beside its output."""
-
-    changes: tuple[StateChange, ...] = ()
-    """Its writes."""
-    usage: Usage = Usage()
-    """What making it consumed."""
-    executes: bool = False
-    """Whether an execute phase follows approval."""
-    mergeable: bool = False
-    """Whether its kind can merge."""
-    review_always: bool = False
-    """Whether a person must see it."""
-    judgement: Judgement | None = None
-    """What the judge and the gate said; None before."""
-
-
-class Past(Noun):
-    """What a recorded task has behind it, as far as its next run depends on it."""
-
-    conflicts: int = 0
-    """Runs that were repeated because of a version conflict."""
-    revisions: int = 0
-    """How often the gate sent the result back."""
-    feedback: str = ""
-    """What the judge asked to change."""
-    handed: Mapping[Phase, int] = Field(default_factory=dict)
-    """How often each phase was handed to an agent."""
-    held: HeldResult | None = None
-    """The result, from its handing over to its end; else None."""
-
-
 class Dispatch(Noun):
     """A persisted task on its way into the queue."""
 
@@ -211,3 +182,39 @@ class Dispatch(Noun):
     """Number of the last order about its goal."""
     life: int = 0
     """Number of the order by which the task was put back last; 0 in its first life."""
+
+
+class QueueCounts(Noun):
+    """How much stands in each queue."""
+
+    waiting: int = 0
+    """Tasks that wait for a worker."""
+    running: int = 0
+    """Tasks that a worker holds."""
+    delayed: int = 0
+    """Tasks whose retry waits for its time."""
+    to_judge: int = 0
+    """Results that wait for a judge."""
+    judging: int = 0
+    """Results that a judge holds."""
+    deferred: int = 0
+    """Results whose judgement is to be tried again later."""
+    oldest_waiting: timedelta | None = None
+    """Time that the longest waiting of the next few tasks of each lane has waited; None when none waits. A lower bound: with one
+    goal in a lane its oldest task comes first, with several it may be behind others that take their turn."""
+    kinds: Mapping[str, int] = Field(default_factory=dict)
+    """Tasks that wait for a worker, by kind."""
+    epochs: Epochs = Field(default_factory=dict)
+    """Epoch of each shard in the Redis that was asked."""
+    away: tuple[int, ...] = ()
+    """Shards that did not answer and are not counted."""
+    refused: str = ""
+    """What is wrong when Redis refuses writes, and the cure; else empty."""
+
+    def idle(self, stage: Stage) -> bool:
+        """Whether nothing waits, runs or is delayed for the stage; not while a shard is away, of which that is unknown."""
+        if self.away:
+            return False
+        if stage is Stage.WORK:
+            return not (self.waiting or self.running or self.delayed)
+        return not (self.to_judge or self.judging or self.deferred)

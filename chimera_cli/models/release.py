@@ -9,6 +9,8 @@ from chimera_cli.models.noun import Noun
 
 DOMAIN = "chimera release 1"
 """What is signed begins with it, so that nothing else signed with the key is taken for a release."""
+NOT_VOUCHED = "its release is not vouched for"
+"""How the reason begins for which a task waits; the record is searched for it."""
 SHORTEST_KEY = 32
 """Characters of a key."""
 FEWEST_KINDS = 8

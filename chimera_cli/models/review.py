@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from chimera_cli.models.gate import Judgement
 from chimera_cli.models.noun import Noun
+from chimera_cli.models.release import Seal
 from chimera_cli.models.result import Usage
 
 
@@ -83,6 +84,8 @@ class ReviewCard(Noun):
     """When it was decided, expired or became stale; None while it waits."""
     reason: str = ""
     """The operator's words; of one that nobody decided, why it waits no longer."""
+    seal: Seal | None = Field(default=None, exclude=True, repr=False)
+    """Vouches for an approval; None for any other card, and for approvals of releases that did not sign."""
 
     def expires_at(self, expire_after: timedelta | None) -> datetime | None:
         """Return when it expires if nobody decides; None for never, and for one that waits no longer."""

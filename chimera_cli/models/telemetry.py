@@ -16,6 +16,7 @@
 | task.conflict | INFO | task, kind, key, expected, actual |
 | task.stale | WARN | task, generation |
 | effects.held, effects.resumed | WARN, INFO | error |
+| release.refused | WARN | task, kind, error |
 | result.judged | INFO | task, confidence, route |
 | review.decided | AUDIT | card, task, operator, action |
 | review.waits | WARN | card, task, goal |
@@ -25,9 +26,6 @@
 | backend.lost, backend.back | WARN, INFO | backend, error |
 | model.retried | WARN | reason, attempt, wait_s |
 | housekeeping.done | INFO | step, count |
-| clock.doubted, clock.agreed | INFO | shard, jumped_s |
-| clock.stepped | WARN | shard, step_s, agreed |
-| redis.evicts | WARN | evicted |
 | recovery.done | WARN, INFO | shard, cause, dispatched, restored, decisions |
 | schema.made | WARN | namespace, schema |
 | stores.foreign | ERROR | |

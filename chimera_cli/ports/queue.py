@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, Setback, Stage
+from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Setback, Stage
 from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.gate import Judgement
-from chimera_cli.models.queue_counts import QueueCounts
+from chimera_cli.models.release import Seal
 from chimera_cli.models.result import TaskResult
 from chimera_cli.models.review import Resumption, ReviewCard
 
@@ -144,8 +144,9 @@ class TaskQueuePort(Protocol):
         """
         ...
 
-    async def approve(self, lease: Lease, judgement: Judgement) -> None:
-        """Let a judged result take effect: commit its held changes, then complete it or queue its execute phase.
+    async def approve(self, lease: Lease, judgement: Judgement, seal: Seal | None = None) -> None:
+        """Let a judged result take effect: commit its held changes, then complete it or queue its execute phase, where the seal
+        vouches for it.
 
         When a held change is based on an old version nothing is committed: the task is queued to merge, or to run again
         when its kind cannot merge.
@@ -165,6 +166,15 @@ class TaskQueuePort(Protocol):
 
     async def revise(self, lease: Lease, judgement: Judgement) -> None:
         """Send a judged result back to be made again with the judge's reasons; costs no attempt.
+
+        Raises:
+            StaleLease: The lease no longer holds; nothing changed.
+        """
+        ...
+
+    async def judge_again(self, lease: Lease, why: str, *, review_always: bool) -> None:
+        """Have the result of a task in its execute phase judged again: nobody vouches for its approval. Its changes are committed
+        already, and are not judged or committed again.
 
         Raises:
             StaleLease: The lease no longer holds; nothing changed.

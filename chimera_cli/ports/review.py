@@ -6,6 +6,7 @@ from typing import Protocol
 from chimera_cli.models.audit import AuditEvent
 from chimera_cli.models.away import NONE_AWAY, Away
 from chimera_cli.models.epoch import NO_EPOCHS, Epochs
+from chimera_cli.models.release import Seal
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
 
 
@@ -30,7 +31,14 @@ class ReviewPort(Protocol):
         ...
 
     async def decide(
-        self, card_id: str, decision: Decision, operator: str, reason: str, *, digest: str = ""
+        self,
+        card_id: str,
+        decision: Decision,
+        operator: str,
+        reason: str,
+        *,
+        digest: str = "",
+        seal: Seal | None = None,
     ) -> ReviewCard:
         """Decide a PENDING card: compare-and-set, chained audit row and the order to resume in one transaction, by the clock of
         the store. Of two operators, and of an operator and the expiry, exactly one wins.
@@ -41,6 +49,7 @@ class ReviewPort(Protocol):
             operator: Who.
             reason: The person's words.
             digest: What the card must show, or the beginning of that; empty for whatever it shows.
+            seal: Vouches for an approval; stored with it.
 
         Raises:
             ReviewCardNotFound: No such card.

@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 
-from chimera_cli.exceptions import BackendUnavailable
+from chimera_cli.exceptions import BackendUnavailable, ConfigError
 from chimera_cli.models.away import NONE_AWAY, Away
 from chimera_cli.models.epoch import NO_EPOCHS, Epochs
+from chimera_cli.models.release import ReviewMode, Seal
 from chimera_cli.models.review import Decision, Resumption, ReviewCard
 from chimera_cli.models.telemetry import Level, TelemetryEvent, backend_lost
 from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.review import ReviewPort
 from chimera_cli.ports.telemetry import TelemetryPort
+from chimera_cli.services.vouching import KEY_HINT, NO_KEY, Voucher
 
 NOTES = {
     Resumption.DONE: "",
@@ -33,17 +35,20 @@ class ReviewService:
         queue: TaskQueuePort,
         telemetry: TelemetryPort,
         *,
+        voucher: Voucher,
         expire_after: timedelta | None = None,
     ) -> None:
         """Args:
         reviews: Where cards are decided.
         queue: Where decisions are carried out.
         telemetry: Who listens.
+        voucher: Signs approvals.
         expire_after: How long a card waits for a person; None for ever.
         """
         self._reviews = reviews
         self._queue = queue
         self._telemetry = telemetry
+        self._voucher = voucher
         self.expire_after = expire_after
 
     async def submit_decision(
@@ -58,8 +63,10 @@ class ReviewService:
             AlreadyDecided: Somebody was first; says who and when.
             Conflict: The card is not what was meant (`digest`), or shows no longer what would take effect.
             BackendUnavailable: The record is away; whether the decision was made is unknown, and repeating it tells.
+            ConfigError: It is an approval, and there is no key to sign it with; nothing was decided.
         """
-        card = await self._reviews.decide(card_id, decision, operator, reason, digest=digest)
+        seal = await self._seal(card_id, operator) if decision is Decision.APPROVE else None
+        card = await self._reviews.decide(card_id, decision, operator, reason, digest=digest, seal=seal)
         fields = {"card": card.id, "task": card.task_id, "operator": operator, "action": decision.value}
         self._telemetry.emit(TelemetryEvent(name="review.decided", level=Level.AUDIT, source=operator, fields=fields))
         try:
@@ -75,6 +82,15 @@ class ReviewService:
             kept = f"the decision on card {card.id} is kept and will be carried out when the server is back"
             self._telemetry.emit(backend_lost("review", exc, kept))
         return card
+
+    async def _seal(self, card_id: str, operator: str) -> Seal:
+        """Sign the approval of what a card shows; while it is decided, nobody of us changes that."""
+        card = await self._reviews.card(card_id)
+        shown = {"task_id": card.task_id, "kind": card.kind, "digest": card.judgement.digest}
+        seal = self._voucher.seal(ReviewMode.PERSON, **shown, who=operator)
+        if seal is None:
+            raise ConfigError(NO_KEY, hint=KEY_HINT)
+        return seal
 
     async def expire_overdue(self) -> int:
         """Have cards expire that waited longer than the policy allows; returns how many."""

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from chimera_cli.agents.approval import Approvals
 from chimera_cli.agents.crew import CrewAgent
 from chimera_cli.agents.judge import JudgeAgent, JudgeTools
 from chimera_cli.agents.pool import Pool, PoolOptions, PoolTools
@@ -22,10 +23,12 @@ from chimera_cli.models.policy import LeasePolicy, RetryPolicy
 from chimera_cli.models.review import Decision
 from chimera_cli.models.task import TaskSpec
 from chimera_cli.models.telemetry import TelemetryEvent
+from chimera_cli.records import voucher
 from chimera_cli.services.policy_file import load_policy
 from chimera_cli.services.safety import SafetyService
 from chimera_cli.services.scoring import ScoringService
 from chimera_cli.services.swarm import Swarm
+from tests.builders import APPROVAL_KEY
 from tests.chaos import kinds
 from tests.chaos.gate import CURRENT, PACE, Gate, GateClock, Side
 from tests.chaos.wires import gated_postgres, gated_redis
@@ -86,6 +89,7 @@ class Place:
             DATABASE_URL=SecretStr(self.database_url),
             REDIS_URL=SecretStr(self.redis_url),
             namespace=self.namespace,
+            approval_key=SecretStr(APPROVAL_KEY),
             lease_s=LEASE.total_seconds(),
             beat_s=LEASE.total_seconds() / 3,
             abandon_cap=MOST_ABANDONED,
@@ -145,6 +149,7 @@ async def work(process: Process, swarm: Swarm) -> None:
         llm=GateLLM(process.gate),
         outbox=swarm.outbox,
         handlers=kinds.registry(),
+        approvals=Approvals(voucher(process.place.settings)),
         telemetry=process.ears,
         clock=swarm.clock,
         chance=lambda: 0.5,
@@ -160,6 +165,7 @@ async def judge(process: Process, swarm: Swarm) -> None:
         queue=swarm.queue,
         scoring=ScoringService(llm, RUBRIC, timeout=timedelta(seconds=5)),
         safety=SAFETY,
+        voucher=voucher(process.place.settings),
         telemetry=process.ears,
         clock=swarm.clock,
         chance=lambda: 0.5,

@@ -19,6 +19,7 @@ from chimera_cli.local.process import wait_until
 from chimera_cli.simulation.history.checker import check_history
 from chimera_cli.simulation.history.history import History, Timing
 from chimera_cli.simulation.history.reading import read_history
+from tests.builders import APPROVAL_KEY
 
 ROOT = Path(__file__).parents[2]
 KINDS = Path(__file__).with_name("kinds.py")
@@ -109,6 +110,7 @@ class Line:
             "PYTHONPATH": python_path(),
             "PYTHONWARNINGS": "error::RuntimeWarning",
             "MARKS": str(folder / "marks"),
+            "CHIMERA_APPROVAL_KEY": APPROVAL_KEY,
             **environment,
         }
         self._numbers = count(1)

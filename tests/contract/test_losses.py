@@ -19,12 +19,13 @@ from chimera_cli.models.goal import GoalStatus
 from chimera_cli.models.identity import content_digest, task_id
 from chimera_cli.models.order import OrderAction
 from chimera_cli.models.recovery import Loss, Mandate
+from chimera_cli.models.release import ReviewMode, Seal
 from chimera_cli.models.result import StateChange, TaskResult, VersionedValue
 from chimera_cli.models.review import CardStatus, Decision
 from chimera_cli.models.task import Phase, TaskStatus
 from chimera_cli.models.telemetry import Level
 from chimera_cli.services.reconciler import Reconciler
-from tests.builders import GOAL, a_judgement, a_result, a_spec
+from tests.builders import GOAL, VOUCHER, a_judgement, a_result, a_spec
 from tests.contract.swarm_pair import Pair, open_pair
 
 pytestmark = pytest.mark.integration
@@ -49,6 +50,18 @@ def judged(delivery: Delivery) -> Judgement:
     held = delivery.lease.task_id, {}, HELD.output, "p1", "r1"
     judgement = a_judgement(Route.REVIEW, digest=content_digest(*held, changes=delivery.written))
     return judgement.model_copy(update={"changes": delivery.written})
+
+
+def sealed(delivery: Delivery) -> Seal | None:
+    """What vouches for that."""
+    what = {"task_id": delivery.lease.task_id, "kind": delivery.kind, "digest": judged(delivery).digest}
+    return VOUCHER.seal(ReviewMode.GATE, **what, who="judge-1")
+
+
+def vouched(delivery: Delivery) -> bool:
+    """Whether a worker would execute it."""
+    what = {"task_id": delivery.lease.task_id, "kind": delivery.kind, "digest": delivery.digest}
+    return delivery.seal is not None and VOUCHER.vouches(delivery.seal, **what)
 
 
 async def queued(pair: Pair, kind: str) -> None:
@@ -76,7 +89,7 @@ async def held(pair: Pair, kind: str) -> None:
 async def approved(pair: Pair, kind: str) -> None:
     await judging(pair, kind)
     delivery = await pair.claim(Stage.JUDGE, kinds=[kind])
-    await pair.queue.approve(delivery.lease, judged(delivery))
+    await pair.queue.approve(delivery.lease, judged(delivery), sealed(delivery))
 
 
 async def executing(pair: Pair, kind: str) -> None:
@@ -95,10 +108,12 @@ async def to_the_end(pair: Pair) -> list[Delivery]:
     for _ in range(6):
         await pair.orchestrator.tick()
         for card in await pair.reviews.cards(status=CardStatus.PENDING):
-            await pair.reviews.decide(card.id, Decision.APPROVE, "ada", "")
+            what = {"task_id": card.task_id, "kind": card.kind, "digest": card.judgement.digest}
+            seal = VOUCHER.seal(ReviewMode.PERSON, **what, who="ada")
+            await pair.reviews.decide(card.id, Decision.APPROVE, "ada", "", seal=seal)
         for delivery in await pair.queue.pop_tasks(Stage.JUDGE, agents):
             assert isinstance(delivery, Delivery)
-            await pair.queue.approve(delivery.lease, judged(delivery))
+            await pair.queue.approve(delivery.lease, judged(delivery), sealed(delivery))
         for delivery in await pair.queue.pop_tasks(Stage.WORK, agents):
             assert isinstance(delivery, Delivery)
             done.append(delivery)
@@ -126,6 +141,7 @@ async def test_a_task_goes_on_from_where_the_record_has_it(pair: Pair, what: str
         mine = [delivery for delivery in done if delivery.lease.goal_id == goal]
         phases = [delivery.phase for delivery in mine]
         assert phases == [Phase.PROPOSE] * PROPOSALS[stand] + [Phase.EXECUTE], stand.__name__
+        assert vouched(mine[-1]), stand.__name__
         after = await pair.task(goal, "one")
         assert (after.status, after.output) == (TaskStatus.COMPLETED, "published")
         assert after.version > before[stand].version
@@ -138,7 +154,7 @@ async def test_a_task_goes_on_from_where_the_record_has_it(pair: Pair, what: str
     assert told == [(len(goals), len(goals))]
     assert (await pair.record.ledger()).balanced
     left = {name.rpartition("}:")[2] for name in await pair.snapshot()}
-    assert left <= {"out", "run", "epoch", "turn", "grace", "recorded", "clock", "work:bell", "judge:bell"}
+    assert left <= {"out", "run", "epoch", "turn", "grace", "recorded", "work:bell", "judge:bell"}
 
 
 async def test_who_worked_when_redis_was_emptied_is_refused_and_told_so(pair: Pair) -> None:

@@ -49,6 +49,7 @@ class Scene:
     keys: Keys
     working: Lease
     judging: Lease
+    executing: Lease
     held: ReviewCard
     ended: str
     last: str
@@ -71,6 +72,7 @@ CALLS: Mapping[str, Call] = {
     "complete": lambda at: at.queue.complete(at.working, a_result(mood=(0, "good"))),
     "hand_over": lambda at: at.queue.hand_over(at.working, a_result()),
     "judge": lambda at: at.queue.approve(at.judging, a_judgement()),
+    "judge_again": lambda at: at.queue.judge_again(at.executing, "nobody vouches for it", review_always=True),
     "retry": lambda at: at.queue.retry(at.working, timedelta(seconds=9), "odd"),
     "rerun": lambda at: at.queue.rerun(at.working, "too late"),
     "fail": lambda at: at.queue.fail(at.working, "odd"),
@@ -80,7 +82,6 @@ CALLS: Mapping[str, Call] = {
     "promote": lambda at: at.queue.promote(),
     "reap": lambda at: at.script("reap", CAP, 100, 0),
     "expire": lambda at: at.queue.expire(),
-    "clock": lambda at: at.script("clock", 1, "", "", 0),
     "settle": lambda at: at.queue.settle(),
     "push": lambda at: at.queue.push_tasks([a_dispatch("new")]),
     "resume": lambda at: at.queue.resume(at.held),
@@ -142,13 +143,16 @@ async def scene(server: RedisServer) -> AsyncIterator[Scene]:
 
 async def furnished(queue: RedisTaskQueue, lapsing: RedisTaskQueue) -> dict[str, object]:
     """Have tasks stand wherever a task can stand."""
-    kinds = ["works", "judged", "held", "ended", "delayed", "lapsed", "alone", "waits"]
+    kinds = ["works", "judged", "held", "ended", "delayed", "lapsed", "alone", "waits", "passed"]
     await queue.push_tasks([a_dispatch(kind, kind) for kind in kinds])
     await queue.push_tasks([a_dispatch("late", "late", deadline=NOON), a_dispatch("theirs", "theirs", goal="b" * 20)])
     worker = {kind: await claimed(queue, kind) for kind in (*kinds[:5], "theirs")}
-    for kind in ("judged", "held"):
-        await queue.hand_over(worker[kind], a_result())
-    judge = {kind: await claimed(queue, kind, Stage.JUDGE) for kind in ("judged", "held")}
+    worker["passed"] = await claimed(queue, "passed")
+    for kind in ("judged", "held", "passed"):
+        await queue.hand_over(worker[kind], a_result(executes=kind == "passed"))
+    judge = {kind: await claimed(queue, kind, Stage.JUDGE) for kind in ("judged", "held", "passed")}
+    await queue.approve(judge["passed"], a_judgement())
+    executing = await claimed(queue, "passed")
     await queue.hold(judge["held"], a_judgement(Route.REVIEW))
     await queue.complete(worker["ended"], a_result())
     await queue.retry(worker["delayed"], timedelta(0), "odd", costs_attempt=False)
@@ -158,7 +162,8 @@ async def furnished(queue: RedisTaskQueue, lapsing: RedisTaskQueue) -> dict[str,
     await queue._on_shard("pause", 0, "b" * 20, 6, 0)
     await queue._client.rpush(f"{queue._keys.shard(0)}:settle", a_task("gone").id)
     held = a_card(a_task("held", "held"), judge["held"].generation)
-    return {"working": worker["works"], "judging": judge["judged"], "held": held, "ended": a_task("ended").id}
+    leases = {"working": worker["works"], "judging": judge["judged"], "executing": executing}
+    return {**leases, "held": held, "ended": a_task("ended").id}
 
 
 async def claimed(queue: RedisTaskQueue, kind: str, stage: Stage = Stage.WORK) -> Lease:

@@ -42,6 +42,7 @@ def test_the_migrated_schema_is_what_the_rows_say(fresh_database: str) -> None:
         "audit_by_card",
         "cards_pending",
         "cards_unresumed",
+        "events_executed",
         "orders_open",
         "tasks_live",
         "tasks_live_by_goal",

@@ -22,6 +22,7 @@ from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_registry import RedisAgentRegistry
 from chimera_cli.adapters.redis_state import RedisGlobalState
 from chimera_cli.adapters.system_clock import SystemClock
+from chimera_cli.agents.approval import Approvals
 from chimera_cli.agents.crew import CrewAgent
 from chimera_cli.agents.judge import JudgeAgent, JudgeTools
 from chimera_cli.agents.planner import PlannerAgent
@@ -42,7 +43,7 @@ from chimera_cli.services.rubric_file import load_rubric
 from chimera_cli.services.safety import SafetyService
 from chimera_cli.services.scoring import ScoringService
 from chimera_cli.views.live import watch_board, watch_lines
-from tests.builders import a_dispatch, a_goal
+from tests.builders import VOUCHER, a_dispatch, a_goal
 from tests.unit.agents.test_judge import scored
 from tests.unit.views.test_swarm import a_member, a_snapshot
 from tests.vouching import vouch
@@ -169,6 +170,7 @@ def worker_tools(line: Line) -> WorkerTools:
         llm=Model(),
         outbox=object(),
         handlers=HandlerRegistry([noop]),
+        approvals=Approvals(VOUCHER),
         telemetry=Deaf(),
         clock=SystemClock(),
         chance=random,

@@ -33,7 +33,7 @@ from chimera_cli.models.review import CardStatus, Decision
 from chimera_cli.models.task import TaskSpec, TaskStatus
 from chimera_cli.models.verdict import Verdict
 from chimera_cli.services.review_service import ReviewService
-from tests.builders import NOON
+from tests.builders import NOON, VOUCHER
 from tests.vouching import vouch
 
 pytestmark = pytest.mark.integration
@@ -58,7 +58,7 @@ class Swarm:
     goal: Goal
 
     def housekeeper(self) -> ReviewService:
-        return ReviewService(self.reviews, self.queue, Deaf(), expire_after=timedelta(days=7))  # type: ignore[arg-type]
+        return ReviewService(self.reviews, self.queue, Deaf(), voucher=VOUCHER, expire_after=timedelta(days=7))  # type: ignore[arg-type]
 
     async def submit(self, *keys: str) -> None:
         await self.record.submit(self.goal, [TaskSpec(key=key, kind="listed") for key in keys])
@@ -133,7 +133,7 @@ async def test_the_last_of_two_housekeepers_leaves_no_wrong_note_on_a_decision_t
         async def unresumed(self, limit: int = 100, *, away: Any = None) -> list[Any]:
             return [seen]
 
-    slow = ReviewService(Slow(swarm.reviews._engine), swarm.queue, Deaf())  # type: ignore[arg-type]
+    slow = ReviewService(Slow(swarm.reviews._engine), swarm.queue, Deaf(), voucher=VOUCHER)  # type: ignore[arg-type]
     await slow.resume_decided()
     assert (await swarm.reviews.card(card.id)).note == ""
     assert len(await swarm.statuses()) == 1

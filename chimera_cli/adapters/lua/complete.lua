@@ -22,6 +22,10 @@ if task.phase == 'merge' then
   carry_on(task, agent, changes)
 else
   local told = {'output', output, 'changes', changes, 'usage', usage}
+  if task.phase == 'execute' then
+    table.insert(told, 'digest')
+    table.insert(told, cjson.encode(digest))
+  end
   if posts ~= '' then
     table.insert(told, 'posts')
     table.insert(told, posts)

@@ -15,7 +15,7 @@
   outages:<stage> (answers in a row that failed for an outage of Redis or Postgres), handed:<phase> (claims of that phase so far),
   alone:<stage> (1: claimed alone from here), conflicts,
   revisions, left (dependencies still open), in:<key> (output of a dependency), given (length of those together), entry (place and time [ms] while it waits in a lane, aside for one of a paused goal), agent,
-  and with a result: output, changes, usage, executes, mergeable, always, feedback, judgement, digest, approved, policy, rubric. ]]
+  and with a result: output, changes, usage, executes, mergeable, always, feedback, judgement, digest, approved, seal, policy, rubric. ]]
 
 local outputs, turn, run = cjson.decode(ARGV[3]), ARGV[4], ARGV[5]
 local DOOMED = {REJECTED = true, FAILED = true, CANCELLED = true}

@@ -6,16 +6,17 @@
   ARGV[5]  operator
   ARGV[6]  the reason
   ARGV[7]  the record's epoch of the shard
+  ARGV[8]  the seal (JSON) that vouches for an approval, or ''
   Returns  {'done'}, also when it was carried out before; {'again'} when an approved result has to be made again;
            {'late'} when the task no longer waits under this claim; {'other'} when it holds another result than the one decided
            on, which is then judged again; {'paused'} when an approval has to wait until the goal goes on. ]]
 
 local function judge_again(task, agent, why)
-  redis.call('HDEL', task_key(task.id), 'judgement', 'digest', 'approved', 'policy', 'rubric')
+  redis.call('HDEL', task_key(task.id), 'judgement', 'digest', 'approved', 'seal', 'policy', 'rubric')
   move_in(task, 'JUDGING', 'task.rejudged', agent, {'error', why}, {'fail:judge', '0', 'lost:judge', '0', 'alone:judge', '0'})
 end
 
-local id, generation, digest, decision, operator, reason, known = unpack(ARGV)
+local id, generation, digest, decision, operator, reason, known, seal = unpack(ARGV)
 demand_epoch(known)
 local task = load(id)
 local claim = generation .. ':' .. digest
@@ -28,7 +29,7 @@ if task.digest ~= digest then
   became = 'other'
   judge_again(task, '', 'the review card did not show what is held')
 elseif decision == 'approve' then
-  if approve(task, operator) then became = 'again' end
+  if approve(task, operator, seal) then became = 'again' end
 elseif decision == 'reject' then
   end_task(task, 'REJECTED', 'task.rejected', operator, {'error', reason})
 elseif decision == 'expire' then

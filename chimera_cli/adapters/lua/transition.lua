@@ -33,11 +33,8 @@
   T:grace                        string   there while no lease is taken back after an interruption
   T:recorded                     string   id up to which events were recorded and dropped since somebody vouched
   T:rebuilding                   string   there while what Redis lost is put back from the record
-  T:clock                        hash     reading, record: the server's clock when housekeeping read it last, and Postgres' then; offset: how
-                                          far the server's clock has stepped in all; step, stepped: by how much at last, and when;
-                                          while it is in doubt since, last: its time at the first and the last look, and judged [ms]
 
-  stage is work or judge. Times are the shard's, in ms since 1970, see now_ms. A lane is <kind>:<priority>, or <kind>:alone for tasks that may be
+  stage is work or judge. Times are Redis' own, in ms since 1970. A lane is <kind>:<priority>, or <kind>:alone for tasks that may be
   what ended their processes, with /execute behind it for tasks in their execute phase.
 ]]
 
@@ -52,26 +49,9 @@ local MOST_INPUT = 16 * 1024 * 1024 -- Each task has a copy of its own; adapters
 local TERMINAL = {COMPLETED = true, REJECTED = true, FAILED = true, CANCELLED = true}
 local NOTHING = {}
 
-local function server_ms()
+local function now_ms()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-end
-
--- ADR 0033: the time of a shard is the server's without the steps of its clock, and stands still while that is in doubt.
-local CLOCK_GAP = 10000 -- Housekeeping reads the clock twice a second; further apart, its readings are not believed at once [ms].
-local present, doubtful
-
-local function in_step(ms, reading)
-  return ms >= reading and ms <= reading + CLOCK_GAP
-end
-
-local function now_ms()
-  if present then return present end
-  local clock, server = redis.pcall('HMGET', T .. ':clock', 'reading', 'offset', 'since'), server_ms()
-  local reading = tonumber(clock[1] or '')
-  doubtful = reading ~= nil and (clock[3] or not in_step(server, reading))
-  present = (doubtful and reading or server) - (tonumber(clock[2] or '') or 0)
-  return present
 end
 
 local function task_key(id)
@@ -520,6 +500,12 @@ local function judgement_of(task)
   return task.judgement == '' and 'null' or task.judgement
 end
 
+-- What an event tells of an approval: how it was judged, and who vouches for it. A seal that somebody wrote by hand may be no JSON.
+local function told_of(task)
+  local readable = task.seal ~= '' and pcall(cjson.decode, task.seal)
+  return {'judgement', judgement_of(task), 'seal', readable and task.seal or 'null'}
+end
+
 -- The fields with which a task begins another phase.
 local function again(phase)
   return {'phase', phase, 'fail:work', '0', 'lost:work', '0', 'outages:work', '0', 'alone:work', '0'}
@@ -527,7 +513,7 @@ end
 
 -- What follows when an approved result's changes are committed: the execute phase, or the end.
 local function carry_on(task, agent, changes)
-  local told = {'changes', changes, 'judgement', judgement_of(task)}
+  local told = {'changes', changes, unpack(told_of(task))}
   if task.executes == '1' then
     move_in(task, 'APPROVED', 'task.approved', agent, told, again('execute'))
   else
@@ -539,7 +525,7 @@ end
 -- Make the result again from fresh state, at once or after a delay [ms]. Counts a conflict, costs no attempt.
 local function run_again(task, agent, reason, delay)
   redis.call('HINCRBY', task_key(task.id), 'conflicts', 1)
-  redis.call('HDEL', task_key(task.id), 'output', 'changes', 'digest', 'approved', 'policy', 'rubric', 'outages:work')
+  redis.call('HDEL', task_key(task.id), 'output', 'changes', 'digest', 'approved', 'seal', 'policy', 'rubric', 'outages:work')
   if delay > 0 then
     move(task, 'DELAYED', 'task.conflicted', agent, {'error', reason}, {'phase', 'propose'})
     redis.call('ZADD', T .. ':work:delay', now_ms() + delay, task.id)
@@ -548,18 +534,19 @@ local function run_again(task, agent, reason, delay)
   end
 end
 
--- Let the held result take effect, or return why it has to be made again. The approved digest is written here and nowhere else.
-local function approve(task, agent)
+-- Let the held result take effect, or return why it has to be made again. The approved digest is written here and nowhere else, with
+-- the seal that vouches for it.
+local function approve(task, agent, seal)
   local changes = task.changes == '' and '[]' or task.changes
   local found = conflict(task.goal, changes)
-  set(task, 'approved', task.digest)
+  set(task, 'approved', task.digest, 'seal', seal)
   if not found then
     commit(task.goal, changes)
     carry_on(task, agent, changes)
     return nil
   end
   local reason = 'state ' .. found[2] .. ' is at version ' .. found[4] .. ', the result was made on ' .. found[3]
-  local told = {'error', reason, 'judgement', judgement_of(task)}
+  local told = {'error', reason, unpack(told_of(task))}
   if task.mergeable == '1' then
     move_in(task, 'APPROVED', 'task.approved', agent, told, again('merge'))
   else

@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from chimera_cli.exceptions import ConfigError
-from chimera_cli.local.redis_server import RedisServer
 
 LIBRARY = "vendor/libfaketime/src/libfaketime.so.1"
 """Where the library is inside its wheel."""
@@ -24,7 +23,7 @@ def clock_library() -> Path | None:
 
 
 class MovableClock:
-    """The clock of one process, and of those that it starts."""
+    """The clock of one process."""
 
     def __init__(self, file: Path) -> None:
         """Args:
@@ -56,14 +55,3 @@ class MovableClock:
         draft = self._file.with_suffix(".draft")
         draft.write_text(f"{seconds:+g}s\n")
         draft.replace(self._file)
-
-
-class UnderAClock(RedisServer):
-    """A Redis whose clock can be moved."""
-
-    clock: MovableClock
-    """Its clock; whoever makes the server sets it."""
-
-    def environment(self) -> Mapping[str, str]:
-        """Add what puts it under that clock."""
-        return {**super().environment(), **self.clock.environment()}

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chimera_cli.models.agent import ProcessBeat
-from chimera_cli.models.delivery import Delivery, Lease, Malformed, Setback, Stage
-from chimera_cli.models.queue_counts import QueueCounts
+from chimera_cli.models.delivery import Delivery, Lease, Malformed, QueueCounts, Setback, Stage
+from chimera_cli.models.release import Seal
 from chimera_cli.models.result import VersionedValue
 from chimera_cli.models.telemetry import TelemetryEvent
 from tests.builders import a_delivery
@@ -102,6 +102,8 @@ class FakeQueue:
         self.kinds: list[Sequence[str]] = []
         self.executes: list[bool] = []
         """For each claim whether execute phases were among what it asked for."""
+        self.seals: list[Seal | None] = []
+        """What vouches for each approval."""
         self.causes: list[Setback] = []
         """What failed, of each retry."""
         self.waits = 0
@@ -202,7 +204,11 @@ class FakeQueue:
     async def rerun(self, lease: Lease, error: str, *, delay: timedelta = timedelta(0)) -> None:
         self._note("rerun", lease, error, delay)
 
-    async def approve(self, lease: Lease, judgement: Any) -> None:
+    async def judge_again(self, lease: Lease, why: str, *, review_always: bool) -> None:
+        self._note("judge_again", lease, why, review_always)
+
+    async def approve(self, lease: Lease, judgement: Any, seal: Seal | None = None) -> None:
+        self.seals.append(seal)
         self._note("approve", lease, judgement)
 
     async def hold(self, lease: Lease, judgement: Any) -> None:

@@ -14,6 +14,7 @@ from chimera_cli.exceptions import BackendUnavailable, ConfigError, LLMError, Mo
 from chimera_cli.models.delivery import Delivery, Malformed, Stage
 from chimera_cli.models.gate import Finding, GateDecision, GatePolicy, Judgement, Route
 from chimera_cli.models.identity import content_digest
+from chimera_cli.models.release import ReviewMode
 from chimera_cli.models.result import StateChange, Usage
 from chimera_cli.models.verdict import Verdict
 from chimera_cli.ports.llm import Answer
@@ -21,6 +22,8 @@ from chimera_cli.services.policy_file import load_policy
 from chimera_cli.services.rubric_file import load_rubric
 from chimera_cli.services.safety import QUICK, SafetyService
 from chimera_cli.services.scoring import Aside, CriterionAnswer, ScoringService, VerdictDraft, here
+from chimera_cli.services.vouching import NO_VOUCHER, Voucher
+from tests.builders import VOUCHER
 from tests.unit.agents.crew_fakes import Ears, FakeQueue, HastyClock, delivery, lease
 
 WORDS = "Seven gentle ways to wake up early."
@@ -42,7 +45,9 @@ def scored(*points: int) -> VerdictDraft:
 class Court:
     """A judge with everything around it; the model answers, or raises, what it is given."""
 
-    def __init__(self, answer: VerdictDraft | Exception, *, policy: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, answer: VerdictDraft | Exception, *, policy: dict[str, Any] | None = None, voucher: Voucher = VOUCHER
+    ) -> None:
         self.queue, self.ears, self.answer, self.asked = FakeQueue(), Ears(), answer, 0
         self.policy: GatePolicy = load_policy().model_copy(update=policy or {})
         self.tools = JudgeTools(
@@ -53,6 +58,7 @@ class Court:
             clock=HastyClock(),
             chance=lambda: 0.0,
             payload_of=self.payload_of,
+            voucher=voucher,
         )
         self.stored: dict[str, Any] | Exception = {"topic": "mornings"}
         self.agent = JudgeAgent(self.tools, id="j1")
@@ -104,6 +110,23 @@ async def test_a_good_result_is_approved() -> None:
     name, judgement = await court.judgement(result())
     assert (name, judgement.verdict.confidence) == ("approve", 1.0)
     assert court.ears.one("result.judged").fields == {"task": "t1", "confidence": 1.0, "route": "approve"}
+
+
+async def test_what_the_gate_lets_pass_is_signed_by_the_judge() -> None:
+    court = Court(scored(5))
+    _, judgement = await court.judgement(result(executes=True))
+    [seal] = court.queue.seals
+    assert seal is not None
+    assert (seal.mode, seal.who) == (ReviewMode.GATE, "j1")
+    assert VOUCHER.vouches(seal, task_id="t1", kind="noop", digest=judgement.digest)
+
+
+async def test_without_a_key_a_person_decides_on_what_would_be_executed_and_on_nothing_else() -> None:
+    name, judgement = await Court(scored(5), voucher=NO_VOUCHER).judgement(result(executes=True))
+    assert name == "hold"
+    assert "CHIMERA_APPROVAL_KEY is not set" in judgement.decision.reasons[0]
+    name, _ = await Court(scored(5), voucher=NO_VOUCHER).judgement(result())
+    assert name == "approve"
 
 
 async def test_a_long_payload_is_fetched_and_bound_by_the_digest() -> None:

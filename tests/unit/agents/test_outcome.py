@@ -21,6 +21,11 @@ MINUTE = timedelta(minutes=1)
         (Outcome(move=Move.HAND_OVER, result=RESULT), [("hand_over", lease(), RESULT)]),
         (Outcome(move=Move.RERUN, error="moved on"), [("rerun", lease(), "moved on", timedelta(0))]),
         (Outcome(move=Move.RERUN, error="moved on", delay=MINUTE), [("rerun", lease(), "moved on", MINUTE)]),
+        (Outcome(move=Move.JUDGE, error="unsigned"), [("judge_again", lease(), "unsigned", False)]),
+        (
+            Outcome(move=Move.JUDGE, error="unsigned", result=TaskResult(review_always=True)),
+            [("judge_again", lease(), "unsigned", True)],
+        ),
         (Outcome(move=Move.FAIL, error="no"), [("fail", lease(), "no")]),
         (Outcome(move=Move.RETRY, error="no", delay=MINUTE), [("retry", lease(), MINUTE, "no", True)]),
         (
@@ -37,7 +42,7 @@ async def test_each_move_is_one_answer(outcome: Outcome, answers: list[Any]) -> 
 
 
 def test_every_move_has_its_answer_in_the_table_above() -> None:
-    assert {move.name for move in Move} == {"COMPLETE", "HAND_OVER", "RERUN", "FAIL", "RETRY"}
+    assert {move.name for move in Move} == {"COMPLETE", "HAND_OVER", "RERUN", "FAIL", "RETRY", "JUDGE"}
 
 
 @pytest.mark.parametrize(("retry", "move"), [(True, Move.RETRY), (False, Move.FAIL)])

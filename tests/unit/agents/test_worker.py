@@ -8,20 +8,23 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from chimera_cli.agents.approval import Approvals
 from chimera_cli.agents.effects_door import EffectsDoor
 from chimera_cli.agents.worker import WorkerAgent, WorkerTools
 from chimera_cli.exceptions import BackendUnavailable, ConfigError, ModelThrottled, NotFound, OCCConflict, StaleLease
 from chimera_cli.handlers.context import TaskContext
 from chimera_cli.handlers.registry import Handler, HandlerRegistry, handler
 from chimera_cli.models.agent import AgentStatus
-from chimera_cli.models.delivery import Delivery, Lease, Malformed
+from chimera_cli.models.delivery import Delivery, Lease, Malformed, Setback
 from chimera_cli.models.identity import content_digest
 from chimera_cli.models.policy import WorkerPolicy
 from chimera_cli.models.refusal import AccessRefused, WritesRefused
+from chimera_cli.models.release import ReviewMode, Seal
 from chimera_cli.models.result import StateChange, TaskOutcome, VersionedValue
 from chimera_cli.models.task import Phase
 from chimera_cli.models.telemetry import Level
 from chimera_cli.services.retry import MENDING
+from tests.builders import VOUCHER
 from tests.unit.agents.crew_fakes import NOON, Ears, FakeQueue, FakeState, HastyClock, delivery, lease, quiet
 
 
@@ -46,6 +49,7 @@ class Bench:
             payload_of=self.payload_of,
             demand_epoch=self.demand_epoch,
             door=self.door,
+            approvals=Approvals(VOUCHER),
         )
         self.agent = WorkerAgent(tools, id="a1")
 
@@ -92,7 +96,8 @@ def approved(**fields: Any) -> Delivery:
         phase=Phase.EXECUTE, payload={"to": "all"}, output={"post": "hi"}, policy_version="p1", rubric_version="r1"
     )
     digest = content_digest("t1", task.payload, task.output, "p1", "r1")
-    return task.model_copy(update={"digest": digest, **fields})
+    seal = VOUCHER.seal(ReviewMode.GATE, task_id="t1", kind="noop", digest=digest, who="j1")
+    return task.model_copy(update={"digest": digest, "seal": seal, **fields})
 
 
 async def test_an_unjudged_task_is_completed_with_its_output() -> None:
@@ -298,6 +303,36 @@ async def test_execution_of_anything_but_the_approved_content_is_refused(changed
     assert name == "fail"
     assert "refused to execute" in error
     assert bench.ears.one("task.failed").level is Level.ERROR
+
+
+def never_to_run(*, review: str = "policy") -> Handler:
+    @handler("noop", review=review)
+    async def post(ctx: TaskContext) -> TaskOutcome:
+        raise AssertionError("must not run")
+
+    @post.execute
+    async def send(ctx: TaskContext, output: Any) -> TaskOutcome:
+        raise AssertionError("must not run")
+
+    return post
+
+
+@pytest.mark.parametrize(("review", "seal"), [("always", None), ("policy", None), ("always", approved().seal)])
+async def test_what_nobody_let_pass_who_has_to_is_judged_again_and_said(review: str, seal: Seal | None) -> None:
+    bench = Bench(never_to_run(review=review))
+    [(name, _, why, always)] = await bench.answers(approved(seal=seal))
+    assert (name, always) == ("judge_again", review == "always")
+    assert bench.ears.one("release.refused").fields["error"] == why
+
+
+@pytest.mark.parametrize(("outages", "delay"), [(0, 2), (1, 4), (4, 32), (9, 60)])
+async def test_what_is_not_vouched_for_waits_longer_each_time_and_costs_no_attempt(outages: int, delay: int) -> None:
+    bench = Bench(never_to_run())
+    forged = Seal(mode=ReviewMode.PERSON, who="ada", signature="0" * 64)
+    [(name, _, waits, error, costs)] = await bench.answers(approved(seal=forged, outages=outages, attempt=4))
+    assert (name, waits, costs) == ("retry", timedelta(seconds=delay), False)
+    assert error.startswith("its release is not vouched for")
+    assert bench.queue.causes == [Setback.UNRUN]
 
 
 async def test_an_effect_that_the_record_cannot_take_is_not_begun_and_no_other_is_claimed() -> None:

@@ -33,7 +33,6 @@ CHECKS = [
     "stuck",
     "unserved",
     "stalled",
-    "redis.clock",
     "model",
 ]
 

@@ -3,14 +3,16 @@ from typing import Any
 
 import pytest
 
-from chimera_cli.exceptions import AlreadyDecided, BackendUnavailable
+from chimera_cli.exceptions import AlreadyDecided, BackendUnavailable, ConfigError
 from chimera_cli.models.away import Away
 from chimera_cli.models.epoch import Epochs
 from chimera_cli.models.identity import shard_of
+from chimera_cli.models.release import ReviewMode, Seal
 from chimera_cli.models.review import Decision, Resumption, ReviewCard
 from chimera_cli.models.telemetry import Level, TelemetryEvent
 from chimera_cli.services.review_service import MADE_AGAIN, WHILE_PAUSED, ReviewService
-from tests.builders import a_card, a_task
+from chimera_cli.services.vouching import NO_VOUCHER
+from tests.builders import VOUCHER, a_card, a_task
 
 CARD = a_card(a_task(), 2)
 
@@ -27,8 +29,15 @@ class Desk:
         self.limits: list[timedelta] = []
         self.cards = [CARD]
         self.gone: set[str] = set()
+        self.seals: list[Seal | None] = []
 
-    async def decide(self, card_id: str, decision: Decision, operator: str, reason: str, *, digest: str) -> ReviewCard:
+    async def card(self, card_id: str) -> ReviewCard:
+        return CARD
+
+    async def decide(
+        self, card_id: str, decision: Decision, operator: str, reason: str, *, digest: str, seal: Seal | None
+    ) -> ReviewCard:
+        self.seals.append(seal)
         if self.decided:
             raise AlreadyDecided(card_id, "APPROVED", "bob", None)
         return CARD
@@ -57,7 +66,7 @@ class Desk:
 
 
 def service(desk: Any) -> ReviewService:
-    return ReviewService(desk, desk, desk)
+    return ReviewService(desk, desk, desk, voucher=VOUCHER)
 
 
 async def test_a_decision_is_carried_out_at_once_and_audited() -> None:
@@ -65,6 +74,27 @@ async def test_a_decision_is_carried_out_at_once_and_audited() -> None:
     assert await service(desk).submit_decision(CARD.id, Decision.APPROVE, "ada") == CARD
     assert desk.notes == {CARD.id: ""}
     assert [(event.name, event.level) for event in desk.said] == [("review.decided", Level.AUDIT)]
+
+
+async def test_an_approval_is_signed_by_whoever_decides_and_a_rejection_needs_no_signature() -> None:
+    desk = Desk()
+    await service(desk).submit_decision(CARD.id, Decision.APPROVE, "ada")
+    await service(desk).submit_decision(CARD.id, Decision.REJECT, "ada", "no")
+    seal, none = desk.seals
+    assert seal is not None
+    assert (seal.mode, seal.who, none) == (ReviewMode.PERSON, "ada", None)
+    assert VOUCHER.vouches(seal, task_id=CARD.task_id, kind=CARD.kind, digest=CARD.judgement.digest)
+
+
+async def test_without_a_key_nothing_is_approved_and_the_cure_is_told() -> None:
+    desk = Desk()
+    keyless = ReviewService(desk, desk, desk, voucher=NO_VOUCHER)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="CHIMERA_APPROVAL_KEY is not set") as caught:
+        await keyless.submit_decision(CARD.id, Decision.APPROVE, "ada")
+    assert "chimera doctor" in caught.value.hint
+    assert (desk.seals, desk.notes) == ([], {})
+    await keyless.submit_decision(CARD.id, Decision.REJECT, "ada", "no")
+    assert desk.seals == [None]
 
 
 async def test_a_decision_is_kept_while_the_queue_is_away_and_carried_out_later() -> None:
@@ -100,7 +130,7 @@ async def test_whoever_approves_is_told_at_once_that_the_result_is_made_again_an
 async def test_cards_expire_after_the_time_that_the_policy_allows() -> None:
     desk: Any = Desk()
     week = timedelta(days=7)
-    assert await ReviewService(desk, desk, desk, expire_after=week).expire_overdue() == 3
+    assert await ReviewService(desk, desk, desk, voucher=VOUCHER, expire_after=week).expire_overdue() == 3
     assert desk.limits == [week]
 
 

@@ -1,0 +1,172 @@
+"""Who can only write to Redis lets nothing pass: forged releases, wrong keys, and what older releases approved unsigned."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from redis import Redis
+
+from chimera_cli.local.stand_in import API_KEY, MODEL_NAME
+from tests.cli.driver import KINDS, Line, Running, assert_one_clear_error
+
+WRONG_KEY = "fedcba9876543210" * 4
+
+
+@pytest.fixture
+def line(fresh_database: str, redis_url: str, model_url: str, tmp_path: Path) -> Iterator[Line]:
+    """A swarm of this test's own, with a judge. What is forged breaks invariants, so that not every test asks for them."""
+    made = Line(
+        tmp_path,
+        DATABASE_URL=fresh_database,
+        REDIS_URL=redis_url,
+        OPENAI_BASE_URL=model_url,
+        OPENAI_API_KEY=API_KEY,
+        CHIMERA_MODEL__NAME=MODEL_NAME,
+        CHIMERA_NAMESPACE=f"forgery-{uuid4().hex[:8]}",
+        CHIMERA_RETRY__BASE_S="0.1",
+    )
+    made.start("judge", "--count", "2")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def redis_of(line: Line) -> Iterator[Redis]:
+    with Redis.from_url(line.environment["REDIS_URL"], decode_responses=True) as client:
+        yield client
+
+
+def worker(line: Line, **environment: str | None) -> Running:
+    return line.start("worker", "--count", "2", "--handlers", str(KINDS), **environment)
+
+
+def cards(line: Line, goal: str, status: str = "PENDING") -> dict[str, str]:
+    query = "SELECT t.key, c.id FROM cards c JOIN tasks t ON t.id = c.task_id WHERE c.goal_id = %s AND c.status = %s"
+    return dict(line.rows(query, goal, status))
+
+
+def key_of(line: Line, task: str) -> str:
+    return f"{tag(line)}:t:{task}"
+
+
+def tag(line: Line) -> str:
+    return f"{{chimera:{line.environment['CHIMERA_NAMESPACE']}:0}}"
+
+
+def task_of(line: Line, goal: str, key: str = "one") -> str:
+    return str(line.rows("SELECT id FROM tasks WHERE goal_id = %s AND key = %s", goal, key)[0][0])
+
+
+def approve(line: Line, *ids: str) -> None:
+    assert line.run("review", "approve", *ids, "--as", "ada").code == 0
+
+
+def force(line: Line, redis: Redis, task: str, **fields: str) -> None:
+    """Put a held task into the lane of what is executed, by four commands."""
+    lane, place = "posted:normal/execute", 1
+    digest = redis.hget(key_of(line, task), "digest")
+    entry = f"{place}-{int(time.time() * 1000)}"
+    forged = {"status": "APPROVED", "phase": "execute", "approved": str(digest), "entry": entry, **fields}
+    redis.hset(key_of(line, task), mapping=forged)
+    redis.zadd(f"{tag(line)}:work:w:{lane}", {task: place})
+    redis.zadd(f"{tag(line)}:work:turns", {lane: 1})
+    redis.rpush(f"{tag(line)}:work:bell", 1)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"always": "0"}, {"kind": "reviewed"}],
+    ids=["as it is", "as if no person were needed", "as another kind"],
+)
+def test_a_card_that_nobody_approved_is_not_carried_out_by_whoever_writes_to_redis(
+    line: Line, redis_of: Redis, fields: dict[str, str]
+) -> None:
+    working = worker(line)
+    goal = line.submit("a post that a person must see", [{"key": "one", "kind": "posted"}])
+    line.until(lambda: "one" in cards(line, goal), "its card is there")
+    old = cards(line, goal)["one"]
+    task = task_of(line, goal)
+    if "kind" in fields:
+        redis_of.zadd(f"{tag(line)}:work:w:reviewed:normal/execute", {task: 1})
+        redis_of.zadd(f"{tag(line)}:work:turns", {"reviewed:normal/execute": 1})
+    force(line, redis_of, task, **fields)
+    line.until(lambda: "release.refused" in working.said, "the worker refuses it, and says so")
+    line.until(lambda: cards(line, goal).get("one", old) != old, "a fresh card asks a person")
+    assert line.marked("posted") == line.marked("performed") == []
+    assert line.rows("SELECT count(*) FROM posts WHERE idempotency_key LIKE %s", f"{task}%") == [(0,)]
+    if "kind" not in fields:
+        approve(line, cards(line, goal)["one"])
+        line.over(goal)
+        assert len(line.marked("posted")) == 1
+
+
+def test_a_made_up_signature_lets_nothing_pass_and_the_task_waits_for_a_person(line: Line, redis_of: Redis) -> None:
+    working = worker(line)
+    goal = line.submit("a post that a person must see", [{"key": "one", "kind": "posted"}])
+    line.until(lambda: "one" in cards(line, goal), "its card is there")
+    forged = f'{{"mode": "person", "who": "ada", "signature": "{"0" * 64}"}}'
+    force(line, redis_of, task_of(line, goal), seal=forged)
+    line.until(lambda: "its release is not vouched for" in working.said, "the worker refuses it, and says so")
+    line.until(lambda: line.tasks(goal) == {"one": "DELAYED"}, "it waits")
+    assert line.marked("posted") == []
+    assert line.run("tasks", "cancel", task_of(line, goal), "--yes", "--as", "ada").code == 0
+    line.until(lambda: line.tasks(goal) == {"one": "CANCELLED"}, "a person ends it")
+
+
+def test_of_two_workers_the_one_with_the_wrong_key_leaves_effects_to_the_other(line: Line) -> None:
+    wrong = worker(line, CHIMERA_APPROVAL_KEY=WRONG_KEY)
+    goal = line.submit("posts", [{"key": f"p-{n}", "kind": "posted"} for n in range(6)])
+    line.until(lambda: len(cards(line, goal)) == 6, "the cards are there")
+    approve(line, *cards(line, goal).values())
+    line.until(lambda: "its release is not vouched for" in wrong.said, "the wrong key does not fit")
+    assert line.marked("posted") == []
+    right = worker(line)
+    line.over(goal)
+    assert len(line.marked("posted")) == 6
+    assert {int(pid) for _, _, pid, _ in line.marked("posted")} == {right.pid}
+    attempts = line.rows("SELECT max(attempts), count(*) FROM tasks WHERE goal_id = %s AND status = 'COMPLETED'", goal)
+    assert attempts == [(1, 6)]
+    assert line.violations() == []
+
+
+def test_without_a_key_nothing_is_approved_and_nothing_approved_is_claimed(line: Line) -> None:
+    keyless = worker(line, CHIMERA_APPROVAL_KEY=None)
+    goal = line.submit("a post", [{"key": "one", "kind": "posted"}, {"key": "two", "kind": "posted"}])
+    line.until(lambda: len(cards(line, goal)) == 2, "proposals need no key")
+    assert "CHIMERA_APPROVAL_KEY is not set" in keyless.said
+    refused = line.run("review", "approve", cards(line, goal)["one"], "--as", "ada", CHIMERA_APPROVAL_KEY=None)
+    assert_one_clear_error(refused, 6, "CHIMERA_APPROVAL_KEY is not set", "hint: ")
+    approve(line, *cards(line, goal).values())
+    other = line.submit("other work", [{"key": "m", "kind": "mark", "depends_on": []}])
+    line.over(other)
+    assert line.marked("posted") == []
+    keyed = worker(line)
+    line.over(goal)
+    assert {int(pid) for _, _, pid, _ in line.marked("posted")} == {keyed.pid}
+
+
+@pytest.mark.parametrize(("key", "why"), [("short", "must be 32 or more"), ("a" * 64, "openssl rand -hex 32")])
+def test_an_odd_key_ends_every_role_at_its_start(line: Line, key: str, why: str) -> None:
+    ended = worker(line, CHIMERA_APPROVAL_KEY=key).ended()
+    assert_one_clear_error(ended, 6, "CHIMERA_APPROVAL_KEY", why)
+
+
+def test_what_an_older_release_approved_without_a_signature_gets_a_new_card(line: Line, redis_of: Redis) -> None:
+    first = worker(line)
+    goal = line.submit("a post", [{"key": "one", "kind": "posted"}])
+    line.until(lambda: "one" in cards(line, goal), "its card is there")
+    first.end()
+    old = cards(line, goal)["one"]
+    approve(line, old)
+    # As an older release leaves it behind.
+    assert redis_of.hdel(key_of(line, task_of(line, goal)), "seal") == 1
+    line.rows("UPDATE cards SET seal = NULL WHERE id = %s RETURNING id", old)
+    worker(line)
+    line.until(lambda: cards(line, goal).get("one", old) != old, "a fresh card asks a person")
+    assert line.marked("posted") == []
+    approve(line, cards(line, goal)["one"])
+    line.over(goal)
+    assert len(line.marked("posted")) == 1
+    assert line.violations() == []
