@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
@@ -21,13 +22,16 @@ from chimera_cli.models.task import Phase, TaskStatus
 from tests.builders import GOAL, a_result, a_spec
 from tests.contract.swarm_pair import Pair, open_pair
 from tests.contract.test_losses import (
+    HELD,
     approved,
     delayed,
     executing,
     held,
+    judged,
     judging,
     queued,
     running,
+    sealed,
     to_the_end,
 )
 
@@ -168,6 +172,27 @@ async def test_nothing_is_committed_on_a_state_that_is_lost_until_it_is_put_back
     await pair.queue.complete(lease, a_result(calendar=(1, "y")))
     await pair.orchestrator.tick()
     assert (await pair.record.state(GOAL))["calendar"] == VersionedValue(value="y", version=2)
+
+
+async def test_an_approval_on_a_state_that_is_lost_is_carried_out_when_that_is_back(pair: Pair) -> None:
+    await pair.submit(GOAL, a_spec("one", "first"), a_spec("two"))
+    await pair.queue.complete((await pair.claim(kinds=["first"])).lease, a_result(calendar=(0, "x")))
+    held_result = a_result(HELD.output, executes=True, plan=(0, "y"))
+    await pair.queue.hand_over((await pair.claim()).lease, held_result)
+    delivery = await pair.claim(Stage.JUDGE)
+    await pair.orchestrator.record()
+    await lose(pair, "s:<goal>")
+    with pytest.raises(BackendUnavailable, match="state of a goal is lost"):
+        await pair.queue.approve(delivery.lease, judged(delivery), sealed(delivery))
+    await pair.queue.hold(delivery.lease, judged(delivery))
+    await pair.orchestrator.record()
+    [card] = await pair.reviews.cards(status=CardStatus.PENDING)
+    await pair.reviews.decide(card.id, Decision.APPROVE, "ada", "")
+    with suppress(BackendUnavailable):  # The decision is refused in the round in which the sweep puts the state back.
+        await sweep(pair, rounds=1)
+    await to_the_end(pair)
+    assert (await pair.task(GOAL, "two")).status is TaskStatus.COMPLETED
+    assert (await pair.record.state(GOAL)).keys() == {"calendar", "plan"}
 
 
 async def test_an_end_whose_event_was_lost_is_told_once_more(pair: Pair) -> None:

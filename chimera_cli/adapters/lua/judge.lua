@@ -14,6 +14,7 @@
 local id, generation, agent, route, judgement, digest, policy, rubric, reasons, seal = unpack(ARGV)
 local task = held(id, generation, agent, 'judge')
 if not task then return {'stale'} end
+if route == 'approve' then demand_approvable(task) end
 leave(task)
 set(task, 'judgement', judgement, 'digest', digest, 'policy', policy, 'rubric', rubric)
 if route == 'approve' then

@@ -23,6 +23,7 @@ local claim = generation .. ':' .. digest
 if task and redis.call('HGET', task_key(id), 'resumed') == claim then return {'done'} end
 if not task or task.status ~= 'NEEDS_REVIEW' or task.gen ~= generation then return {'late'} end
 if decision == 'approve' and task.digest == digest and paused(task.goal) then return {'paused'} end
+if decision == 'approve' and task.digest == digest then demand_approvable(task) end
 set(task, 'resumed', claim)
 local became = 'done'
 if task.digest ~= digest then

@@ -486,6 +486,12 @@ local function conflict(goal, changes)
   return nil
 end
 
+-- Ask whether a held result could be approved now. Whatever ends a script must come before its first write: an approval that ended
+-- half-way would count as carried out.
+local function demand_approvable(task)
+  conflict(task.goal, task.changes == '' and '[]' or task.changes)
+end
+
 -- Call only after `conflict` returned nil in the same script.
 local function commit(goal, changes)
   if changes == '[]' then return end
