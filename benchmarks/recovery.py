@@ -8,6 +8,9 @@
 - `postgres`: Postgres is stopped for 60 s under load; from its first answer until everything that happened before is on record.
 - `reconnect`: 1,000 idle agents in 20 processes lose Redis; from its first answer until each of them has claimed one of
   1,000 tasks that were submitted meanwhile. The bar is 5 s.
+- `lanes`: what waits in Redis is deleted under load, and Redis goes on; until each of them has been claimed. The bar is 60 s.
+- `full`: Redis refuses writes for 15 s for want of memory; from the lifting until every worker process has claimed again.
+- `failover`: Redis dies by SIGKILL behind a Sentinel that waits for 1 s; until every worker process has claimed again.
 
     python -m benchmarks.recovery --rounds 20 --only worker redis
 """
@@ -21,9 +24,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from benchmarks.installation import KINDS, Installation, until, words
+from tests.sentinel import Watched
 
 WORKER = ("worker", "--handlers", str(KINDS), "--count")
 STOP_S = 60.0
+FULL_S = 15.0
 STARTED = "SELECT agent, min(at) FROM events WHERE name = 'task.started' AND at >= %s GROUP BY agent"
 
 
@@ -73,6 +78,53 @@ def flush(place: Installation, rounds: int) -> list[float]:
         return emptied
 
     return _under_load(place, rounds, fault)
+
+
+def lanes(place: Installation, rounds: int) -> list[float]:
+    """Delete the lanes with all that waits in them."""
+    place.start(*words(*WORKER, 10))
+    _all_up(place, 10)
+    taken = []
+    for _ in range(rounds):
+        goal = place.submit(200, 0.5)
+        _at_work(place, goal, 20)
+        client = place.client()
+        lost_at = datetime.now(UTC)
+        assert client.delete(*client.scan_iter(match="{chimera:*}:work:w:*")), "something waited"
+        _over(place, goal)
+        claimed = "SELECT max(at) FROM events WHERE goal_id = %s AND name = 'task.started'"
+        taken.append((place.rows(claimed, goal)[0][0] - lost_at).total_seconds())
+    return taken
+
+
+def full(place: Installation, rounds: int) -> list[float]:
+    """Have Redis refuse writes for want of memory."""
+
+    def fault() -> datetime:
+        client = place.client()
+        client.config_set("maxmemory", 1)
+        time.sleep(FULL_S)
+        client.config_set("maxmemory", 0)
+        return datetime.now(UTC)
+
+    return _under_load(place, rounds, fault)
+
+
+def failover(place: Installation, rounds: int) -> list[float]:
+    """Kill the primary behind a Sentinel."""
+    with Watched(place.folder / "watched") as service:
+        place.environment["REDIS_URL"] = service.url
+
+        def fault() -> datetime:
+            primary, replica = service.primary, next(each for each in service.servers if each is not service.primary)
+            if replica.pid() is None:
+                replica.start()
+            service.until_ready()
+            killed = datetime.now(UTC)
+            place.kill(primary)
+            return killed
+
+        return _under_load(place, rounds, fault)
 
 
 def _under_load(place: Installation, rounds: int, fault: Callable[[], datetime]) -> list[float]:
@@ -148,7 +200,7 @@ def _over(place: Installation, goal: str) -> None:
     until(lambda: place.rows(query, goal)[0][0] == "COMPLETED", "the goal is completed")
 
 
-FAULTS = {fault.__name__: fault for fault in (worker, redis, flush, postgres, reconnect)}
+FAULTS = {fault.__name__: fault for fault in (worker, redis, flush, postgres, reconnect, lanes, full, failover)}
 
 
 def main(arguments: Sequence[str]) -> int:

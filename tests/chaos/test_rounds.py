@@ -21,6 +21,8 @@ from tests.chaos.rounds import in_lanes, random_round
 from tests.servers import Servers, or_skip
 
 NUMBERS = count(1)
+PATIENCE_S = 10.0
+"""For a round that cannot end: many times what one takes that can."""
 SLOW = Work(goals=((a_spec("slow", "slow"),),))
 TWO = Work(goals=((a_spec("first", "plain"),), (a_spec("second", "plain"),)))
 # What a process that died held is collected some time during the test, and the drivers complain about it.
@@ -113,12 +115,12 @@ async def test_the_rounds_see_a_loss_when_tasks_are_marked_before_they_are_pushe
 
     crashes = {role: [Fault(Kind.CRASH, second_push)] for role in ("submit", "work", "judge")}
     lossy = replace(place, alter=broken.marks_first)
-    ended = await played(Round(lossy, TWO, crashes, patience_s=3))
+    ended = await played(Round(lossy, TWO, crashes, patience_s=PATIENCE_S))
     assert "task second is PENDING " in ended.violations, ended
 
 
 async def test_the_rounds_see_a_loss_when_events_are_dropped_before_they_are_recorded(place: Place) -> None:
     crash = {role: [Fault(Kind.CRASH, at_place("INSERT INTO events", Side.BEFORE))] for role in ("work", "judge")}
     lossy = replace(place, alter=broken.trims_first)
-    ended = await played(Round(lossy, small_work(), crash, patience_s=3))
+    ended = await played(Round(lossy, small_work(), crash, patience_s=PATIENCE_S))
     assert ended.violations != (), ended

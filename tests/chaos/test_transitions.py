@@ -6,6 +6,7 @@ what changed, not by chance. `TRANSITIONS_EXAMPLES=5000` looks for new ones, fro
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from redis.asyncio import Redis
 
 from chimera_cli.adapters.keys import Keys
+from chimera_cli.adapters.redis_claims import CLAIMS_A_CYCLE, EXCEPTIONS
 from chimera_cli.adapters.redis_control import RedisControl
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.exceptions import OCCConflict, StaleLease
@@ -109,6 +111,7 @@ class Lives(RuleBasedStateMachine):
         self.live = RedisTaskQueue(self.client, self.keys, LeasePolicy(lease=LONG))
         self.control = RedisControl(self.client, self.keys)
         self.lapsing = RedisTaskQueue(self.client, self.keys, LeasePolicy(lease=NOW))
+        self.cycles: Counter[RedisTaskQueue] = Counter()
         self.do(vouch(self.client, self.keys))
         self.turn, self.seen, self.told, self.steps = 1, "-", 0, 0
 
@@ -192,6 +195,9 @@ class Lives(RuleBasedStateMachine):
         taken = [self._taken(delivery, ready, lapsed) for delivery in deliveries]
         assert len(taken) == len(set(taken)) == min(most, len(ready))
         order = {"high": 0, "normal": 1, "low": 2}
+        if which != "alone":
+            order[EXCEPTIONS.get(self.cycles[queue] % CLAIMS_A_CYCLE, Priority.HIGH)] = -1
+            self.cycles[queue] += 1
         left = [order[row.prio] for row in ready if row.key not in taken]
         assert alone or not left or not taken or max(order[self.table.rows[key].prio] for key in taken) <= min(left)
 

@@ -60,10 +60,11 @@ async def test_a_primary_that_nobody_names_any_more_is_left_though_it_goes_on_an
     sentinel = watched.sentinels[0]
     old, other = watched.primary, next(server for server in watched.servers if server is not watched.primary)
     with other.client() as second:
-        second.replicaof("NO", "ONE")
         client = single_client(f"{watched.url}&{NAME}", ask_every_s=0)
         await client.set("mine", "1")
+        # A Sentinel that still watched would have the other server follow the old one again.
         watched.ask(sentinel, f"sentinel remove {SERVICE}")
+        second.replicaof("NO", "ONE")
         watched.ask(sentinel, f"sentinel monitor {SERVICE} 127.0.0.1 {other.port} 1")
         watched.ask(sentinel, f"sentinel set {SERVICE} auth-pass {watched.secret}")
         for _ in range(LOOKS):

@@ -150,6 +150,10 @@ async def costs(pair: Pair, redis_url: str) -> dict[str, Counter[str]]:
     await look("beat", *[lambda: registry.beat(a_beat("looked at"))] * SEEN)
     await look("finish", *(lambda one=one: pair.queue.complete(one.lease, a_result("done")) for one in held))
     await look("record", pair.orchestrator.record)
+    # The sweep is due by the clock: once with a page of it, once without.
+    pair.write("UPDATE sweeps SET due_at = clock_timestamp()")
+    await look("housekeeping with a page of the sweep", pair.orchestrator.tick)
+    pair.write("UPDATE sweeps SET due_at = 'infinity'")
     await look("idle housekeeping", pair.orchestrator.tick)
     return found
 
@@ -182,7 +186,7 @@ async def test_what_a_process_claims_and_prolongs_at_once_costs_no_more_for_each
     async with open_redis(redis_url) as client:
         keys = Keys(uuid4().hex)
         await vouch(client, keys)
-        queue = RedisTaskQueue(client, keys, LeasePolicy())
+        queue = RedisTaskQueue(client, keys, LeasePolicy(lease=timedelta(seconds=LEASE_S)))
         await queue.push_tasks([a_dispatch(f"t{n}") for n in range(2 * many)])
         claims: list[Counter[str]] = []
         held: list[Lease] = []

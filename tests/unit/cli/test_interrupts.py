@@ -17,6 +17,12 @@ IMPORTS = (1, 2, 3, 5, 8, 15, 25, 40, 60, 80, 100, 130, 160, 200, 250, 300, 350,
 """Imports after ours at which the signal is sent."""
 
 
+def environment() -> dict[str, str]:
+    """Return that of this process without what measures coverage in a subprocess: it has a handler of its own for SIGTERM."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    return {**kept, "PYTHONPATH": str(Path(__file__).parents[3])}
+
+
 def interrupted(folder: Path, number: signal.Signals, after: int, *command: str) -> tuple[int, str]:
     """Send a signal once so many modules are loaded; a small pipe keeps the process from running far ahead of its reader."""
     reading, writing = os.pipe()
@@ -24,7 +30,7 @@ def interrupted(folder: Path, number: signal.Signals, after: int, *command: str)
     process = subprocess.Popen(
         [sys.executable, "-X", "importtime", "-m", "chimera_cli", *command],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=writing,
     )
@@ -62,7 +68,7 @@ def test_a_role_that_waits_for_its_servers_leaves_at_the_first_signal(
     process = subprocess.Popen(
         [sys.executable, "-m", "chimera_cli", "worker"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        env=environment(),
         stderr=subprocess.PIPE,
         text=True,
     )
