@@ -10,6 +10,7 @@ from uuid import uuid4
 from redis.asyncio import Redis
 
 from chimera_cli.adapters import redis_wire as wire
+from chimera_cli.adapters.absent_shards import AbsentShards
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_cluster import ListeningCluster
@@ -65,6 +66,7 @@ class RedisClaims:
         self._claims: Counter[Which] = Counter()  # One for all sorts could give each sort the same shards for ever.
         # One round trip goes to one shard, and a cluster's client has no pipeline for scripts.
         self._at_one_go = isinstance(client, Redis) and keys.shards == 1
+        self._absent = AbsentShards(keys.shards)
         self._own_bell = f"{keys.shard(0)}:bell:{uuid4().hex}"
 
     async def take(self, agents: Sequence[str], wish: Wish, which: Which, *, patience: timedelta) -> Claimed:
@@ -110,7 +112,7 @@ class RedisClaims:
             if not free:
                 break
             try:
-                with redis_errors():
+                with self._absent.asked(shard), redis_errors():
                     query = self._query(shard, free, wish, which)
                     rows = await self._scripts.call("claim", self._keys.shard(shard), *query)
             except SwarmError as error:
