@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
+from redis.exceptions import BusyLoadingError
 
 from chimera_cli.adapters.postgres_orders import PostgresOrders
 from chimera_cli.adapters.postgres_outbox import PostgresOutbox
 from chimera_cli.adapters.postgres_recovery import PostgresRecovery
+from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_events import RedisEventStream
 from chimera_cli.adapters.redis_recovery import RedisRecovery
 from chimera_cli.exceptions import BackendUnavailable, SwarmError
@@ -43,6 +45,14 @@ async def old(redis_url: str, fresh_database: str) -> AsyncIterator[Pair]:
         yield opened
 
 
+async def replicated(replica: RedisClient, key: str) -> str | None:
+    """Read from a replica; None also while it loads what its primary sent."""
+    try:
+        return await replica.get(key)
+    except BusyLoadingError:
+        return None
+
+
 @asynccontextmanager
 async def promoted(old: Pair, servers: Servers) -> AsyncIterator[Pair]:
     """Let a replica become a primary with the data of the old one, which goes on to answer."""
@@ -50,13 +60,14 @@ async def promoted(old: Pair, servers: Servers) -> AsyncIterator[Pair]:
     async with open_pair(second.url, old.database_url, namespace=old.keys.namespace) as new:
         await new.client.config_set("masterauth", str(urlsplit(first.url).password))
         await new.client.replicaof("127.0.0.1", str(first.port))
-        await old.client.set(f"{old.keys.fleet}:mark", old.keys.namespace)
-        await old.client.wait(1, 10_000)
-        while await new.client.get(f"{old.keys.fleet}:mark") != old.keys.namespace:
-            pass
-        await old.client.delete(f"{old.keys.fleet}:mark")
-        await old.client.wait(1, 10_000)
-        await new.client.replicaof("NO", "ONE")
+        try:
+            await old.client.set(f"{old.keys.fleet}:mark", old.keys.namespace)
+            while await replicated(new.client, f"{old.keys.fleet}:mark") != old.keys.namespace:
+                pass
+            await old.client.delete(f"{old.keys.fleet}:mark")
+            await old.client.wait(1, 10_000)
+        finally:
+            await new.client.replicaof("NO", "ONE")
         yield new
 
 

@@ -76,8 +76,12 @@ local function server_run()
   return 'unknown' -- The stand-in for Redis has no INFO. It keeps no data either.
 end
 
+local known_epoch
+
 local function vouched()
-  return redis.call('GET', T .. ':run') == server_run()
+  local run
+  run, known_epoch = unpack(redis.call('MGET', T .. ':run', T .. ':epoch'))
+  return run == server_run()
 end
 
 -- Of a server that another one has replaced: the epoch that the record has; nil for any other.
@@ -87,7 +91,7 @@ local function deposed()
 end
 
 local function epoch()
-  return string.match(redis.call('GET', T .. ':epoch') or '0', '^%d+$') or '0'
+  return string.match(known_epoch or redis.call('GET', T .. ':epoch') or '0', '^%d+$') or '0'
 end
 
 local function demand_vouched()
