@@ -2,8 +2,9 @@
 
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from random import random
 from uuid import uuid4
@@ -14,8 +15,11 @@ from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.lease_keeper import KeeperOptions, ProcessKeeper, keeping
 from chimera_cli.agents.approval import Approvals
 from chimera_cli.agents.crew import CrewAgent, PayloadOf
+from chimera_cli.agents.descriptors import Canary
 from chimera_cli.agents.effects_door import EffectsDoor
 from chimera_cli.agents.foreign import ending_when_foreign
+from chimera_cli.agents.health import LOOK, Diligence, Health
+from chimera_cli.agents.own_signals import refusing_own_signals
 from chimera_cli.agents.pool import Pool, PoolOptions, PoolTools
 from chimera_cli.agents.signals import following, listening
 from chimera_cli.agents.watchdog import Watchdog
@@ -33,8 +37,9 @@ KEEPER_WITHIN = timedelta(seconds=5)
 """How long a process waits at its start for the keeper of its leases before it claims."""
 
 
-def kept(settings: Settings, telemetry: TelemetryPort, agents: int) -> AbstractAsyncContextManager[ProcessKeeper]:
-    """Have a keeper for a process that is about to start, for so many agents."""
+@asynccontextmanager
+async def kept(settings: Settings, telemetry: TelemetryPort, agents: int) -> AsyncIterator[ProcessKeeper]:
+    """Have a keeper for a process that is about to start, for so many agents. What is loaded from here may not end the process."""
     options = KeeperOptions(
         url=settings.redis_url.get_secret_value(),
         keys=Keys(settings.namespace, settings.shards),
@@ -42,7 +47,9 @@ def kept(settings: Settings, telemetry: TelemetryPort, agents: int) -> AbstractA
         agents=agents,
         lease=settings.lease_policy(),
     )
-    return keeping(options, telemetry)
+    with refusing_own_signals():
+        async with keeping(options, telemetry) as keeper:
+            yield keeper
 
 
 async def staff(
@@ -55,14 +62,22 @@ async def staff(
     may_execute: Callable[[], bool] = lambda: True,
 ) -> int:
     """Run a crew until its end and return the exit code."""
-    tools = pool_tools(swarm, may_execute)
-    dog = Watchdog(
-        patience(options.lease), swarm.telemetry, source=options.process, stalled=stalled_after(options.lease)
-    )
-    with listening() as signals, dog:
+    diligence = Diligence(swarm.orchestrator)
+    tools = replace(pool_tools(swarm, may_execute), housekeeper=diligence)
+    with listening() as signals, watched(swarm.telemetry, options, diligence):
         async with following(parent, signals, swarm.clock), ending_when_foreign(swarm.pairing, signals):
             await keeper.ready(min(options.lease.lease / 2, KEEPER_WITHIN))
             return await Pool(agents, tools, options=options, signals=signals, keeper=keeper).run()
+
+
+@contextmanager
+def watched(telemetry: TelemetryPort, options: PoolOptions, diligence: Diligence) -> Iterator[None]:
+    """Have a watchdog for the running loop, for a while."""
+    with closing(Canary()) as canary:
+        health = Health(canary, diligence)
+        limit, stalled = patience(options.lease), stalled_after(options.lease)
+        with Watchdog(limit, telemetry, source=options.process, stalled=stalled, tick=LOOK, ill=health.ill):
+            yield
 
 
 def pool_tools(swarm: Swarm, may_execute: Callable[[], bool] = lambda: True) -> PoolTools:

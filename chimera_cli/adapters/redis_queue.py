@@ -25,6 +25,7 @@ from chimera_cli.models.identity import canonical_json, shard_of
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.release import Seal
 from chimera_cli.models.result import TaskResult
+from chimera_cli.models.returned import DRAIN_CAP, Returned
 from chimera_cli.models.review import Resumption, ReviewCard
 
 LEASES_AT_ONCE = 250
@@ -46,7 +47,7 @@ class RedisTaskQueue:
         self._client = client
         self._keys = keys
         self._scripts = Scripts(client)
-        self._lease_ms = _ms(lease.lease)
+        self._lease_ms, self._abandon_cap = _ms(lease.lease), lease.abandon_cap
         self._claims = RedisClaims(client, keys, self._scripts, lease.lease, first_claim=first_claim)
         self._refusals = Refusals()
 
@@ -137,9 +138,9 @@ class RedisTaskQueue:
         """End a task as FAILED."""
         await self._answer("fail", lease, lease.stage, error)
 
-    async def give_back(self, lease: Lease) -> None:
+    async def give_back(self, lease: Lease, why: Returned = Returned.UNBEGUN) -> None:
         """Put a claimed task back where it was."""
-        await self._answer("give_back", lease, lease.stage)
+        await self._answer("give_back", lease, lease.stage, why, self._abandon_cap, DRAIN_CAP)
 
     async def rerun(self, lease: Lease, error: str, *, delay: timedelta = timedelta(0)) -> None:
         """Have a task make its result again from fresh state."""

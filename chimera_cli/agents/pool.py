@@ -22,6 +22,7 @@ from chimera_cli.exceptions import EXIT_FAILED, StaleLease
 from chimera_cli.models.agent import AgentStatus
 from chimera_cli.models.delivery import Delivery, Lease, Malformed, QueueCounts
 from chimera_cli.models.policy import LeasePolicy
+from chimera_cli.models.returned import Returned
 from chimera_cli.models.telemetry import Level
 from chimera_cli.ports.keeper import LeaseKeeperPort, NoKeeper
 from chimera_cli.ports.queue import TaskQueuePort
@@ -226,18 +227,20 @@ class Pool:
 
     async def _let_go(self) -> None:
         """Cancel what still runs and give its leases back, as far as that is possible now; what is not lapses."""
-        runs = self._runs.cancel_all()
+        task, runs = asyncio.current_task(), self._runs.cancel_all()
+        # Only code of this process cancels this task: what asks from outside comes as a signal.
+        why = Returned.BROKEN if task is not None and task.cancelling() else Returned.DRAINED
         if runs:
             await first(self._runs.all_done(), self._tools.clock.sleep(GRACE))
-            await first(self._give_back([run.lease for run in runs]), self._tools.clock.sleep(GRACE))
+            await first(self._give_back([run.lease for run in runs], why), self._tools.clock.sleep(GRACE))
 
-    async def _give_back(self, leases: Sequence[Lease]) -> None:
+    async def _give_back(self, leases: Sequence[Lease], why: Returned = Returned.UNBEGUN) -> None:
         for lease in leases:
-            await self._attempt("give back", partial(self._give_one_back, lease), None)
+            await self._attempt("give back", partial(self._give_one_back, lease, why), None)
 
-    async def _give_one_back(self, lease: Lease) -> None:
+    async def _give_one_back(self, lease: Lease, why: Returned) -> None:
         try:
-            await self._tools.queue.give_back(lease)
+            await self._tools.queue.give_back(lease, why)
         except StaleLease:
             return
         self._given_back += 1

@@ -1,15 +1,18 @@
-"""Two signals and what they ask for: the first to stop in order, the second to stop at once."""
+"""Two signals and what they ask for: the first to stop in order, the second to stop at once.
+
+A terminal that closes sends SIGHUP, and often twice: by the shell and by the system. It asks for an end in order, however often.
+"""
 
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 
 from chimera_cli.ports.clock import ClockPort
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that count."""
 LOOK = timedelta(seconds=1)
 """Time between two looks for a parent."""
@@ -28,6 +31,8 @@ class Signals:
 
     def receive(self, number: int) -> None:
         """Note a signal."""
+        if number == signal.SIGHUP and self.stop.is_set():
+            return
         (self.force if self.stop.is_set() else self.stop).set()
         self.number = number
 
@@ -39,18 +44,24 @@ class Signals:
 
 @contextmanager
 def listening() -> Iterator[Signals]:
-    """Receive SIGINT and SIGTERM of this process for a while; call it inside the running loop."""
+    """Receive the stopping signals of this process for a while; call it inside the running loop. One that was ignored at the start,
+    as `nohup` has it with SIGHUP, stays ignored."""
     loop, signals = asyncio.get_running_loop(), Signals()
-    before = {number: signal.getsignal(number) for number in STOPPING}
-    for number in STOPPING:
+    before = {number: signal.getsignal(number) for number in heard()}
+    for number in before:
         loop.add_signal_handler(number, signals.receive, int(number))
     try:
         yield signals
     finally:
-        for number in STOPPING:
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
             # asyncio leaves the system's own handler behind, not the one that it replaced.
-            signal.signal(number, before[number])
+            signal.signal(number, handler)
+
+
+def heard(numbers: Iterable[signal.Signals] = STOPPING) -> list[signal.Signals]:
+    """Return the signals that this process was not told to ignore."""
+    return [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
 
 
 @asynccontextmanager

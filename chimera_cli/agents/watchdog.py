@@ -1,4 +1,5 @@
-"""A thread that says when the event loop stands still and where, and ends the process when that takes too long.
+"""A thread that says when the event loop stands still and where, and ends the process when that takes too long, or when something
+else is wrong with it for good.
 
 A handler that is `async` and never awaits can do that; no timeout of the loop's own can end it. Up to the limit the keeper prolongs
 the process's leases, afterwards they lapse. While a call in C holds the interpreter, this thread stands still too: it says so
@@ -39,6 +40,7 @@ class Watchdog:
         source: str,
         stalled: timedelta | None = None,
         tick: timedelta = timedelta(seconds=1),
+        ill: Callable[[], str] = lambda: "",
         end: Callable[[int], object] = os._exit,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -48,12 +50,13 @@ class Watchdog:
         source: Id of the process.
         stalled: Silence of the loop that is worth a line; None: never.
         tick: Time between two looks.
+        ill: Tells what else is wrong with the process for good, '' for nothing; asked each tick.
         end: Ends the process at once.
         monotonic: Tells what time has passed, in s.
         """
         self._limit, self._tick, self._stalled = limit, tick, stalled
         self._monotonic = monotonic
-        self._telemetry, self._source, self._end = telemetry, source, end
+        self._telemetry, self._source, self._ill, self._end = telemetry, source, ill, end
         self._asked, self._told = 0.0, False
         self._answered_at: float | None = None
         self._over = threading.Event()
@@ -75,6 +78,8 @@ class Watchdog:
         # In ticks, for a process that was stopped as a whole must not be ended; and in time, for a call in C stops this thread too.
         silent, looked = timedelta(0), self._ask()
         while not self._over.wait(self._tick.total_seconds()):
+            if said := self._ill():
+                return self._give_up(said)
             before, looked = looked, self._monotonic()
             if self._stalled is not None and looked - before >= (self._stalled + self._tick).total_seconds():
                 # This thread stood still too, so what the loop answered before that says nothing.
@@ -90,7 +95,7 @@ class Watchdog:
             self._tell_stall(looked)
             silent += self._tick
             if silent >= self._limit:
-                return self._give_up(silent)
+                return self._give_up(f"the event loop has been blocked for {silent.total_seconds():g} s", blocked=True)
         return None
 
     def _ask(self, *, again: bool = False) -> float:
@@ -117,10 +122,9 @@ class Watchdog:
         # In a thread of its own: whoever reads the log may be what blocks.
         threading.Thread(target=self._say, args=("agent.stalled", Level.WARN, said, fields), daemon=True).start()
 
-    def _give_up(self, silent: timedelta) -> None:
-        place, trace = self._where()
-        what = f"the event loop has been blocked for {silent.total_seconds():g} s{place and f' at {place}'}"
-        said = f"{what}; this process ends, others take its work over"
+    def _give_up(self, what: str, *, blocked: bool = False) -> None:
+        place, trace = self._where() if blocked else ("", "")
+        said = f"{what}{place and f' at {place}'}; this process ends, others take its work over"
         fields = {"role": "watchdog", "error": said, "trace": trace}
         speech = threading.Thread(target=self._say, args=("agent.failed", Level.ERROR, said, fields), daemon=True)
         speech.start()

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a program loads and reads: it leaves at once and without a word, for it has nothing to finish.
+"""Ctrl-C, SIGTERM and SIGHUP while a program loads and reads: it leaves at once and without a word, having nothing to finish.
 
 Imports nothing that is not loaded when Python has started: this stands in front of all other imports.
 """
@@ -11,7 +11,7 @@ _TO_SHELL = 128
 
 
 def leave_at_once() -> None:
-    """End the process on Ctrl-C (130) and SIGTERM (143) from now on, except where a signal is ignored or has a handler of its own.
+    """End the process on Ctrl-C (130), SIGTERM (143) and SIGHUP (129) from now on, except where one is ignored or has a handler.
 
     An import that is broken off by KeyboardInterrupt may answer with anything, a traceback included; a process that has gone
     says nothing.
@@ -31,4 +31,8 @@ def _leave(number: int, _: object) -> None:
     os._exit(_TO_SHELL + number)
 
 
-_USUAL = {_signal.SIGINT: _signal.default_int_handler, _signal.SIGTERM: _signal.SIG_DFL}
+_USUAL = {
+    _signal.SIGINT: _signal.default_int_handler,
+    _signal.SIGTERM: _signal.SIG_DFL,
+    _signal.SIGHUP: _signal.SIG_DFL,
+}

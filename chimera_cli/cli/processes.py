@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable, Sequence
 from random import random
 
+from chimera_cli.agents.signals import heard
 from chimera_cli.exceptions import EXIT_CONFIG, EXIT_FAILED, EXIT_USAGE
 
 COMMAND = (sys.executable, "-m", "chimera_cli")
 """How a child is started."""
-PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGTERM}
-"""What the parent gets and what its children get: a closed terminal drains them, for they live in sessions of their own."""
+PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signal.SIGHUP: signal.SIGHUP}
+"""What the parent gets and what its children get. They live in sessions of their own, so no terminal tells them."""
 HOPELESS = (EXIT_USAGE, EXIT_CONFIG)
 """Exit codes after which another child would end the same way."""
 FIRST_PAUSE_S = 1.0
@@ -83,12 +84,13 @@ async def run_processes(count: int, say: Callable[[str], None], arguments: Seque
     given = without_processes(sys.argv[1:] if arguments is None else arguments)
     children = Children([*COMMAND, *given, "--parent", str(os.getpid())], say)
     loop = asyncio.get_running_loop()
-    for number, told in PASSED_ON.items():
-        loop.add_signal_handler(number, children.tell, told)
+    passed_on = heard(PASSED_ON)
+    for number in passed_on:
+        loop.add_signal_handler(number, children.tell, PASSED_ON[number])
     try:
         return max(await asyncio.gather(*(children.keep_one() for _ in range(count))))
     finally:
-        for number in PASSED_ON:
+        for number in passed_on:
             loop.remove_signal_handler(number)
 
 

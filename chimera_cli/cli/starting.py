@@ -23,6 +23,8 @@ def run_role(terminal: Terminal, run: Run, timeout: str | None) -> int:
         ConfigError: A server refuses us, or a setting is wrong; at once.
         BackendUnavailable: A server was away until the timeout.
     """
+    from chimera_cli.cli.role_end import run_to_the_end
+
     settings, longest = terminal.settings(), span(timeout, "--start-timeout")
 
     async def start() -> int:
@@ -38,4 +40,4 @@ def run_role(terminal: Terminal, run: Run, timeout: str | None) -> int:
         patience = settings.worker.start_timeout() if longest is None else longest
         return await when_up(once, terminal.backend.clock(), timeout=patience, chance=random, telemetry=telemetry)
 
-    return terminal.run(start())
+    return terminal.run(start(), by=run_to_the_end)

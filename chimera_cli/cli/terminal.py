@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -58,8 +58,8 @@ class Terminal:
 
         return Stack([Words(line) for line in lines], gap=False)
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run the command's asynchronous part."""
+    def run(self, work: Coroutine[Any, Any, T], *, by: Callable[[Coroutine[Any, Any, T]], T] | None = None) -> T:
+        """Run the command's asynchronous part, by something else than asyncio itself where that is given."""
         import asyncio  # 15 ms that help does not need
 
         async def interruptible() -> T:
@@ -74,7 +74,7 @@ class Terminal:
 
         raise_interrupts()
         try:
-            return asyncio.run(interruptible())
+            return (by or asyncio.run)(interruptible())
         finally:
             leave_at_once()
 

@@ -123,6 +123,9 @@ async def _call(
         raise TimeoutError(f"kind {handler.kind!r} ran longer than {limits.timeout.total_seconds():g} s")
     if run.cancelled():
         raise RuntimeError(f"kind {handler.kind!r} cancelled itself")
+    if isinstance(error := run.exception(), GeneratorExit):
+        # Raised here it would pass for the end of what calls this.
+        raise RuntimeError(f"kind {handler.kind!r} raised GeneratorExit: {error}") from error
     return run.result()
 
 

@@ -9,6 +9,7 @@ from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.gate import Judgement
 from chimera_cli.models.release import Seal
 from chimera_cli.models.result import TaskResult
+from chimera_cli.models.returned import Returned
 from chimera_cli.models.review import Resumption, ReviewCard
 
 
@@ -127,8 +128,9 @@ class TaskQueuePort(Protocol):
         """
         ...
 
-    async def give_back(self, lease: Lease) -> None:
-        """Put a claimed task back where it was, without costing an attempt.
+    async def give_back(self, lease: Lease, why: Returned = Returned.UNBEGUN) -> None:
+        """Put a claimed task back where it was, without costing an attempt. What was begun is counted; a task that was given back
+        too often is FAILED with the reason, a result never is.
 
         Raises:
             StaleLease: The lease no longer holds; nothing changed.

@@ -59,8 +59,10 @@ class Running:
         self._out, self._err = folder / "out", folder / "err"
         with (folder / "in").open() as given, self._out.open("w") as out, self._err.open("w") as err:
             command = [sys.executable, "-m", "chimera_cli", *words]
+            streams: dict[str, Any] = {"stdin": given, "stdout": out, "stderr": err}
+            # In a session of its own: some handlers send signals to their whole process group.
             self._process = subprocess.Popen(
-                command, cwd=folder.parent, env=dict(env), stdin=given, stdout=out, stderr=err
+                command, cwd=folder.parent, env=dict(env), start_new_session=True, **streams
             )
         self.pid = self._process.pid
 

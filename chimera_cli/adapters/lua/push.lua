@@ -11,7 +11,8 @@
   Returns  how many tasks were new; -1 when somebody has come with a later turn or has vouched, and nothing was done.
   Fields of T:t:<id> beside the ones above: status, phase, gen (claims so far), life (number of the order by which
   it was put back last, 0 in its first life), version (status changes so far), attempts (begun),
-  begin (1: the next claim begins an attempt), fail:<stage> (failures in this phase), lost:<stage> (leases expired),
+  begin (1: the next claim begins an attempt), fail:<stage> (failures in this phase), lost:<stage> (deliveries
+  whose agent was gone without an answer), drained:work (drains in which it was given back),
   outages:<stage> (answers in a row that failed for an outage of Redis or Postgres), handed:<phase> (claims of that phase so far),
   alone:<stage> (1: claimed alone from here), conflicts,
   revisions, left (dependencies still open), in:<key> (output of a dependency), given (length of those together), entry (place and time [ms] while it waits in a lane, aside for one of a paused goal), agent,

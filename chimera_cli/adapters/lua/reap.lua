@@ -10,25 +10,6 @@ local reaped = 0
 if tonumber(ARGV[3]) > 0 then redis.call('SET', T .. ':grace', 1, 'PX', ARGV[3]) end
 local spared = redis.call('EXISTS', T .. ':grace') == 1
 
--- Count the loss. Before the one that ends a task it is claimed alone: what fails then has failed for no neighbour's fault.
-local function count_loss(task, stage)
-  local lost = redis.call('HINCRBY', task_key(task.id), 'lost:' .. stage, 1)
-  if lost == cap - 1 then set(task, 'alone:' .. stage, '1') end
-  return lost
-end
-
-local function take_back(task)
-  local lost = count_loss(task, 'work')
-  if lost >= cap then
-    local how = task['alone:work'] == '1' and ', with nothing else in its process' or ''
-    end_task(task, 'FAILED', 'task.failed', '', {'error', 'its agent vanished ' .. lost .. ' times, at last ' .. task.agent .. how})
-  else
-    local next = task['alone:work'] == '1' and ', it is claimed alone from here' or ''
-    leave(task)
-    move_in(task, waiting_status(task), 'task.taken_over', '', {'error', 'lease of ' .. task.agent .. ' expired' .. next})
-  end
-end
-
 for _, stage in ipairs({'work', 'judge'}) do
   local lease = T .. ':' .. stage .. ':lease'
   local expired = spared and {} or redis.call('ZRANGEBYSCORE', lease, '-inf', now_ms(), 'LIMIT', 0, limit)
@@ -36,10 +17,10 @@ for _, stage in ipairs({'work', 'judge'}) do
     redis.call('ZREM', lease, id)
     local task = load(id)
     if task and stage == 'work' and task.status == 'RUNNING' then
-      take_back(task)
+      take_back(task, cap, 'task.taken_over', '', 'lease of ' .. task.agent .. ' expired', '')
     elseif task and stage == 'judge' and task.status == 'JUDGING' then
       -- A result is never failed for its judge: a judge that sees a high count holds it for a person.
-      count_loss(task, 'judge')
+      count_loss(task, 'judge', cap)
       enter(task, 'judge')
     end
     reaped = reaped + 1

@@ -464,6 +464,28 @@ end_task = function(task, to, name, agent, extra, fields)
   end
 end
 
+-- Count a delivery whose agent is gone without an answer. Before the one that ends a task it is claimed alone: what fails then has
+-- failed for no neighbour's fault.
+local function count_loss(task, stage, cap)
+  local lost = redis.call('HINCRBY', task_key(task.id), 'lost:' .. stage, 1)
+  if lost == cap - 1 then set(task, 'alone:' .. stage, '1') end
+  return lost
+end
+
+-- Put a task back whose agent is gone, or end it when too many were; `known` is what is known of the last one's end.
+local function take_back(task, cap, name, agent, why, known)
+  local lost = count_loss(task, 'work', cap)
+  if lost >= cap then
+    local how = task['alone:work'] == '1' and ', with nothing else in its process' or ''
+    local said = 'its agent vanished ' .. lost .. ' times, at last ' .. task.agent .. how .. known
+    end_task(task, 'FAILED', 'task.failed', agent, {'error', said})
+  else
+    local next = task['alone:work'] == '1' and ', it is claimed alone from here' or ''
+    leave(task)
+    move_in(task, waiting_status(task), name, agent, {'error', why .. next})
+  end
+end
+
 -- Whether an order about a goal is the last one that came. A goal unknown here takes its orders along when it is dispatched.
 local function newest_order(goal, order)
   local known = redis.call('HMGET', T .. ':g:' .. goal, 'text', 'ordered')
@@ -518,7 +540,7 @@ end
 
 -- The fields with which a task begins another phase.
 local function again(phase)
-  return {'phase', phase, 'fail:work', '0', 'lost:work', '0', 'outages:work', '0', 'alone:work', '0'}
+  return {'phase', phase, 'fail:work', '0', 'lost:work', '0', 'outages:work', '0', 'alone:work', '0', 'drained:work', '0'}
 end
 
 -- What follows when an approved result's changes are committed: the execute phase, or the end.

@@ -9,6 +9,7 @@ from chimera_cli.models.agent import ProcessBeat
 from chimera_cli.models.delivery import Delivery, Lease, Malformed, QueueCounts, Setback, Stage
 from chimera_cli.models.release import Seal
 from chimera_cli.models.result import VersionedValue
+from chimera_cli.models.returned import Returned
 from chimera_cli.models.telemetry import TelemetryEvent
 from tests.builders import a_delivery
 
@@ -106,6 +107,8 @@ class FakeQueue:
         """What vouches for each approval."""
         self.causes: list[Setback] = []
         """What failed, of each retry."""
+        self.returned: list[Returned] = []
+        """Why, of each that was given back."""
         self.waits = 0
         self.extended: list[list[Lease]] = []
         self.lost: list[Lease] = []
@@ -198,8 +201,9 @@ class FakeQueue:
     async def fail(self, lease: Lease, error: str) -> None:
         self._note("fail", lease, error)
 
-    async def give_back(self, lease: Lease) -> None:
+    async def give_back(self, lease: Lease, why: Returned = Returned.UNBEGUN) -> None:
         self._note("give_back", lease)
+        self.returned.append(why)
 
     async def rerun(self, lease: Lease, error: str, *, delay: timedelta = timedelta(0)) -> None:
         self._note("rerun", lease, error, delay)

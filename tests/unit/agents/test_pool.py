@@ -17,6 +17,7 @@ from chimera_cli.models.agent import AgentStatus, Role
 from chimera_cli.models.delivery import Delivery, QueueCounts, Stage
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.result import TaskResult
+from chimera_cli.models.returned import Returned
 from tests.unit.agents.crew_fakes import Ears, FakeQueue, FakeRegistry, HandClock, delivery, quiet
 
 SIGINT, SIGTERM = 2, 15
@@ -259,6 +260,7 @@ async def test_what_is_not_done_when_the_drain_time_is_over_is_given_back(shop: 
     assert await shop.exit_code() == 0
     assert shop.cancelled == ["t1", "t3"]
     assert [lease.task_id for _, lease in shop.queue.told("give_back")] == ["t1", "t3"]
+    assert shop.queue.returned == [Returned.DRAINED] * 2
     assert shop.ears.one("drain.ended").fields == {"running": 3, "given_back": 2}
 
 
@@ -322,6 +324,7 @@ async def test_what_a_claim_brings_after_the_signal_is_given_back_unseen(shop: S
     assert await shop.exit_code() == 0
     assert shop.begun == []
     assert [lease.task_id for _, lease in shop.queue.told("give_back")] == ["t1", "t2"]
+    assert shop.queue.returned == [Returned.UNBEGUN] * 2
 
 
 async def test_a_claim_that_waits_for_a_bell_is_made_at_the_signal_and_what_it_brings_is_given_back(shop: Shop) -> None:
@@ -490,7 +493,7 @@ async def test_at_the_end_everything_is_let_go(shop: Shop) -> None:
     assert len(asyncio.all_tasks()) == 1, "no task is left behind"
 
 
-async def test_a_pool_that_is_itself_cancelled_gives_back_what_it_holds(shop: Shop) -> None:
+async def test_a_pool_that_is_itself_cancelled_gives_back_what_it_holds_as_broken(shop: Shop) -> None:
     shop.queue.put(*tasks(1))
     await shop.start(1)
     assert shop.done is not None
@@ -498,6 +501,7 @@ async def test_a_pool_that_is_itself_cancelled_gives_back_what_it_holds(shop: Sh
     await quiet()
     assert shop.done.cancelled()
     assert [lease.task_id for _, lease in shop.queue.told("give_back")] == ["t1"]
+    assert shop.queue.returned == [Returned.BROKEN]
 
 
 async def test_a_suspect_has_its_process_for_itself_until_it_has_ended(shop: Shop) -> None:

@@ -34,6 +34,14 @@ async def test_a_blocked_loop_ends_the_process_and_says_where_it_hangs() -> None
     assert "end.come.wait(5)" in told.fields["trace"]
 
 
+async def test_a_process_that_is_ill_otherwise_ends_with_what_is_wrong_although_its_loop_answers() -> None:
+    ears, end = Ears(), End()
+    with Watchdog(1000 * TICK, ears, source="p1", tick=TICK, ill=lambda: "it has a cold", end=end):
+        assert await asyncio.to_thread(end.come.wait, 5)
+    assert end.codes == [1]
+    assert ears.one("agent.failed").message == "it has a cold; this process ends, others take its work over"
+
+
 async def test_a_loop_that_answers_is_left_alone() -> None:
     ears, end = Ears(), End()
     with Watchdog(20 * TICK, ears, source="p1", tick=TICK, end=end):

@@ -71,7 +71,7 @@ def test_a_child_that_takes_a_dead_ones_place_may_end_well() -> None:
     assert lines[-1] == "code 0"
 
 
-@pytest.mark.parametrize(("sent", "got"), [("SIGTERM", "SIGTERM"), ("SIGINT", "SIGINT"), ("SIGHUP", "SIGTERM")])
+@pytest.mark.parametrize(("sent", "got"), [("SIGTERM", "SIGTERM"), ("SIGINT", "SIGINT"), ("SIGHUP", "SIGHUP")])
 def test_a_signal_to_the_parent_reaches_every_child_once(sent: str, got: str) -> None:
     # The last child that listens, and only one, sets the parent off.
     child = f"""
@@ -79,7 +79,7 @@ def test_a_signal_to_the_parent_reaches_every_child_once(sent: str, got: str) ->
         def told(number, frame):
             os.write(1, (signal.Signals(number).name + chr(10)).encode())
             sys.exit(0)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, told)
         os.mkdir(sys.argv[1] + "/" + str(os.getpid()))
         if len(os.listdir(sys.argv[1])) == 2:
