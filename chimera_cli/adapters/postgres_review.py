@@ -12,6 +12,7 @@ from chimera_cli.adapters.postgres_away import elsewhere
 from chimera_cli.adapters.postgres_epochs import hold as hold_epochs
 from chimera_cli.adapters.postgres_epochs import read as read_epochs
 from chimera_cli.adapters.postgres_errors import postgres_errors
+from chimera_cli.adapters.postgres_performed import performed
 from chimera_cli.adapters.postgres_reads import reading
 from chimera_cli.adapters.review_rows import AuditRow, CardRow
 from chimera_cli.adapters.row import plain
@@ -20,6 +21,7 @@ from chimera_cli.exceptions import Conflict, ReviewCardNotFound
 from chimera_cli.models.audit import AuditEvent
 from chimera_cli.models.away import NONE_AWAY, Away
 from chimera_cli.models.epoch import NO_EPOCHS, Epochs
+from chimera_cli.models.performed import Performed, Trace
 from chimera_cli.models.release import Seal
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
 
@@ -142,3 +144,9 @@ class PostgresReview:
         asked = select(AuditRow).where(AuditRow.seq > seq).order_by(col(AuditRow.seq)).limit(limit)
         async with reading(self._engine) as session:
             return [row.noun() for row in await session.exec(asked)]
+
+    async def performed(self, trace: Trace, after: int, limit: int) -> list[Performed]:
+        """List the next effects that left such a trace, with the sealed approvals of their tasks."""
+        with postgres_errors():
+            async with self._engine.connect() as connection:
+                return await performed(connection, trace, after, limit)

@@ -46,8 +46,13 @@ def verify(
         str | None, typer.Option("--head", help="A head that an earlier verify told; it must still be in the chain.")
     ] = None,
 ) -> int:
-    """Check that the audit is unbroken; exit 1 when it is not."""
+    """Check that the audit is unbroken, and that each effect has a signed decision behind it; exit 1 when not.
+
+    Signatures are verified with CHIMERA_APPROVAL_KEY; without it only their absence shows.
+    """
+    from chimera_cli.records import voucher
     from chimera_cli.services.audit_trail import verify_audit
+    from chimera_cli.services.effects_check import check_effects
     from chimera_cli.views.audit import report_facts
     from chimera_cli.views.documents import audit_report_document
 
@@ -56,7 +61,9 @@ def verify(
 
     async def read() -> Any:
         async with terminal.records() as kept:
-            return await verify_audit(kept.reviews, head)
+            report = await verify_audit(kept.reviews, head)
+            effects = await check_effects(kept.reviews, voucher(terminal.settings()))
+            return report.model_copy(update={"effects": effects})
 
     report = terminal.run(read())
     terminal.show(audit_report_document(report), report_facts(report))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from chimera_cli.models.identity import canonical_json
 from chimera_cli.models.noun import Noun
+from chimera_cli.models.performed import EffectsReport
 
 GENESIS = "0" * 64
 """Previous hash of the first row."""
@@ -81,7 +82,7 @@ class ChainCheck:
 
 
 class AuditReport(Noun):
-    """What a walk along the whole chain found."""
+    """What a walk along the whole chain, and along all effects, found."""
 
     rows: int
     """Rows that follow from each other, counted from the first."""
@@ -91,11 +92,13 @@ class AuditReport(Noun):
     """Hash of the last row that does. Noted elsewhere it later proves that nothing up to here was rewritten or cut off."""
     noted_found: bool | None = None
     """Whether a head noted earlier is still in the chain; None when none was given."""
+    effects: EffectsReport = EffectsReport()
+    """Whether somebody vouches for each effect."""
 
     @property
     def holds(self) -> bool:
         """Whether nothing speaks against the audit."""
-        return self.first_broken is None and self.noted_found is not False
+        return self.first_broken is None and self.noted_found is not False and not self.effects.unsigned
 
 
 def first_broken(events: Iterable[AuditEvent]) -> int | None:

@@ -6,6 +6,7 @@ from typing import Protocol
 from chimera_cli.models.audit import AuditEvent
 from chimera_cli.models.away import NONE_AWAY, Away
 from chimera_cli.models.epoch import NO_EPOCHS, Epochs
+from chimera_cli.models.performed import Performed, Trace
 from chimera_cli.models.release import Seal
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
 
@@ -90,4 +91,9 @@ class ReviewPort(Protocol):
 
     async def audit_after(self, seq: int, limit: int = 500) -> list[AuditEvent]:
         """List the next audit rows after the given one, in the order of the chain; empty at its end."""
+        ...
+
+    async def performed(self, trace: Trace, after: int, limit: int) -> list[Performed]:
+        """List the next effects that left such a trace behind the given place, in order, with the sealed approvals of their tasks;
+        empty at the end. What was made before there were seals is left out."""
         ...

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from chimera_cli.models.audit import AuditEvent, AuditReport
+from chimera_cli.models.performed import EffectsReport
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, moment
-from chimera_cli.views.theme import BAD, GOOD
+from chimera_cli.views.theme import BAD, GOOD, WAITING
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,6 +19,8 @@ _DRAWN = (
     Column("reason", spare=1),
 )
 _PLAIN = tuple(map(Column, ("at", "operator", "action", "card", "task", "reason", "goal")))
+NAMED = 5
+"""Tasks that a line names."""
 _EMPTY = "nobody has decided or ordered anything yet"
 
 
@@ -60,4 +63,17 @@ def report_facts(report: AuditReport) -> Facts:
         pairs.append(("chain", Cell(f"broken: row {report.first_broken} does not follow from the one before", BAD)))
     if report.noted_found is not None:
         pairs.append(("noted head", Cell("found", GOOD) if report.noted_found else Cell("is not in the chain", BAD)))
-    return Facts([*pairs, ("head", report.head)])
+    return Facts([*pairs, ("effects", _effects(report.effects)), ("head", report.head)])
+
+
+def _effects(report: EffectsReport) -> Cell:
+    """Say whether somebody vouches for each effect."""
+    if report.unsigned:
+        named = ", ".join(report.unsigned[:NAMED])
+        more = f" and {len(report.unsigned) - NAMED} more" if len(report.unsigned) > NAMED else ""
+        return Cell(f"without a signed decision: {named}{more}", BAD)
+    if not report.signatures_checked and report.seen:
+        return Cell(
+            f"{report.seen} have a decision, whose signatures were not verified: no CHIMERA_APPROVAL_KEY", WAITING
+        )
+    return Cell(f"{report.seen} have a signed decision", GOOD)

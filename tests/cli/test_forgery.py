@@ -1,5 +1,6 @@
 """Who can only write to Redis lets nothing pass: forged releases, wrong keys, and what older releases approved unsigned."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +114,31 @@ def test_a_made_up_signature_lets_nothing_pass_and_the_task_waits_for_a_person(l
     assert line.marked("posted") == []
     assert line.run("tasks", "cancel", task_of(line, goal), "--yes", "--as", "ada").code == 0
     line.until(lambda: line.tasks(goal) == {"one": "CANCELLED"}, "a person ends it")
+    assert line.run("audit", "verify").code == 0
+
+
+def test_an_effect_without_a_decision_fails_the_audit_which_names_its_task(line: Line) -> None:
+    worker(line)
+    goal = line.submit("posts", [{"key": "one", "kind": "posted"}, {"key": "two", "kind": "posted"}])
+    line.until(lambda: len(cards(line, goal)) == 2, "the cards are there")
+    approve(line, cards(line, goal)["one"])
+    assert line.run("review", "reject", cards(line, goal)["two"], "--reason", "no", "--as", "ada").code == 0
+    line.until(lambda: line.tasks(goal) == {"one": "COMPLETED", "two": "REJECTED"}, "both have ended")
+    report = line.run("audit", "verify", "--json").json
+    assert (report["holds"], report["effects"]) == (True, {"seen": 2, "unsigned": [], "signatures_checked": True})
+    assert "not verified" in line.run("audit", "verify", CHIMERA_APPROVAL_KEY=None).out
+
+    one, two = task_of(line, goal, "one"), task_of(line, goal, "two")
+    post = "INSERT INTO posts (idempotency_key, platform, post) VALUES (%s, 'notes', '{}') RETURNING seq"
+    line.rows(post, f"{two}:execute")
+    for key in (line.environment["CHIMERA_APPROVAL_KEY"], None):
+        failed = line.run("audit", "verify", CHIMERA_APPROVAL_KEY=key)
+        assert failed.code == 1
+        assert two in failed.out
+        assert one not in failed.out
+    other_key = line.run("audit", "verify", "--json", CHIMERA_APPROVAL_KEY=WRONG_KEY)
+    assert other_key.code == 1
+    assert set(json.loads(other_key.out)["effects"]["unsigned"]) == {one, two}
 
 
 def test_of_two_workers_the_one_with_the_wrong_key_leaves_effects_to_the_other(line: Line) -> None:

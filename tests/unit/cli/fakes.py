@@ -35,6 +35,7 @@ from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
 from chimera_cli.models.identity import goal_id_for, task_id
 from chimera_cli.models.order import Order, OrderAction
+from chimera_cli.models.performed import Performed, Trace
 from chimera_cli.models.plan import Plan
 from chimera_cli.models.result import TaskOutcome
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
@@ -215,6 +216,9 @@ class FakeSwarm:
 
     async def audit_after(self, seq: int, limit: int = 500) -> list[AuditEvent]:
         return [row for row in self.rows if row.seq > seq][:limit]
+
+    async def performed(self, trace: Trace, after: int, limit: int) -> list[Performed]:
+        return []
 
     async def submit_checked(
         self, goal: str, tasks: Iterable[TaskSpec], *, idempotency_key: str | None = None, **how: Any

@@ -1,6 +1,7 @@
 import pytest
 
 from chimera_cli.models.audit import GENESIS, AuditEntry, AuditReport, chain
+from chimera_cli.models.performed import EffectsReport
 from chimera_cli.views.audit import audit_grid, report_facts
 from chimera_cli.views.documents import audit_document
 from tests.builders import NOON
@@ -22,17 +23,39 @@ def test_on_a_narrow_screen_every_row_says_what_it_is_about() -> None:
     assert all(len(line) <= 80 for line in shown.splitlines())
 
 
+NO_EFFECTS = "effects\t0 have a signed decision"
+
+
+@pytest.mark.parametrize(
+    ("effects", "holds", "said"),
+    [
+        (EffectsReport(seen=3, signatures_checked=True), True, "3 have a signed decision"),
+        (EffectsReport(seen=3), True, "3 have a decision, whose signatures were not verified: no CHIMERA_APPROVAL_KEY"),
+        (EffectsReport(seen=3, unsigned=("t1", "t2")), False, "without a signed decision: t1, t2"),
+        (
+            EffectsReport(seen=9, unsigned=tuple("abcdefg")),
+            False,
+            "without a signed decision: a, b, c, d, e and 2 more",
+        ),
+    ],
+)
+def test_effects_are_told_with_who_vouches_for_them(effects: EffectsReport, holds: bool, said: str) -> None:
+    report = AuditReport(rows=0, head="h", effects=effects)
+    assert report.holds is holds
+    assert f"effects\t{said}" in list(report_facts(report).lines())
+
+
 @pytest.mark.parametrize(
     ("report", "said"),
     [
-        (AuditReport(rows=2, head="h"), ["rows\t2", "chain\tholds", "head\th"]),
+        (AuditReport(rows=2, head="h"), ["rows\t2", "chain\tholds", NO_EFFECTS, "head\th"]),
         (
             AuditReport(rows=2, head="h", first_broken=7),
-            ["rows\t2", "chain\tbroken: row 7 does not follow from the one before", "head\th"],
+            ["rows\t2", "chain\tbroken: row 7 does not follow from the one before", NO_EFFECTS, "head\th"],
         ),
         (
             AuditReport(rows=2, head="h", noted_found=False),
-            ["rows\t2", "chain\tholds", "noted head\tis not in the chain", "head\th"],
+            ["rows\t2", "chain\tholds", "noted head\tis not in the chain", NO_EFFECTS, "head\th"],
         ),
     ],
 )
