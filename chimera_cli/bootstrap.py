@@ -20,6 +20,7 @@ from chimera_cli.adapters.postgres_review import PostgresReview
 from chimera_cli.adapters.postgres_sweep import PostgresSweep
 from chimera_cli.adapters.redis_claims import CLAIMS_A_CYCLE
 from chimera_cli.adapters.redis_client import RedisClient, open_redis
+from chimera_cli.adapters.redis_clocks import RedisClocks
 from chimera_cli.adapters.redis_control import RedisControl
 from chimera_cli.adapters.redis_events import RedisEventStream
 from chimera_cli.adapters.redis_identity import RedisIdentities
@@ -28,17 +29,20 @@ from chimera_cli.adapters.redis_recovery import RedisRecovery
 from chimera_cli.adapters.redis_registry import RedisAgentRegistry
 from chimera_cli.adapters.redis_state import RedisGlobalState
 from chimera_cli.adapters.redis_sweep import RedisStandings
-from chimera_cli.adapters.system_clock import SystemClock
+from chimera_cli.adapters.system_clock import SystemClock, uptime
 from chimera_cli.config import Settings, load_settings
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.policy import LeasePolicy
+from chimera_cli.ports.queue import TaskQueuePort
 from chimera_cli.ports.telemetry import TelemetryPort
 from chimera_cli.records import in_time, open_database, voucher
+from chimera_cli.services.clock_watch import ClockWatch
 from chimera_cli.services.control import ControlService
 from chimera_cli.services.orchestrator import Orchestrator
 from chimera_cli.services.pairing import Pairing
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
+from chimera_cli.services.server_watch import EvictionWatch, ServerWatch
 from chimera_cli.services.swarm import Swarm
 from chimera_cli.services.sweep import Sweep
 
@@ -113,7 +117,7 @@ def _wired(
         reviews=reviews,
         outbox=PostgresOutbox(engine),
         posts=PostgresPosts(engine),
-        orchestrator=Orchestrator(queue, events, record, **keeping),
+        orchestrator=Orchestrator(queue, events, record, servers=_watch(client, keys, queue, telemetry), **keeping),
         review_service=review_service,
         orders=orders,
         control=control,
@@ -139,6 +143,11 @@ def _reconciler(
     events = RedisEventStream(client, keys)
     recovery, comparison = RedisRecovery(client, keys), PostgresRecovery(engine)
     return Reconciler(recovery, comparison, events, telemetry, grace=policy.lease)
+
+
+def _watch(client: RedisClient, keys: Keys, queue: TaskQueuePort, telemetry: TelemetryPort) -> ServerWatch:
+    clocks = ClockWatch(RedisClocks(client, keys), telemetry, uptime)
+    return ServerWatch(clocks, EvictionWatch(queue, telemetry, uptime))
 
 
 def _sweep(

@@ -15,12 +15,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from benchmarks.cluster import NODES, cluster_port, join
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.local.postgres_server import PostgresServer
 from chimera_cli.local.process import free_port
 from chimera_cli.local.redis_server import RedisServer
 from chimera_cli.local.server import LocalServer
+from chimera_cli.simulation.chaos.cluster import NODES, cluster_port, join
 
 TEMPLATE = "chimera_template"
 

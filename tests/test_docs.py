@@ -18,10 +18,10 @@ from chimera_cli.exceptions import SwarmError
 from chimera_cli.handlers.invoke import execute, merge, propose
 from chimera_cli.handlers.loader import load_handlers
 from chimera_cli.handlers.registry import Handler
-from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.epoch import StaleEpoch
 from chimera_cli.models.goal import Ledger
 from chimera_cli.models.plan import PlanChecker
+from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.refusal import AccessRefused, WritesRefused
 from chimera_cli.models.result import StateChange
 from chimera_cli.models.snapshot import Snapshot

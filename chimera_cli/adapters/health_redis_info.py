@@ -7,6 +7,7 @@ from chimera_cli.adapters.health import size
 from chimera_cli.adapters.health_disk import ROOM, space_check
 from chimera_cli.adapters.redis_client import new_enough
 from chimera_cli.models.check import Check
+from chimera_cli.models.eviction import CURE, LOOK, NEVER, evicted_sentence
 
 Info = Mapping[str, Any]
 """The fields of INFO; besides `free`, the free bytes of its disk, None when they cannot be known."""
@@ -25,9 +26,10 @@ def version_check(info: Info) -> Check:
 def eviction_check(info: Info) -> Check:
     """Tell whether it may drop work."""
     policy = str(info.get("maxmemory_policy", "unknown"))
-    right = policy == "noeviction"
-    mend = "" if right else "redis-cli CONFIG SET maxmemory-policy noeviction, and in redis.conf"
-    return Check(name="redis eviction", ok=right, detail=f"maxmemory-policy {policy}", mend=mend)
+    right, evicted = policy == NEVER, evicted_sentence(int(info.get("evicted_keys", 0)))
+    detail = f"maxmemory-policy {policy}{f'; {evicted}' if evicted else ''}"
+    mend = (LOOK if evicted else "") if right else CURE
+    return Check(name="redis eviction", ok=right, warn=right and bool(evicted), detail=detail, mend=mend)
 
 
 def persistence_check(info: Info) -> Check:

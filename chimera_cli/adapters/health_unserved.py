@@ -1,4 +1,5 @@
-"""What `chimera doctor` asks about the fleet: work that waits for a worker that is not there, and processes that stand still."""
+"""What `chimera doctor` asks about the fleet: work that waits for a worker that is not there, processes that
+stand still, and the clock that all of it goes by."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -14,7 +15,8 @@ from chimera_cli.models.unserved import CURE, Unserved, unserved
 
 
 async def unserved_checks(redis_url: str, keys: Keys) -> AsyncIterator[Check]:
-    """Say which kinds wait without a worker that claims them, and which processes stand still; nothing when Redis is away."""
+    """Say which kinds wait without a worker that claims them, which processes stand still, and whether the clock stepped; nothing
+    when Redis is away."""
     try:
         async with open_redis(redis_url) as client:
             fleet = await RedisAgentRegistry(client, keys).fleet()
@@ -23,6 +25,7 @@ async def unserved_checks(redis_url: str, keys: Keys) -> AsyncIterator[Check]:
         return  # The check of the server tells why.
     yield unserved_check(unserved(counts.kinds, fleet))
     yield stalled_check(stalled(fleet))
+    yield steps_check(counts.clock)
 
 
 def unserved_check(waiting: Sequence[Unserved]) -> Check:
@@ -38,3 +41,13 @@ def stalled_check(processes: Sequence[str]) -> Check:
         return Check(name="stalled", ok=True, detail="no process stands still")
     detail = f"the event loop of {', '.join(processes)} stands still, the tasks are kept"
     return Check(name="stalled", ok=True, warn=True, detail=detail, mend="agent.stalled in the log says where")
+
+
+def steps_check(sentence: str) -> Check:
+    """Tell of a step of Redis' clock, from when it is doubted until an hour after."""
+    name = "redis.clock"
+    if not sentence:
+        return Check(name=name, ok=True, detail="it did not step within the hour")
+    return Check(
+        name=name, ok=True, warn=True, detail=sentence, mend="have its machine keep time by NTP, in small steps"
+    )

@@ -30,6 +30,7 @@ FAMILIES = (
     "grace",
     "recorded",
     "rebuilding",
+    "clock",
 )
 """Suffixes of a shard's keys, behind its tag. A test takes each family away under a live swarm: all tasks must end."""
 SLOTS = 16384

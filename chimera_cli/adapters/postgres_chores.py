@@ -12,4 +12,4 @@ async def look(connection: AsyncConnection, older_than: timedelta | None) -> Cho
     """Say what there is to do; without an age no card is overdue."""
     asked = {"older_than_s": None if older_than is None else older_than.total_seconds()}
     row = (await connection.execute(sql.LOOK_FOR_CHORES, asked)).one()
-    return Chores(orders=row.orders, tasks=row.tasks, overdue=row.overdue, decisions=row.decisions, sweep=row.sweep)
+    return Chores.model_validate(dict(row._mapping))

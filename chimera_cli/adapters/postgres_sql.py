@@ -213,7 +213,8 @@ LOOK_FOR_CHORES = _statement("""
         EXISTS (SELECT FROM cards WHERE status = 'PENDING'
                 AND created_at <= clock_timestamp() - make_interval(secs => :older_than_s)) AS overdue,
         EXISTS (SELECT FROM cards WHERE resumed_at IS NULL AND status <> 'PENDING') AS decisions,
-        EXISTS (SELECT FROM sweeps WHERE due_at <= clock_timestamp()) AS sweep
+        EXISTS (SELECT FROM sweeps WHERE due_at <= clock_timestamp()) AS sweep,
+        clock_timestamp() AS at
 """)
 """What the steps of housekeeping themselves look for, and sometimes a little more: a paused goal's cards, say, which they pass
 over."""

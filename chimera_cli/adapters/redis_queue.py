@@ -18,11 +18,12 @@ from chimera_cli.adapters.redis_shards import on_each, on_those_there
 from chimera_cli.adapters.resume_wire import resume_fields, seal_text
 from chimera_cli.adapters.scripts import Scripts
 from chimera_cli.exceptions import BackendUnavailable, OCCConflict, StaleLease
-from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Setback, Stage
+from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, Setback, Stage
 from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.gate import Judgement, Route
 from chimera_cli.models.identity import canonical_json, shard_of
 from chimera_cli.models.policy import LeasePolicy
+from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.release import Seal
 from chimera_cli.models.result import TaskResult
 from chimera_cli.models.returned import DRAIN_CAP, Returned

@@ -11,11 +11,14 @@ from typing import Any
 
 from pydantic import ConfigDict, JsonValue, TypeAdapter
 
-from chimera_cli.models.delivery import Delivery, Lease, Malformed, QueueCounts, Stage
+from chimera_cli.models.delivery import Delivery, Lease, Malformed, Stage
 from chimera_cli.models.event import TaskEvent
+from chimera_cli.models.eviction import eviction_sentence
 from chimera_cli.models.identity import canonical_json
+from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.release import ReviewMode, Seal
 from chimera_cli.models.result import StateChange, Usage
+from chimera_cli.models.server_clock import clock_sentence
 
 UNREADABLE = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError)
 """What reading fields that somebody wrote by hand may raise; pydantic's ValidationError is a ValueError."""
@@ -193,4 +196,7 @@ def decode_counts(replies: Sequence[Sequence[Any] | None]) -> QueueCounts:
         away=tuple(shard for shard, reply in enumerate(replies) if reply is None),
         oldest_waiting=timedelta(milliseconds=oldest) if oldest >= 0 else None,
         refused=next((str(row[9]) for row in rows if row[9]), ""),
+        clock=next(filter(None, (clock_sentence(*row[10:13]) for row in rows)), ""),
+        evicts=next(filter(None, (eviction_sentence(str(row[13])) for row in rows)), ""),
+        evicted=sum(row[14] for row in rows),
     )

@@ -35,6 +35,7 @@ HEADS: Mapping[str, Head] = {
     "reap": Head.WRITES,
     "expire": Head.WRITES,
     "settle": Head.WRITES,
+    "clock": Head.WRITES,
     # From the record: what is refused stays there and comes again.
     "push": Head.WRITES,
     "resume": Head.WRITES,
@@ -67,8 +68,8 @@ HEADS: Mapping[str, Head] = {
     # `chimera doctor`: the head is all there is to it.
     "probe": Head.WRITES,
 }
-#: Scripts that work while nobody vouches for a shard: those that only read, the fleet's, and the reconciler's own. `push` is
-#: also his, and asks by itself.
+#: Scripts that work while nobody vouches for a shard: those that only read, the fleet's, the clock's, and the reconciler's own.
+#: `push` is also his, and asks by itself.
 UNVOUCHED = frozenset(
     {
         "counts",
@@ -85,5 +86,6 @@ UNVOUCHED = frozenset(
         "standing",
         "wipe",
         "push",
+        "clock",
     }
 )

@@ -1,7 +1,14 @@
 """This machine's time."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
+
+
+def uptime() -> float:
+    """Return the seconds since some moment, those included in which the machine slept, where it counts them."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
 
 
 class SystemClock:

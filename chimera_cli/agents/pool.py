@@ -20,8 +20,9 @@ from chimera_cli.agents.runs import Runs
 from chimera_cli.agents.signals import Signals
 from chimera_cli.exceptions import EXIT_FAILED, StaleLease
 from chimera_cli.models.agent import AgentStatus
-from chimera_cli.models.delivery import Delivery, Lease, Malformed, QueueCounts
+from chimera_cli.models.delivery import Delivery, Lease, Malformed
 from chimera_cli.models.policy import LeasePolicy
+from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.returned import Returned
 from chimera_cli.models.telemetry import Level
 from chimera_cli.ports.keeper import LeaseKeeperPort, NoKeeper

@@ -101,7 +101,16 @@ async def _settings_and_servers(terminal: Terminal) -> "AsyncIterator[Check]":
     yield await model_check(settings.openai_base_url, settings.openai_api_key)
 
 
-BOTH = ("identity", "redis compared", "redis recovery", "outbox complete", "stuck", "unserved", "stalled")
+BOTH = (
+    "identity",
+    "redis compared",
+    "redis recovery",
+    "outbox complete",
+    "stuck",
+    "unserved",
+    "stalled",
+    "redis.clock",
+)
 """Checks that look into the stores; told also where they cannot be made."""
 
 

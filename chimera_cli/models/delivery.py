@@ -1,7 +1,7 @@
 """A task as the queue hands it over: everything its reader needs, and the lease that fences the reader's answer."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import Field, JsonValue
@@ -182,39 +182,3 @@ class Dispatch(Noun):
     """Number of the last order about its goal."""
     life: int = 0
     """Number of the order by which the task was put back last; 0 in its first life."""
-
-
-class QueueCounts(Noun):
-    """How much stands in each queue."""
-
-    waiting: int = 0
-    """Tasks that wait for a worker."""
-    running: int = 0
-    """Tasks that a worker holds."""
-    delayed: int = 0
-    """Tasks whose retry waits for its time."""
-    to_judge: int = 0
-    """Results that wait for a judge."""
-    judging: int = 0
-    """Results that a judge holds."""
-    deferred: int = 0
-    """Results whose judgement is to be tried again later."""
-    oldest_waiting: timedelta | None = None
-    """Time that the longest waiting of the next few tasks of each lane has waited; None when none waits. A lower bound: with one
-    goal in a lane its oldest task comes first, with several it may be behind others that take their turn."""
-    kinds: Mapping[str, int] = Field(default_factory=dict)
-    """Tasks that wait for a worker, by kind."""
-    epochs: Epochs = Field(default_factory=dict)
-    """Epoch of each shard in the Redis that was asked."""
-    away: tuple[int, ...] = ()
-    """Shards that did not answer and are not counted."""
-    refused: str = ""
-    """What is wrong when Redis refuses writes, and the cure; else empty."""
-
-    def idle(self, stage: Stage) -> bool:
-        """Whether nothing waits, runs or is delayed for the stage; not while a shard is away, of which that is unknown."""
-        if self.away:
-            return False
-        if stage is Stage.WORK:
-            return not (self.waiting or self.running or self.delayed)
-        return not (self.to_judge or self.judging or self.deferred)

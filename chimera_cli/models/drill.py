@@ -37,6 +37,16 @@ class FaultKind(StrEnum):
     """A handler holds the event loop longer than a lease, each time that its task runs."""
     SELF_DRAIN = "self-drain"
     """A handler sends its own process the signal to end."""
+    FOREIGN_STORE = "foreign-store"
+    """A role is started with a Redis or a record that is not the swarm's."""
+    TWO_PRIMARIES = "two-primaries"
+    """A copy of Redis takes over while the old one still answers; in the end the old one is back."""
+    REDIS_CLOCK = "redis-clock"
+    """Redis' clock steps by minutes, and back."""
+    POOLER = "pooler"
+    """The pooler in front of Postgres is killed, stopped and started again, or stalled."""
+    RESHARD = "reshard"
+    """The swarm's slots of a Redis Cluster move to other nodes."""
 
 
 class Moment(StrEnum):

@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from chimera_cli.models.agent import FleetMember
-from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.goal import Goal, Ledger
 from chimera_cli.models.noun import Noun
 from chimera_cli.models.pairing import Identity
+from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.recovery import Recovery
 from chimera_cli.models.unserved import Unserved
 

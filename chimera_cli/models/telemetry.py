@@ -26,6 +26,9 @@
 | backend.lost, backend.back | WARN, INFO | backend, error |
 | model.retried | WARN | reason, attempt, wait_s |
 | housekeeping.done | INFO | step, count |
+| clock.doubted, clock.agreed | INFO | shard, jumped_s |
+| clock.stepped | WARN | shard, step_s, agreed |
+| redis.evicts | WARN | evicted |
 | recovery.done | WARN, INFO | shard, cause, dispatched, restored, decisions |
 | schema.made | WARN | namespace, schema |
 | stores.foreign | ERROR | |

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, QueueCounts, Setback, Stage
+from chimera_cli.models.delivery import Delivery, Dispatch, Lease, Malformed, Setback, Stage
 from chimera_cli.models.epoch import NO_EPOCHS, Epochs
 from chimera_cli.models.gate import Judgement
+from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.release import Seal
 from chimera_cli.models.result import TaskResult
 from chimera_cli.models.returned import Returned

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from pydantic import Field
@@ -48,6 +48,8 @@ class Chores(Noun):
     """Decisions that are not carried out yet."""
     sweep: bool = False
     """A page of the sweep that is due."""
+    at: datetime | None = None
+    """When that was looked for, by the record's clock."""
 
 
 class RecordPort(ReadsPort, Protocol):

@@ -19,6 +19,7 @@ from chimera_cli.services.control import ControlService
 from chimera_cli.services.pairing import ForeignStore, Pairing
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
+from chimera_cli.services.server_watch import ServerWatch
 from chimera_cli.services.sweep import Sweep
 
 ROUNDS = 50
@@ -54,6 +55,7 @@ class Orchestrator:
         telemetry: TelemetryPort,
         policy: LeasePolicy,
         pairing: Pairing,
+        servers: ServerWatch,
     ) -> None:
         self.pairing = pairing
         self._queue = queue
@@ -66,6 +68,7 @@ class Orchestrator:
         self._control = control
         self._telemetry = telemetry
         self._policy = policy
+        self._servers = servers
 
     async def tick(self, *, wait: bool = True) -> int:
         """Run every step once that may find something to do, and return how much was done; 0 means that there is nothing now.
@@ -74,8 +77,6 @@ class Orchestrator:
         A step that fails does not keep the others from running: retries and takeovers go on without Postgres, and one row
         that cannot be read must not stop the record. Only while it is unknown how a shard and the record stand to each other, what
         moves something from one to the other is left out for that shard.
-
-        Nothing at all is done to a pair of stores that do not belong together.
 
         Raises:
             ForeignStore: The two stores do not belong together; nothing was tried.
@@ -108,11 +109,13 @@ class Orchestrator:
             count = await step()
         except SwarmError as exc:
             return exc
-        self._say_done(name, count)
+        if count and name in {"reap", "expire", "reviews", "sweep"}:
+            self._say("housekeeping.done", step=name, count=count)
         return count
 
     def _in_the_queue(self) -> dict[str, Step]:
         return {
+            "servers": self._servers.step,
             "promote": self._queue.promote,
             "reap": lambda: self._queue.reap(self._policy.abandon_cap),
             "expire": self._queue.expire,
@@ -141,7 +144,9 @@ class Orchestrator:
 
     async def _look(self) -> Chores | SwarmError:
         try:
-            return await self._record.chores(older_than=self._reviews.expire_after)
+            chores = await self._record.chores(older_than=self._reviews.expire_after)
+            self._servers.heard(chores.at)
+            return chores
         except SwarmError as exc:
             return exc
 
@@ -239,10 +244,6 @@ class Orchestrator:
                 self._say("goal.finished", goal=goal.id, status=goal.status)
             new += recorded.new
         return new
-
-    def _say_done(self, step: str, count: int) -> None:
-        if count and step in {"reap", "expire", "reviews", "sweep"}:
-            self._say("housekeeping.done", step=step, count=count)
 
     def _say(self, name: str, **fields: str | int) -> None:
         self._telemetry.emit(TelemetryEvent(name=name, source="orchestrator", fields=fields))

@@ -110,6 +110,8 @@ def status_document(snapshot: "Snapshot") -> Document:
         "stuck": snapshot.stuck,
         "away": list(snapshot.queues.away),
         "refused": snapshot.refused or None,
+        "evicts": snapshot.queues.evicts or None,
+        "clock": snapshot.queues.clock or None,
         "unserved": [one.model_dump(mode="json") for one in snapshot.unserved],
         "recovery": snapshot.recovery.model_dump(mode="json") if snapshot.recovery else None,
         "posts_waiting": snapshot.posts_waiting,

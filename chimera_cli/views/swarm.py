@@ -57,7 +57,7 @@ class _Board:
             ledger_facts(shot),
             *(
                 Facts([("redis", Cell(text, BAD))])
-                for text in (shot.replaced, shot.refused, away_sentence(shot))
+                for text in (shot.replaced, shot.refused, shot.queues.evicts, shot.queues.clock, away_sentence(shot))
                 if text
             ),
             *([recovery_facts(shot)] if shot.recovery else []),
@@ -81,6 +81,10 @@ class _Board:
             yield f"ledger\t{name}\t{count}"
         if shot.refused:
             yield f"redis\trefused\t{one_line(shot.refused)}"
+        if shot.queues.evicts:
+            yield f"redis\tevicts\t{one_line(shot.queues.evicts)}"
+        if shot.queues.clock:
+            yield f"redis\tclock\t{one_line(shot.queues.clock)}"
         if shot.replaced:
             yield f"redis\treplaced\t{one_line(shot.replaced)}"
         for shard in shot.queues.away:

@@ -118,5 +118,6 @@ def rebuilt(swarm: Swarm, place: Place, mender: Reconciler, record: Any, events:
         telemetry=swarm.telemetry,
         policy=place.settings.lease_policy(),
         pairing=swarm.pairing,
+        servers=swarm.orchestrator._servers,
     )
     return replace(swarm, record=record, orchestrator=orchestrator)

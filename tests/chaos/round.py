@@ -26,7 +26,7 @@ STALL_S = 3 * LEASE.total_seconds()
 """Longest stall: three leases. It ends earlier when all the work has ended without the stalled process."""
 PATIENCE_S = 60.0
 LEFT_ALONE = tuple(
-    ":bell :out :beats :fleet :identity :shards :run :epoch :turn :recorded :grace :parked :warden".split()
+    ":bell :out :beats :fleet :identity :shards :run :epoch :turn :recorded :clock :grace :parked :warden".split()
 )
 """Ends of the names of keys that outlive work; each is one key of bounded size, an empty one in the case of `out`."""
 

@@ -6,24 +6,33 @@ from pathlib import Path
 import pytest
 
 from chimera_cli.models.drill import FaultKind
+from chimera_cli.simulation.chaos.clock import clock_library
+from chimera_cli.simulation.chaos.pooler import pooler_program
 from tests.chaos.command import LONGEST_S, drill, left_behind, lines
 
 pytestmark = [pytest.mark.chaos, pytest.mark.integration, pytest.mark.slow]
 
 
-ASSUMED = (FaultKind.KEY_FAMILY, FaultKind.OOM, FaultKind.MISCONF, FaultKind.READONLY)
-MISCHIEF = (FaultKind.STALLED_LOOP, FaultKind.SELF_DRAIN)
-ORDINARY = tuple(kind for kind in FaultKind if kind not in (*ASSUMED, *MISCHIEF))
+GROUPS: dict[str, tuple[FaultKind, ...]] = {
+    "refusals": (FaultKind.KEY_FAMILY, FaultKind.OOM, FaultKind.MISCONF, FaultKind.READONLY),
+    "handlers": (FaultKind.STALLED_LOOP, FaultKind.SELF_DRAIN),
+    "clocks": (FaultKind.REDIS_CLOCK,) if clock_library() else (),
+    "stores": (FaultKind.FOREIGN_STORE, FaultKind.TWO_PRIMARIES),
+    "grounds": (FaultKind.RESHARD, *([FaultKind.POOLER] if pooler_program() else [])),
+}
+NEW = {kind for group in GROUPS.values() for kind in group} | {FaultKind.POOLER, FaultKind.REDIS_CLOCK}
+GROUPS["ordinary"] = tuple(kind for kind in FaultKind if kind not in NEW)
 
 
-@pytest.mark.parametrize("faults", [ORDINARY, (*ASSUMED, *MISCHIEF)], ids=["ordinary", "assumed"])
-def test_no_fault_loses_or_doubles_work(faults: tuple[FaultKind, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [name for name, faults in GROUPS.items() if faults])
+def test_no_fault_loses_or_doubles_work(name: str, tmp_path: Path) -> None:
+    faults = GROUPS[name]
     count = len(faults)
     process = drill(tmp_path, "--rounds", str(count), "--seed", "1", "--json", "--faults", ",".join(faults))
     shown, said = process.communicate(timeout=LONGEST_S)
     assert process.returncode == 0, (said, shown)
     *rounds, last = lines(shown)
-    assert [told["round"] for told in rounds] == list(range(1, count + 1))
+    assert sorted(told["round"] for told in rounds) == list(range(1, count + 1))
     assert all(told["ok"] and told["schedule"] and told["breaches"] == [] for told in rounds)
     tally = last["summary"]["tally"]
     assert sum(tally["ended"].values()) == tally["accepted"] > 17 * count

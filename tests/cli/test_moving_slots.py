@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.cluster import NODES
 from chimera_cli.adapters.keys import Keys, slot
+from chimera_cli.simulation.chaos.cluster import NODES
 from chimera_cli.simulation.chaos.slots import MovingSlots
 from tests.cli.conftest import NewLine
 from tests.cli.driver import KINDS, Line

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from chimera_cli.local.redis_server import RedisServer
-from tests.cli.driver import Line
-from tests.refusals import full
+from tests.cli.driver import Line, assert_one_clear_error
+from tests.refusals import admin, full
 
 
 @pytest.fixture
@@ -43,6 +43,19 @@ def test_doctor_and_status_tell_of_a_redis_that_is_full(line: Line, redis: Redis
         refused = line.run("status", "--json").json["refused"]
         assert refused.startswith("Redis refuses writes: OOM")
         assert "maxmemory" in refused
+
+
+def test_a_policy_that_evicts_is_told_by_what_runs_and_refused_by_what_starts(line: Line, redis: RedisServer) -> None:
+    worker = line.start("worker", "--count", "1")
+    line.until(lambda: "agent.started" in worker.said, "the worker is up")
+    with admin(redis) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+    line.until(lambda: "redis.evicts" in worker.said, "it is told")
+    [told] = [said for said in worker.said.splitlines() if "redis.evicts" in said]
+    assert "maxmemory-policy allkeys-lru" in told
+    assert "CONFIG SET maxmemory-policy noeviction" in told
+    assert failing(line) == (1, ["redis eviction"])
+    assert_one_clear_error(line.run("status"), 6, "maxmemory-policy allkeys-lru", "noeviction")
 
 
 def test_doctor_tells_of_a_database_that_takes_no_writes(line: Line, fresh_database: str) -> None:

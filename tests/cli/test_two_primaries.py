@@ -6,13 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from redis import Redis
 
-from chimera_cli.local.process import free_port, wait_until
+from chimera_cli.local.process import free_port
 from chimera_cli.local.redis_server import RedisServer
+from chimera_cli.simulation.chaos.primaries import promote
 from chimera_cli.simulation.proxy import Wire
 from tests.cli.driver import KINDS, Line
 from tests.servers import or_skip
@@ -53,16 +52,6 @@ async def ended() -> None:
     """Wait for whatever else the loop has to do."""
     others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     await asyncio.wait(others, timeout=5) if others else None
-
-
-def promote(old: RedisServer, new: RedisServer) -> None:
-    """Let the new server follow the old one until it has all its data, then be a primary of its own."""
-    with Redis.from_url(new.url, decode_responses=True) as replica, Redis.from_url(old.url) as primary:
-        replica.config_set("masterauth", str(urlsplit(old.url).password))
-        replica.replicaof("127.0.0.1", str(old.port))
-        assert wait_until(lambda: replica.info("replication")["master_link_status"] == "up", timeout_s=30)
-        primary.wait(1, 10_000)
-        replica.replicaof("NO", "ONE")
 
 
 @pytest.mark.chaos

@@ -21,6 +21,7 @@ from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.adapters.postgres_review import PostgresReview
 from chimera_cli.adapters.postgres_sweep import PostgresSweep
 from chimera_cli.adapters.redis_client import RedisClient, open_redis
+from chimera_cli.adapters.redis_clocks import RedisClocks
 from chimera_cli.adapters.redis_control import RedisControl
 from chimera_cli.adapters.redis_events import RedisEventStream
 from chimera_cli.adapters.redis_identity import RedisIdentities
@@ -28,16 +29,19 @@ from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.adapters.redis_recovery import RedisRecovery
 from chimera_cli.adapters.redis_registry import RedisAgentRegistry
 from chimera_cli.adapters.redis_sweep import RedisStandings
+from chimera_cli.adapters.system_clock import uptime
 from chimera_cli.models.delivery import Delivery, Stage
 from chimera_cli.models.identity import task_id
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.task import Task, TaskSpec
 from chimera_cli.models.telemetry import TelemetryEvent
+from chimera_cli.services.clock_watch import ClockWatch
 from chimera_cli.services.control import ControlService
 from chimera_cli.services.orchestrator import Orchestrator
 from chimera_cli.services.pairing import Pairing
 from chimera_cli.services.reconciler import Reconciler
 from chimera_cli.services.review_service import ReviewService
+from chimera_cli.services.server_watch import EvictionWatch, ServerWatch
 from chimera_cli.services.sweep import Sweep
 from tests.builders import VOUCHER, a_goal
 
@@ -197,6 +201,9 @@ async def open_pair(
             policy=policy,
             pairing=Pairing(
                 identity, RedisIdentities(client, keys, "redis"), telemetry, shards=shards, fresh=policy.lease
+            ),
+            servers=ServerWatch(
+                ClockWatch(RedisClocks(client, keys), telemetry, uptime), EvictionWatch(queue, telemetry, uptime)
             ),
         )
         yield Pair(

@@ -6,7 +6,8 @@ from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_client import RedisClient
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
 from chimera_cli.exceptions import OCCConflict, StaleLease, SwarmError
-from chimera_cli.models.delivery import Delivery, QueueCounts, Stage
+from chimera_cli.models.delivery import Delivery, Stage
+from chimera_cli.models.queue_counts import QueueCounts
 from tests.builders import GOAL, a_dispatch, a_result
 
 MANY = 120

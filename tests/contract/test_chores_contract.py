@@ -24,7 +24,7 @@ CENTURY = timedelta(days=36_500)
 
 async def chores(record: PostgresRecord, older_than: timedelta | None = None) -> set[str]:
     """Name what there is to do besides the sweep, which is due by the clock."""
-    return {name for name, wanted in await record.chores(older_than=older_than) if wanted and name != "sweep"}
+    return {name for name, wanted in await record.chores(older_than=older_than) if wanted is True and name != "sweep"}
 
 
 async def submitted(record: PostgresRecord) -> Goal:

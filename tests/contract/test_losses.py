@@ -154,7 +154,7 @@ async def test_a_task_goes_on_from_where_the_record_has_it(pair: Pair, what: str
     assert told == [(len(goals), len(goals))]
     assert (await pair.record.ledger()).balanced
     left = {name.rpartition("}:")[2] for name in await pair.snapshot()}
-    assert left <= {"out", "run", "epoch", "turn", "grace", "recorded", "work:bell", "judge:bell"}
+    assert left <= {"out", "run", "epoch", "turn", "grace", "recorded", "clock", "work:bell", "judge:bell"}
 
 
 async def test_who_worked_when_redis_was_emptied_is_refused_and_told_so(pair: Pair) -> None:

@@ -82,6 +82,7 @@ CALLS: Mapping[str, Call] = {
     "promote": lambda at: at.queue.promote(),
     "reap": lambda at: at.script("reap", CAP, 100, 0),
     "expire": lambda at: at.queue.expire(),
+    "clock": lambda at: at.script("clock", 1, "", "", 0),
     "settle": lambda at: at.queue.settle(),
     "push": lambda at: at.queue.push_tasks([a_dispatch("new")]),
     "resume": lambda at: at.queue.resume(at.held),

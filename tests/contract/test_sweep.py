@@ -132,8 +132,8 @@ async def test_what_stands_well_is_left_as_it_is(pair: Pair) -> None:
     await pair.orchestrator.record()
     before = await contents(pair)
     await sweep(pair)
-    turn = f"{pair.keys.shard(0)}:turn"
-    assert {**await contents(pair), turn: ""} == {**before, turn: ""}
+    moves = {f"{pair.keys.shard(0)}:{name}": "" for name in ("turn", "clock")}
+    assert {**await contents(pair), **moves} == {**before, **moves}
     assert pair.rows("SELECT count(*) FROM recoveries") == [(0,)]
 
 

@@ -7,19 +7,17 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from chimera_cli.local.binaries import PostgresBinaries
 from chimera_cli.local.postgres_server import PostgresServer
-from chimera_cli.local.private_file import write_private
-from chimera_cli.local.privileges import let_in, plain_user
+from chimera_cli.local.privileges import let_in
 from chimera_cli.local.process import free_port
-from chimera_cli.local.server import LocalServer
+from chimera_cli.simulation.chaos.pooler import Pooler
 from tests.cli.conftest import model_url
 from tests.servers import or_skip
 
-__all__ = ["model_url"]
+__all__ = ["Pooler", "model_url"]
 
 # Read before the tests' own environment takes them away.
 PLACES = {
@@ -66,68 +64,6 @@ class InstalledPostgres(PostgresServer):
         return (self.programs.postgres, "-D", self.data, f"--config-file={settings}")
 
 
-class Pooler(LocalServer):
-    """PgBouncer with its own defaults but for what is given."""
-
-    name = "PgBouncer"
-
-    def __init__(self, folder: Path, postgres: InstalledPostgres, binary: Path, *, mode: str, servers: int = 2) -> None:
-        super().__init__(folder, free_port())
-        self._postgres, self._binary, self._mode, self._servers = postgres, binary, mode, servers
-
-    @property
-    def url(self) -> str:
-        return self._postgres.url.replace(f":{self._postgres.port}/", f":{self.port}/")
-
-    @property
-    def pidfile(self) -> Path:
-        return self.folder / "pgbouncer.pid"
-
-    @property
-    def marks(self) -> Sequence[str]:
-        return (str(self._configuration_file),)
-
-    def system_user(self) -> str | None:
-        return plain_user()
-
-    def launched(self, pid: int) -> None:
-        self.pidfile.write_text(str(pid))
-
-    def answers(self) -> bool:
-        try:
-            psycopg.connect(self.url, connect_timeout=2).close()
-        except psycopg.Error:
-            return False
-        return True
-
-    def prepare(self) -> Sequence[str | Path]:
-        known = psycopg.conninfo.conninfo_to_dict(self._postgres.url)
-        users = self.folder / "users.txt"
-        write_private(users, f'"{known["user"]}" "{known["password"]}"\n')
-        lines = [
-            "[databases]",
-            f"{known['dbname']} = host=127.0.0.1 port={self._postgres.port}",
-            "[pgbouncer]",
-            "listen_addr = 127.0.0.1",
-            f"listen_port = {self.port}",
-            "unix_socket_dir =",
-            "auth_type = plain",
-            f"auth_file = {users}",
-            f"pool_mode = {self._mode}",
-            f"default_pool_size = {self._servers}",
-        ]
-        write_private(self._configuration_file, "".join(f"{line}\n" for line in lines))
-        if user := self.system_user():
-            let_in(user, self.folder, self._postgres.programs.installation)
-            for path in (users, self._configuration_file):
-                shutil.chown(path, user)
-        return (self._binary, self._configuration_file)
-
-    @property
-    def _configuration_file(self) -> Path:
-        return self.folder / "pgbouncer.ini"
-
-
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A folder that another user may be let into: pytest closes its own to all others whenever it starts."""
@@ -150,7 +86,7 @@ def pooler_of(postgres: InstalledPostgres, open_folder: Path) -> Iterator:
 
     def start(mode: str, *, servers: int = 2) -> Pooler:
         made = Pooler(
-            open_folder / f"pooler-{len(started)}", postgres, program("pgbouncer"), mode=mode, servers=servers
+            open_folder / f"pooler-{len(started)}", postgres, binary=program("pgbouncer"), mode=mode, servers=servers
         )
         started.append(made)
         return or_skip(made.start, made)

@@ -19,13 +19,13 @@ from chimera_cli.exceptions import LLMError, SwarmError
 from chimera_cli.models.agent import AgentStatus, FleetMember, Liveness, Role
 from chimera_cli.models.audit import AuditEvent, AuditReport
 from chimera_cli.models.check import Check
-from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.drill import Breach, DrillReport, FaultKind, Moment, RoundReport, Strike, Tally
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.gate import Finding
 from chimera_cli.models.goal import Ledger
 from chimera_cli.models.order import Order, OrderAction
 from chimera_cli.models.post import Post
+from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.recovery import Loss, Recovery
 from chimera_cli.models.review import CardStatus
 from chimera_cli.models.server import ServerStatus

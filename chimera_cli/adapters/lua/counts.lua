@@ -2,7 +2,9 @@
   Returns  {work waiting, work leased, work delayed, judge waiting, judge leased, judge delayed,
             age of the oldest of those that come next in each lane of workers [ms], -1 when none waits,
             {kind, how many wait for a worker, kind, how many, ...}, the shard's epoch,
-            with which words a write is refused, or ''}. ]]
+            with which words a write is refused, or '',
+            since when the server's clock is in doubt [ms], -1 when it is not, the last step [ms], its age [ms], -1 without one,
+            what the server does when memory runs short, or '', how many keys it has evicted since it was started}. ]]
 
 local NEXT = 4 -- Looked at of each lane. Of one goal the oldest comes first; in which order goals take their turns is chance.
 local found, oldest, kinds = {}, nil, {}
@@ -52,4 +54,15 @@ table.insert(found, tonumber(epoch()))
 -- Asked here, so that a look at the swarm costs no further round trip. It changes nothing.
 local refused = refusal(false)
 table.insert(found, refused and refused.err or '')
+local clock = redis.call('HMGET', T .. ':clock', 'since', 'step', 'stepped')
+table.insert(found, clock[1] and math.max(0, server_ms() - tonumber(clock[1])) or -1)
+table.insert(found, tonumber(clock[2] or 0))
+table.insert(found, clock[3] and math.max(0, now_ms() - tonumber(clock[3])) or -1)
+-- The stand-in for Redis has no INFO.
+local function told(section, pattern)
+  local text = redis.pcall('INFO', section)
+  return type(text) == 'string' and string.match(text, pattern) or ''
+end
+table.insert(found, told('memory', 'maxmemory_policy:([%w-]+)'))
+table.insert(found, tonumber(told('stats', 'evicted_keys:(%d+)')) or 0)
 return found

@@ -5,6 +5,6 @@ local now, found = now_ms(), {}
 local beats = redis.call('ZRANGE', T .. ':beats', 0, -1, 'WITHSCORES')
 for i = 1, #beats, 2 do
   local beat = redis.call('HGET', T .. ':fleet', beats[i])
-  if beat then table.insert(found, {beats[i], now - tonumber(beats[i + 1]), beat, redis.call('HGET', T .. ':stalled', beats[i]) or ''}) end
+  if beat then table.insert(found, {beats[i], math.max(0, now - tonumber(beats[i + 1])), beat, redis.call('HGET', T .. ':stalled', beats[i]) or ''}) end
 end
 return found

@@ -33,8 +33,11 @@
   T:grace                        string   there while no lease is taken back after an interruption
   T:recorded                     string   id up to which events were recorded and dropped since somebody vouched
   T:rebuilding                   string   there while what Redis lost is put back from the record
+  T:clock                        hash     reading, record: the server's clock when housekeeping read it last, and Postgres' then; offset: how
+                                          far the server's clock has stepped in all; step, stepped: by how much at last, and when;
+                                          while it is in doubt since, last: its time at the first and the last look, and judged [ms]
 
-  stage is work or judge. Times are Redis' own, in ms since 1970. A lane is <kind>:<priority>, or <kind>:alone for tasks that may be
+  stage is work or judge. Times are the shard's, in ms since 1970, see now_ms. A lane is <kind>:<priority>, or <kind>:alone for tasks that may be
   what ended their processes, with /execute behind it for tasks in their execute phase.
 ]]
 
@@ -49,9 +52,26 @@ local MOST_INPUT = 16 * 1024 * 1024 -- Each task has a copy of its own; adapters
 local TERMINAL = {COMPLETED = true, REJECTED = true, FAILED = true, CANCELLED = true}
 local NOTHING = {}
 
-local function now_ms()
+local function server_ms()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- ADR 0033: the time of a shard is the server's without the steps of its clock, and stands still while that is in doubt.
+local CLOCK_GAP = 10000 -- Housekeeping reads the clock twice a second; further apart, its readings are not believed at once [ms].
+local present, doubtful
+
+local function in_step(ms, reading)
+  return ms >= reading and ms <= reading + CLOCK_GAP
+end
+
+local function now_ms()
+  if present then return present end
+  local clock, server = redis.pcall('HMGET', T .. ':clock', 'reading', 'offset', 'since'), server_ms()
+  local reading = tonumber(clock[1] or '')
+  doubtful = reading ~= nil and (clock[3] or not in_step(server, reading))
+  present = (doubtful and reading or server) - (tonumber(clock[2] or '') or 0)
+  return present
 end
 
 local function task_key(id)

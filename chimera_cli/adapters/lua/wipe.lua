@@ -6,7 +6,7 @@
   Returns  1, or -1 when the server, or whoever compares, has changed meanwhile, and nothing was done. ]]
 
 local run, turn, suffixes = unpack(ARGV)
-local KEPT = {run = true, turn = true, rebuilding = true, out = true, epoch = true}
+local KEPT = {run = true, turn = true, rebuilding = true, out = true, epoch = true, clock = true}
 if not unvouched_still(run, turn) then return -1 end
 for _, suffix in ipairs(cjson.decode(suffixes)) do
   if not KEPT[suffix] then redis.call('UNLINK', T .. ':' .. suffix) end

@@ -40,6 +40,8 @@ class Account:
     """Leases that may expire on one task before it fails."""
     deadly: bool = False
     """Whether the faults of the round end processes."""
+    gentle: bool = False
+    """Whether the faults of the round leave every process alive and connected."""
 
     def tally(self, struck: Mapping[str, int]) -> Tally:
         """Count."""
@@ -89,7 +91,14 @@ def read_runs(file: Path) -> list[Mapping[str, Any]]:
 
 def breaches_of(account: Account) -> list[Breach]:
     """Find everything that must not have happened."""
-    return [*_lost(account), *_failed(account), *_shared(account), *_posted(account), *_unseen(account)]
+    return [
+        *_lost(account),
+        *_failed(account),
+        *_robbed(account),
+        *_shared(account),
+        *_posted(account),
+        *_unseen(account),
+    ]
 
 
 def _lost(account: Account) -> Iterator[Breach]:
@@ -109,6 +118,16 @@ def _failed(account: Account) -> Iterator[Breach]:
             text = f"is {task.status}: {task.error or 'without a reason'}"
             subject = f"{task.key} {task.id}"
             yield Breach(invariant="no fault fails a task", subject=subject, text=text, harm=Harm.FAILED)
+
+
+def _robbed(account: Account) -> Iterator[Breach]:
+    """Where all processes live, none of them loses a task."""
+    lost = Counter(event.task_id for event in account.events if event.name == "task.taken_over")
+    if account.gentle and not any(task.kind == DEADLY for task in account.tasks):
+        for task in account.tasks:
+            if lost[task.id]:
+                subject, text = f"{task.key} {task.id}", f"was taken over {lost[task.id]} times though its agents lived"
+                yield Breach(invariant="no living agent is robbed", subject=subject, text=text)
 
 
 def _shared(account: Account) -> Iterator[Breach]:

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from chimera_cli.exceptions import ConfigError
+from chimera_cli.local.redis_server import RedisServer
 
 LIBRARY = "vendor/libfaketime/src/libfaketime.so.1"
 """Where the library is inside its wheel."""
@@ -23,7 +24,7 @@ def clock_library() -> Path | None:
 
 
 class MovableClock:
-    """The clock of one process."""
+    """The clock of one process, and of those that it starts."""
 
     def __init__(self, file: Path) -> None:
         """Args:
@@ -55,3 +56,14 @@ class MovableClock:
         draft = self._file.with_suffix(".draft")
         draft.write_text(f"{seconds:+g}s\n")
         draft.replace(self._file)
+
+
+class UnderAClock(RedisServer):
+    """A Redis whose clock can be moved."""
+
+    clock: MovableClock
+    """Its clock; whoever makes the server sets it."""
+
+    def environment(self) -> Mapping[str, str]:
+        """Add what puts it under that clock."""
+        return {**super().environment(), **self.clock.environment()}

@@ -5,7 +5,7 @@ from random import Random
 
 from chimera_cli.adapters.keys import FAMILIES
 from chimera_cli.models.drill import FaultKind, Moment, Strike
-from chimera_cli.simulation.chaos.cast import COMMANDS, EVERYBODY, JUDGES, ROLES, SKEWED, WORKERS
+from chimera_cli.simulation.chaos.cast import COMMANDS, EVERYBODY, JUDGES, PLANNER, ROLES, SKEWED, WORKERS
 
 FAR_ENDS = ("redis", "redis", "redis", "postgres", "postgres", "model")
 """Servers at the far end of a wire, as often as they are drawn."""
@@ -66,8 +66,30 @@ def _stalled_loop(chance: Random) -> Strike:
     return _made("hold", leases=span(chance, 1.1, 1.5))
 
 
-def _self_drain(_: Random) -> Strike:
-    return _made("signal")
+def _self_drain(chance: Random) -> Strike:
+    return _made(chance.choice(("signal", "command")))
+
+
+def _foreign_store(chance: Random) -> Strike:
+    return _made(chance.choice(("redis", "empty", "record")), target=chance.choice((WORKERS[0], JUDGES[0])))
+
+
+def _two_primaries(chance: Random) -> Strike:
+    moved = chance.choice((WORKERS[:1], (*WORKERS[:2], JUDGES[0]), (COMMANDS, *WORKERS[:1], PLANNER)))
+    return _made("split", target=",".join(moved), leases=span(chance, 0.3, 1.5))
+
+
+def _redis_clock(chance: Random) -> Strike:
+    return _made("step", lasts_s=span(chance, 1.0, 4.0), amount=chance.choice((-300, -60, 60, 300)))
+
+
+def _pooler(chance: Random) -> Strike:
+    action = chance.choice(("kill", "stop", "stall"))
+    return _made(action, lasts_s=span(chance, 0.0, 1.5))
+
+
+def _reshard(chance: Random) -> Strike:
+    return _made("move", lasts_s=span(chance, 0.0, 0.1), amount=chance.choice((1, 2)))
 
 
 def span(chance: Random, shortest: float, longest: float) -> float:
@@ -103,5 +125,10 @@ DRAWS: Mapping[FaultKind, Callable[[Random], Strike]] = {
     FaultKind.READONLY: _refusal,
     FaultKind.STALLED_LOOP: _stalled_loop,
     FaultKind.SELF_DRAIN: _self_drain,
+    FaultKind.FOREIGN_STORE: _foreign_store,
+    FaultKind.TWO_PRIMARIES: _two_primaries,
+    FaultKind.REDIS_CLOCK: _redis_clock,
+    FaultKind.POOLER: _pooler,
+    FaultKind.RESHARD: _reshard,
 }
 """How a fault of each kind is drawn."""

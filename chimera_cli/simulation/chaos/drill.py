@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from chimera_cli.adapters.schema import upgrade
-from chimera_cli.exceptions import ConfigError
 from chimera_cli.models.drill import DrillReport, FaultKind, RoundReport
 from chimera_cli.simulation.chaos.cast import COMMANDS, ROLES
-from chimera_cli.simulation.chaos.clock import HINT, clock_library
+from chimera_cli.simulation.chaos.grounds import by_ground
 from chimera_cli.simulation.chaos.installation import check_settings, drill_variables
+from chimera_cli.simulation.chaos.lacks import lacks, playable
 from chimera_cli.simulation.chaos.options import DrillOptions, Listener
 from chimera_cli.simulation.chaos.round import Round, Stage
 from chimera_cli.simulation.chaos.schedule import schedule
@@ -26,7 +26,6 @@ from chimera_cli.simulation.scenario import orderly_end
 STRETCH = 20
 """Rounds on one database with one fleet; then both are fresh, so that checking a round stays cheap."""
 STAND_IN = "the model is a stand-in: canned answers over the real wire, no intelligence"
-NO_CLOCK = "no clock can be moved here: libfaketime is missing"
 
 
 def run_drill(options: DrillOptions, listener: Listener) -> DrillReport:
@@ -37,7 +36,7 @@ def run_drill(options: DrillOptions, listener: Listener) -> DrillReport:
         BackendUnavailable: A server did not come up.
     """
     check_settings(drill_variables(options.settings))
-    faults = playable(options.faults, clock_library() is not None)
+    faults = playable(options.faults, lacks())
     folder = Path(mkdtemp(prefix="chimera-drill-"))
     drill = _Drill(folder, options, listener, faults)
     try:
@@ -54,24 +53,12 @@ def run_drill(options: DrillOptions, listener: Listener) -> DrillReport:
     return report.model_copy(update={"kept": str(folder)}) if options.keep else report
 
 
-def playable(faults: Sequence[FaultKind], moves_clocks: bool) -> tuple[FaultKind, ...]:
-    """Leave out what cannot be done on this machine.
-
-    Raises:
-        ConfigError: Nothing is left.
-    """
-    found = tuple(kind for kind in faults if kind is not FaultKind.CLOCK or moves_clocks)
-    if not found:
-        raise ConfigError(NO_CLOCK, hint=HINT)
-    return found
-
-
 class _Drill:
     def __init__(self, folder: Path, options: DrillOptions, listener: Listener, faults: tuple[FaultKind, ...]) -> None:
         self._folder, self._options, self._listener = folder, options, listener
         self._faults = faults
         self._variables = drill_variables(options.settings)
-        self._servers = DrillServers(folder, options.seed)
+        self._servers = DrillServers(folder, options.seed, moves_clock=FaultKind.REDIS_CLOCK in faults)
         self._begun = time.monotonic()
         self._reports: list[RoundReport] = []
 
@@ -107,11 +94,12 @@ class _Drill:
         self._listener.say(STAND_IN)
         tried = ", ".join(f"{name}={value}" for name, value in self._variables.items())
         self._listener.say(f"tried with {tried}")
-        if len(self._faults) < len(self._options.faults):
-            self._listener.say(f"{NO_CLOCK}; {HINT}")
+        for kind, lack in lacks().items():
+            if kind in self._options.faults:
+                self._listener.say(f"without {kind}: {lack.what}; {lack.hint}")
 
     async def _rounds(self) -> None:
-        ports = {name: server.port for name, server in self._servers.all.items()}
+        ports = {name: server.port for name, server in self._servers.usual.items()}
         async with Wires((*ROLES, COMMANDS), ports) as wires:
             staging = Staging(
                 folder=self._folder,
@@ -120,22 +108,23 @@ class _Drill:
                 installation=self._variables,
                 moves_clocks=FaultKind.CLOCK in self._faults,
             )
-            while len(self._reports) < self._options.rounds and not self._ends_early:
-                first = len(self._reports) + 1
-                async with staging.open(f"drill-{first}") as stage:
-                    await self._stretch(stage, range(first, min(first + STRETCH, self._options.rounds + 1)))
+            for ground, numbers in by_ground(range(1, self._options.rounds + 1), self._faults):
+                while numbers and not self._ends_early:
+                    async with staging.open(f"drill-{numbers[0]}", ground) as stage:
+                        del numbers[: await self._stretch(stage, numbers[:STRETCH])]
 
     @property
     def _ends_early(self) -> bool:
         """Whether what is to be kept is there: the next rounds would only bury it."""
         return self._options.keep and any(not report.ok for report in self._reports)
 
-    async def _stretch(self, stage: Stage, numbers: range) -> None:
-        """Play rounds until one breaks something: the next one deserves a sound swarm."""
-        for number in numbers:
+    async def _stretch(self, stage: Stage, numbers: Sequence[int]) -> int:
+        """Play rounds until one breaks something: the next one deserves a sound swarm. Returns how many were played."""
+        for played, number in enumerate(numbers, 1):
             strikes = schedule(self._options.seed, number, self._faults)
             report = await Round(stage, seed=self._options.seed, number=number, schedule=strikes).play()
             self._reports.append(report)
             self._listener.tell(report)
             if not report.ok:
-                return
+                return played
+        return len(numbers)

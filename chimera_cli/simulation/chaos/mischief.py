@@ -2,13 +2,16 @@
 
 import os
 import signal
+import subprocess  # nosec B404 # one command without a shell
 import time
 from pathlib import Path
 
 HOLD = "hold"
 """Asks a task to hold the event loop for the seconds that the file tells, each time that it runs."""
 DRAIN = "drain"
-"""Asks for one signal to end."""
+"""Asks for one signal to end, by a call of the process itself; a worker may refuse that to its handlers."""
+COMMAND = "command"
+"""Asks for one signal to end by the command `kill`, which looks as if it came from outside."""
 
 
 def ask(folder: Path, word: str, seconds: float = 0.0) -> None:
@@ -20,7 +23,7 @@ def ask(folder: Path, word: str, seconds: float = 0.0) -> None:
 
 def withdraw(folder: Path) -> None:
     """Ask for nothing any more, whoever was asked."""
-    for word in (HOLD, DRAIN):
+    for word in (HOLD, DRAIN, COMMAND):
         for file in folder.glob(f"{word}*"):
             file.unlink(missing_ok=True)
 
@@ -33,6 +36,8 @@ def comply(folder: Path, task_id: str) -> None:
         time.sleep(float(held.read_text()))
     if _take(folder, DRAIN, task_id):
         os.kill(os.getpid(), signal.SIGTERM)
+    if _take(folder, COMMAND, task_id):
+        subprocess.run(["kill", "-TERM", str(os.getpid())], check=True)  # nosec B603 B607 # the system's own
 
 
 def _take(folder: Path, word: str, task_id: str) -> bool:

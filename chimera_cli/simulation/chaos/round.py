@@ -25,7 +25,20 @@ from chimera_cli.simulation.chaos.workload import workload
 
 PATIENCE = timedelta(seconds=45)
 """How long a round's work may take, and ten leases more."""
+GENTLE = {
+    FaultKind.OOM,
+    FaultKind.MISCONF,
+    FaultKind.READONLY,
+    FaultKind.STALLED_LOOP,
+    FaultKind.FOREIGN_STORE,
+    FaultKind.REDIS_CLOCK,
+    FaultKind.POOLER,
+    FaultKind.MODEL,
+}
+"""Kinds of fault during which every process lives and goes on to prolong its leases, or is refused that by a server."""
 LOOK_AGAIN_S = 0.1
+TOLD = {"epochs", "clock"}
+"""What the counts of the queues tell beside what stands in them; a clock that stepped is told for a while."""
 GONE_WITHIN_S = 5.0
 """How long what has ended may still lie about."""
 
@@ -161,14 +174,16 @@ class Round:
     async def _idle(self) -> bool:
         with suppress(BackendUnavailable):
             counts = await self._stage.swarm.queue.counts()
-            return not any(counts.model_dump(exclude_none=True, exclude={"epochs"}).values())
+            return not any(counts.model_dump(exclude_none=True, exclude=TOLD).values())
         return False
 
     async def _examined(self) -> list[Breach]:
         """Check the history; what is only left over gets a moment to go, for housekeeping takes turns."""
         end = time.monotonic() + GONE_WITHIN_S
         while True:
-            examine = partial(self._stage.examiner.breaches, read_runs(self._stage.runs))
+            examine = partial(
+                self._stage.examiner.breaches, read_runs(self._stage.runs), timed=self._stage.striker.timed
+            )
             found = await asyncio.to_thread(examine)
             if not found or time.monotonic() > end:
                 return found
@@ -184,11 +199,14 @@ class Round:
             runs=read_runs(self._stage.runs),
             abandon_cap=self._stage.settings.abandon_cap,
             deadly=any(strike.fault is FaultKind.WORKER for strike in self._schedule),
+            gentle=all(strike.fault in GENTLE for strike in self._schedule),
         )
 
     def _heard(self) -> list[Breach]:
         """Take what roles and commands did wrong in this round."""
-        heard = [*self._stage.fleet.breaches, *self._stage.operator.breaches]
-        self._stage.fleet.breaches.clear()
-        self._stage.operator.breaches.clear()
+        striker = self._stage.striker
+        told = (self._stage.fleet, self._stage.operator, striker, striker.strangers)
+        heard = [breach for one in told for breach in one.breaches]
+        for one in told:
+            one.breaches.clear()
         return heard

@@ -5,6 +5,7 @@ from random import Random
 
 from chimera_cli.models.drill import FaultKind, Moment, Strike
 from chimera_cli.simulation.chaos.draws import DRAWS, span
+from chimera_cli.simulation.chaos.grounds import PLAYED_ON, ground_of, in_order, turn_of
 
 WINDOWS = {Moment.SUBMISSION: (0.2, 1.2), Moment.ACCEPTANCE: (0.0, 2.0)}
 """When faults begin, in s: while the work is submitted, or while it runs, is judged and approved."""
@@ -12,7 +13,16 @@ EARLY = 0.25
 """Share of the faults that strike while the work is submitted."""
 MOST_EXTRA = 2
 """Further faults besides the one that a round is about."""
-ONCE = {FaultKind.FLUSH, FaultKind.KEY_FAMILY, FaultKind.STALLED_LOOP, FaultKind.SELF_DRAIN}
+ONCE = {
+    FaultKind.FLUSH,
+    FaultKind.KEY_FAMILY,
+    FaultKind.STALLED_LOOP,
+    FaultKind.SELF_DRAIN,
+    FaultKind.FOREIGN_STORE,
+    FaultKind.TWO_PRIMARIES,
+    FaultKind.RESHARD,
+    FaultKind.REDIS_CLOCK,
+}
 """Kinds that would show nothing more the second time in a round, or would no longer be one fault."""
 
 
@@ -25,9 +35,8 @@ def schedule(seed: int, number: int, faults: Sequence[FaultKind]) -> tuple[Strik
         faults: Kinds of fault chosen.
     """
     chance = Random(f"schedule/{seed}/{number}")  # nosec B311 # the same seed must give the same faults
-    kinds = sorted(set(faults), key=list(FaultKind).index)
-    first = kinds[(number - 1) % len(kinds)]
-    drawn = [first]
+    drawn = [turn_of(number, faults)]
+    kinds = [kind for kind in in_order(faults) if kind in PLAYED_ON[ground_of(drawn[0])]]
     for _ in range(chance.randint(0, MOST_EXTRA)):
         others = [kind for kind in kinds if kind not in ONCE.intersection(drawn)]
         drawn += [chance.choice(others)] if others else []

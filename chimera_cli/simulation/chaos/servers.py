@@ -6,7 +6,7 @@ import secrets
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from chimera_cli.adapters.keys import Keys
@@ -17,7 +17,10 @@ from chimera_cli.local.redis_server import RedisServer
 from chimera_cli.local.server import LocalServer
 from chimera_cli.local.stand_in import StandInServer
 from chimera_cli.models.drill import FaultKind
+from chimera_cli.simulation.chaos.clock import MovableClock, UnderAClock
+from chimera_cli.simulation.chaos.cluster import Cluster
 from chimera_cli.simulation.chaos.key_loss import lose
+from chimera_cli.simulation.chaos.pooler import Pooler
 from chimera_cli.simulation.chaos.refusals import REFUSED, admin
 
 GONE_WITHIN_S = 10.0
@@ -31,9 +34,27 @@ LOG = "appendonly*"
 class DrillServers:
     """Redis, PostgreSQL and the stand-in model, in a folder of their own; none of them outlives `stop`."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self.redis = RedisServer(folder / "redis", free_port(), secrets.token_urlsafe(24))
+    def __init__(self, folder: Path, seed: int, *, moves_clock: bool = False) -> None:
+        """Args:
+        folder: Where each has a folder.
+        seed: Seed of the model's answers.
+        moves_clock: Whether Redis gets a clock of its own.
+        """
+        self.clock: MovableClock | None = None
+        """Redis' clock, if that can be moved."""
+        password = secrets.token_urlsafe(24)
+        self.redis = RedisServer(folder / "redis", free_port(), password)
+        if moves_clock:
+            self.clock = MovableClock(folder / "redis-clock")
+            self.redis = UnderAClock(folder / "redis", free_port(), password)
+            self.redis.clock = self.clock
+        self.other = RedisServer(folder / "other-redis", free_port(), password)
+        """A second Redis, for faults that need one; they start it."""
         self.postgres = PostgresServer(folder / "postgres", free_port(), secrets.token_urlsafe(24), durable=False)
+        self.pooler = Pooler(folder / "pooler", self.postgres)
+        """Leads to Postgres; rounds about it start it."""
+        self.cluster: Cluster | None = None
+        """A Redis Cluster, while rounds are played on one."""
         options = ("--latency-ms", LATENCY_MS)
         self.model = StandInServer(folder / "model", free_port(), seed=seed, options=options)
         self._copy = folder / "old-redis"
@@ -41,18 +62,23 @@ class DrillServers:
         """Held while a fault is about a server: two at once would start it twice."""
 
     @property
-    def all(self) -> dict[str, LocalServer]:
-        """All of them by the names that faults use."""
+    def usual(self) -> dict[str, LocalServer]:
+        """Those that run all the time, by the names that faults use."""
         return {"redis": self.redis, "postgres": self.postgres, "model": self.model}
 
+    @property
+    def all(self) -> dict[str, LocalServer]:
+        """All that faults have a name for."""
+        return {**self.usual, "other": self.other, "pooler": self.pooler}
+
     def start(self) -> None:
-        """Start whatever does not run.
+        """Start the usual ones.
 
         Raises:
             ConfigError: A program is missing.
             BackendUnavailable: One did not come up.
         """
-        for server in self.all.values():
+        for server in self.usual.values():
             server.start()
 
     def stop(self) -> None:
@@ -61,19 +87,30 @@ class DrillServers:
             _signal(server, signal.SIGCONT)
             server.stop()
 
+    @contextmanager
+    def joined(self, folder: Path) -> Iterator[Cluster]:
+        """Start a cluster for a while."""
+        self.cluster = Cluster(folder, secrets.token_urlsafe(24))
+        try:
+            self.cluster.start()
+            yield self.cluster
+        finally:
+            self.cluster.stop()
+            self.cluster = None
+
     async def kill(self, name: str, away_s: float) -> None:
         """End a server without warning, and start it again after a while."""
         async with self.turns[name]:
-            await self._crash(self.all[name])
+            await self.crash(self.all[name])
             await asyncio.sleep(away_s)
-            await self._revive(name)
+            await self.revive(name)
 
     async def halt(self, name: str, away_s: float) -> None:
         """Shut a server down in good order, and start it again after a while."""
         async with self.turns[name]:
             await asyncio.to_thread(self.all[name].stop)
             await asyncio.sleep(away_s)
-            await self._revive(name)
+            await self.revive(name)
 
     async def stall(self, name: str, stalled_s: float) -> None:
         """Let a server freeze for a while: its connections stay and nothing answers."""
@@ -93,19 +130,19 @@ class DrillServers:
     async def restore(self) -> None:
         """Kill Redis and let it come back with the remembered data."""
         async with self.turns["redis"]:
-            await self._crash(self.redis)
+            await self.crash(self.redis)
             _drop_log(self.redis.folder)
             _copy_log(self._copy, self.redis.folder)
-            await self._revive("redis")
+            await self.revive("redis")
 
     async def lose_tail(self, size: int) -> None:
         """Kill Redis and let it come back without what it wrote last, as after a loss of power."""
         async with self.turns["redis"]:
-            await self._crash(self.redis)
+            await self.crash(self.redis)
             files = [path for path in self.redis.folder.rglob(LOG) if path.is_file() and path.suffix != ".manifest"]
             written = max(files, key=lambda path: path.stat().st_mtime)
             os.truncate(written, max(written.stat().st_size - size, 0))
-            await self._revive("redis")
+            await self.revive("redis")
 
     async def flush(self) -> None:
         """Empty Redis."""
@@ -125,14 +162,16 @@ class DrillServers:
         async with self.turns["redis"]:
             await asyncio.to_thread(lose, self.redis, keys, family)
 
-    async def _revive(self, name: str) -> None:
+    async def revive(self, name: str) -> None:
+        """Start a server anew. Whoever calls holds its turn."""
         try:
             await asyncio.to_thread(self.all[name].start)
         except BackendUnavailable:
             # A machine with too much to do gets a second chance: a drill is not about how fast servers start.
             await asyncio.to_thread(self.all[name].start)
 
-    async def _crash(self, server: LocalServer) -> None:
+    async def crash(self, server: LocalServer) -> None:
+        """End a server without warning. Whoever calls holds its turn."""
         pids = list(_family(server))
         _signal(server, signal.SIGKILL)
         await asyncio.to_thread(wait_until, lambda: not any(map(_lives, pids)), timeout_s=GONE_WITHIN_S)

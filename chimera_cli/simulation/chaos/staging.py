@@ -12,18 +12,19 @@ from chimera_cli.adapters.keys import Keys
 from chimera_cli.bootstrap import open_swarm
 from chimera_cli.local.stand_in import MODEL_NAME
 from chimera_cli.services.swarm import Swarm
-from chimera_cli.simulation.chaos.cast import COMMANDS, JUDGES, ROLES, SKEWED, WORKERS
+from chimera_cli.simulation.chaos.cast import COMMANDS, ROLES, SKEWED, command_line
 from chimera_cli.simulation.chaos.clock import MovableClock
 from chimera_cli.simulation.chaos.commands import Operator
 from chimera_cli.simulation.chaos.fleet import Fleet
+from chimera_cli.simulation.chaos.grounds import Ground
 from chimera_cli.simulation.chaos.installation import drill_settings
 from chimera_cli.simulation.chaos.kinds import EFFECTS
 from chimera_cli.simulation.chaos.round import Stage
 from chimera_cli.simulation.chaos.servers import DrillServers
+from chimera_cli.simulation.chaos.strangers import Strangers
 from chimera_cli.simulation.chaos.strikes import Striker
 from chimera_cli.simulation.chaos.verdict import Examiner
 from chimera_cli.simulation.chaos.wires import Wires
-from chimera_cli.simulation.chaos.workload import MODULE
 from chimera_cli.simulation.roles import Roles, role_environment
 from chimera_cli.simulation.scenario import AT_ONCE, Silence
 
@@ -32,8 +33,8 @@ DRAIN = timedelta(seconds=20)
 UP_WITHIN = timedelta(seconds=30)
 """How long roles may take to show themselves."""
 LOOK_AGAIN_S = 0.1
-WORKERS_EACH = "3"
-JUDGES_EACH = "3"
+SHARDS = "3"
+"""Shards on a cluster, unless the installation sets them."""
 LED = {"DATABASE_URL": "postgres", "REDIS_URL": "redis", "OPENAI_BASE_URL": "model"}
 """The addresses that lead over a wire, and to which server."""
 
@@ -54,23 +55,48 @@ class Staging:
     """Whether a worker gets a clock of its own."""
 
     @asynccontextmanager
-    async def open(self, name: str) -> AsyncIterator[Stage]:
+    async def open(self, name: str, ground: Ground = Ground.PLAIN) -> AsyncIterator[Stage]:
         """Set a stage, and end its fleet in the end: in good order when all went well.
 
         Args:
             name: Of its database, its namespace and its folder.
+            ground: What servers it stands on.
         """
         place = self.folder / name
         place.mkdir(mode=0o700)
         await asyncio.to_thread(self.servers.postgres.create_database, name, template="chimera")
-        variables = self._variables(name)
+        async with self._grounded(ground, place) as stores:
+            variables = {**self._variables(name), **stores}
+            async with self._set(name, place, variables) as stage:
+                yield stage
+
+    @asynccontextmanager
+    async def _grounded(self, ground: Ground, place: Path) -> AsyncIterator[dict[str, str]]:
+        """Have the servers that a ground needs; yields what is said of them otherwise than usual."""
+        if ground is Ground.CLUSTER:
+            with self.servers.joined(place) as cluster:
+                yield {"REDIS_URL": cluster.url, "CHIMERA_SHARDS": self.installation.get("CHIMERA_SHARDS", SHARDS)}
+        elif ground is Ground.POOLED:
+            await asyncio.to_thread(self.servers.pooler.start)
+            self.wires.lead_to("postgres", self.servers.pooler.port)
+            try:
+                yield {}
+            finally:
+                self.wires.lead_to("postgres", self.servers.postgres.port)
+        else:
+            yield {}
+
+    @asynccontextmanager
+    async def _set(self, name: str, place: Path, variables: Mapping[str, str]) -> AsyncIterator[Stage]:
         settings = drill_settings(place / "drill.env", variables)
         clock = MovableClock(place / "clock") if self.moves_clocks else None
         runs = place / "runs.jsonl"
         own = self._environments(variables, runs, clock)
-        fleet = Fleet(place, {who: (_command_line(who), own[who]) for who in ROLES})
+        fleet = Fleet(place, {who: (command_line(who), own[who]) for who in ROLES})
         keys = Keys(name, settings.shards)
-        striker = Striker(self.servers, fleet, self.wires, clock, settings.lease_policy().lease, keys, place)
+        strangers = Strangers(self.servers, place, {**variables, EFFECTS: str(runs)}, keys)
+        lease = settings.lease_policy().lease
+        striker = Striker(self.servers, fleet, self.wires, clock, lease, keys, place, strangers)
         commands = Roles(place, own[COMMANDS])
         async with (
             self._alive(fleet, striker, commands),
@@ -126,17 +152,11 @@ class Staging:
     ) -> dict[str, dict[str, str]]:
         """Lead each role to the servers over its own wires, and one of them to its own clock."""
         made: dict[str, dict[str, str]] = {}
+        # The nodes of a cluster tell their own addresses: no wire leads to them.
+        wired = {name: server for name, server in LED.items() if server != "redis" or not self.servers.cluster}
         for who in (*ROLES, COMMANDS):
-            led = {name: self.wires.lead(who, server, variables[name]) for name, server in LED.items()}
+            led = {name: self.wires.lead(who, server, variables[name]) for name, server in wired.items()}
             made[who] = role_environment({**variables, **led, EFFECTS: str(runs)})
         if clock is not None:
             made[SKEWED] |= clock.environment()
         return made
-
-
-def _command_line(who: str) -> tuple[str, ...]:
-    if who in WORKERS:
-        return ("worker", "--count", WORKERS_EACH, "--handlers", MODULE)
-    if who in JUDGES:
-        return ("judge", "--count", JUDGES_EACH)
-    return ("plan", "--watch", "--handlers", MODULE)

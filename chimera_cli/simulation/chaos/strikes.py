@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from redis.exceptions import RedisError
+
 from chimera_cli.adapters.keys import Keys
-from chimera_cli.models.drill import FaultKind, Moment, Strike
+from chimera_cli.models.drill import Breach, FaultKind, Moment, Strike
 from chimera_cli.simulation.chaos.clock import MovableClock
 from chimera_cli.simulation.chaos.fleet import Fleet
-from chimera_cli.simulation.chaos.mischief import DRAIN, HOLD, ask
+from chimera_cli.simulation.chaos.mischief import COMMAND, DRAIN, HOLD, ask
 from chimera_cli.simulation.chaos.model_faults import disturb_model
+from chimera_cli.simulation.chaos.primaries import split
 from chimera_cli.simulation.chaos.servers import DrillServers
+from chimera_cli.simulation.chaos.strangers import Strangers
 from chimera_cli.simulation.chaos.wires import Wires
 from chimera_cli.simulation.proxy import Weather
 
@@ -36,10 +40,19 @@ class Striker:
     """Names of the swarm's keys."""
     folder: Path
     """Where handlers are asked for mischief."""
+    strangers: Strangers
+    """Roles with foreign stores."""
     struck: Counter[str] = field(default_factory=Counter)
     """Strikes that began, by kind."""
+    breaches: list[Breach] = field(default_factory=list)
+    """Strikes that did not come to their end."""
     away: int = 0
     """Outages of servers that are going on."""
+
+    @property
+    def timed(self) -> bool:
+        """Tell whether Redis' clock was right all the time: events have its time."""
+        return not self.struck[FaultKind.REDIS_CLOCK]
 
     def calm(self) -> bool:
         """Tell whether all servers are there."""
@@ -85,6 +98,11 @@ class Striker:
             FaultKind.READONLY: self._refusal,
             FaultKind.STALLED_LOOP: self._handler,
             FaultKind.SELF_DRAIN: self._handler,
+            FaultKind.FOREIGN_STORE: self.strangers.knock,
+            FaultKind.TWO_PRIMARIES: self._primaries,
+            FaultKind.REDIS_CLOCK: self._redis_clock,
+            FaultKind.POOLER: self._server,
+            FaultKind.RESHARD: self._slots,
         }
         await blows[strike.fault](strike)
 
@@ -124,6 +142,12 @@ class Striker:
             await asyncio.sleep(strike.lasts_s)
             self.clock.move(0)
 
+    async def _redis_clock(self, strike: Strike) -> None:
+        if self.servers.clock is not None:
+            self.servers.clock.move(strike.amount)
+            await asyncio.sleep(strike.lasts_s)
+            self.servers.clock.move(0)
+
     async def _data(self, strike: Strike) -> None:
         with self._outage():
             if strike.action == "flush":
@@ -151,7 +175,20 @@ class Striker:
             ask(self.folder, HOLD, (self.lease * strike.leases).total_seconds())
         else:
             self.fleet.may_leave += 1
-            ask(self.folder, DRAIN)
+            ask(self.folder, COMMAND if strike.action == "command" else DRAIN)
+
+    async def _primaries(self, strike: Strike) -> None:
+        wires = [wire for who in strike.target.split(",") for wire in self.wires.chosen(f"{who} redis")]
+        with self._outage():
+            await split(self.servers, wires, (self.lease * strike.leases).total_seconds())
+
+    async def _slots(self, strike: Strike) -> None:
+        if self.servers.cluster is not None:
+            try:
+                await self.servers.cluster.reshard(self.keys, int(strike.amount), strike.lasts_s)
+            except RedisError as error:
+                text = f"a slot is left half-way: {error}"
+                self.breaches.append(Breach(invariant="a reshard ends clean", subject="cluster", text=text))
 
     @contextmanager
     def _outage(self) -> Iterator[None]:

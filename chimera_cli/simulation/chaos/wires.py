@@ -38,6 +38,12 @@ class Wires:
         who, _, server = target.partition(" ")
         return [wire for (role, name), wire in self._wires.items() if name == server and who in {role, EVERYBODY}]
 
+    def lead_to(self, server: str, port: int) -> None:
+        """Have all wires to a server end at another port."""
+        for wire in self.chosen(f"{EVERYBODY} {server}"):
+            wire.lead_to(port)
+            wire.cut()
+
     async def clear(self) -> None:
         """Make the weather fair everywhere."""
         for wire in self._wires.values():

@@ -7,10 +7,10 @@ from chimera_cli.simulation.history.history import History
 from chimera_cli.simulation.history.rows import RedisKey
 from chimera_cli.simulation.history.violation import Flaw, Terms
 
-FLEET = re.compile(r"identity|shards|beats|fleet|stalled")
+FLEET = re.compile(r"identity|shards|beats|fleet|stalled|clock")
 """Keys of the fleet: which swarm it is, the number of shards as older releases note it, and a beat a process and whether it is
-stalled, swept after five minutes of silence."""
-STAYS = re.compile(r"run|epoch|turn|grace|recorded|rebuilding|(work|judge):(parked|warden)|bell:[0-9a-f]{32}")
+stalled, swept after five minutes of silence, and the time that goes for them."""
+STAYS = re.compile(r"run|epoch|turn|grace|recorded|rebuilding|clock|(work|judge):(parked|warden)|bell:[0-9a-f]{32}")
 """Keys of a shard that stay: the vouched run, turn, what was recorded, what a reconciler left, lanes at rest, a duty, and for some
 seconds the bell of a process that has ended."""
 EMPTIED = re.compile(r"out")

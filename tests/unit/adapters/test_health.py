@@ -44,6 +44,8 @@ def judged(info: dict[str, object]) -> dict[str, str]:
         ({"redis_version": "6.0.16"}, {"redis version": "fail"}),
         ({"redis_version": ""}, {"redis version": "fail"}),
         ({"maxmemory_policy": "allkeys-lru"}, {"redis eviction": "fail"}),
+        ({"maxmemory_policy": "allkeys-lru", "evicted_keys": 7}, {"redis eviction": "fail"}),
+        ({"evicted_keys": 7}, {"redis eviction": "warn"}),
         ({"aof_enabled": 0}, {"redis persistence": "fail"}),
         ({"role": "slave"}, {"redis.role": "fail"}),
         ({"used_memory": 79, "maxmemory": 100}, {}),

@@ -56,6 +56,7 @@ def test_whatever_changes_work_asks_first_whether_somebody_vouches(name: str) ->
         "sweep",
         "identity",
         "bind",
+        "clock",
     }
 
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chimera_cli.models.agent import ProcessBeat
-from chimera_cli.models.delivery import Delivery, Lease, Malformed, QueueCounts, Setback, Stage
+from chimera_cli.models.delivery import Delivery, Lease, Malformed, Setback, Stage
+from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.release import Seal
 from chimera_cli.models.result import VersionedValue
 from chimera_cli.models.returned import Returned

@@ -14,8 +14,9 @@ from chimera_cli.agents.signals import Signals
 from chimera_cli.exceptions import EXIT_FAILED, BackendUnavailable, StaleLease
 from chimera_cli.handlers.threads import in_thread
 from chimera_cli.models.agent import AgentStatus, Role
-from chimera_cli.models.delivery import Delivery, QueueCounts, Stage
+from chimera_cli.models.delivery import Delivery, Stage
 from chimera_cli.models.policy import LeasePolicy
+from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.result import TaskResult
 from chimera_cli.models.returned import Returned
 from tests.unit.agents.crew_fakes import Ears, FakeQueue, FakeRegistry, HandClock, delivery, quiet

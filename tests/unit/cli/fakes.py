@@ -29,7 +29,6 @@ from chimera_cli.exceptions import (
 from chimera_cli.handlers.registry import Handler, HandlerRegistry
 from chimera_cli.models.agent import FleetMember
 from chimera_cli.models.audit import GENESIS, AuditEntry, AuditEvent, chain
-from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.effect import Effect
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
@@ -37,6 +36,7 @@ from chimera_cli.models.identity import goal_id_for, task_id
 from chimera_cli.models.order import Order, OrderAction
 from chimera_cli.models.performed import Performed, Trace
 from chimera_cli.models.plan import Plan
+from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.result import TaskOutcome
 from chimera_cli.models.review import CardStatus, Decision, ReviewCard
 from chimera_cli.models.snapshot import Snapshot

@@ -33,6 +33,7 @@ CHECKS = [
     "stuck",
     "unserved",
     "stalled",
+    "redis.clock",
     "model",
 ]
 

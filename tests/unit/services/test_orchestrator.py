@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -39,6 +39,7 @@ class Stores:
         self.said: list[TelemetryEvent] = []
         self.turn = 0
         self.chores_now = EVERYTHING
+        self.heard: datetime | None = None
         self.unpaired: SwarmError | None = None
 
     def _do(self, what: str, server: str) -> int:
@@ -124,6 +125,19 @@ class Stores:
         self.said.append(event)
 
 
+class Watch:
+    """The watch on the servers."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    def heard(self, at: datetime | None) -> None:
+        self._stores.heard = at
+
+    async def step(self) -> int:
+        return self._stores._do("servers", "Redis")
+
+
 @pytest.fixture
 def stores() -> Stores:
     return Stores()
@@ -143,6 +157,7 @@ def orchestrator(stores: Any) -> Orchestrator:
         telemetry=stores,
         policy=LeasePolicy(abandon_cap=3),
         pairing=stores,
+        servers=Watch(stores),
     )
 
 
@@ -215,7 +230,7 @@ async def test_while_the_queue_stands_still_nothing_keeps_the_record_from_whoeve
     stores.broken, stores.entries = {"reconcile"}, ["1-0"]
     with pytest.raises(SwarmError, match="reconcile is refused"):
         await orchestrator.tick()
-    assert stores.diary == ["reconcile", "promote", "reap 3", "expire", "settle", "sweep", "look", "reviews"]
+    assert stores.diary == ["reconcile", "servers", "promote", "reap 3", "expire", "settle", "sweep", "look", "reviews"]
 
 
 async def test_an_idle_tick_looks_once_into_the_record_and_opens_no_transaction(
@@ -223,7 +238,7 @@ async def test_an_idle_tick_looks_once_into_the_record_and_opens_no_transaction(
 ) -> None:
     stores.chores_now = NONE
     await orchestrator.tick()
-    assert stores.diary == ["reconcile", "promote", "reap 3", "expire", "settle", "sweep", "look", "read"]
+    assert stores.diary == ["reconcile", "servers", "promote", "reap 3", "expire", "settle", "sweep", "look", "read"]
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import pytest
 
 from chimera_cli.exceptions import BackendUnavailable, InvalidPlan, WaitTimeout
 from chimera_cli.models.agent import AgentStatus, FleetMember, Liveness, Role
-from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
 from chimera_cli.models.identity import goal_id_for, task_id
 from chimera_cli.models.pairing import Identity
+from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.task import TaskSpec
 from chimera_cli.services.swarm import Swarm
 from tests.builders import GOAL, NOON, a_goal, a_spec

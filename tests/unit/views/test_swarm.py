@@ -3,8 +3,8 @@ from datetime import timedelta
 import pytest
 
 from chimera_cli.models.agent import AgentStatus, FleetMember, Liveness, Role
-from chimera_cli.models.delivery import QueueCounts
 from chimera_cli.models.goal import Ledger
+from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.recovery import Loss, Recovery
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import TaskStatus
@@ -134,6 +134,15 @@ def test_a_redis_that_refuses_writes_is_told_in_a_line_and_nothing_is_said_of_on
     assert words in drawn(board(shot), width=200)
     assert f"redis\trefused\t{words}" in list(board(shot).lines())
     assert (status_document(shot)["refused"], status_document(a_snapshot())["refused"]) == (words, None)
+
+
+@pytest.mark.parametrize("what", ["clock", "evicts"])
+def test_what_redis_does_under_a_running_fleet_is_told_in_a_line(what: str) -> None:
+    words = "Redis does something odd"
+    shot = a_snapshot(queues=QueueCounts(**{what: words}))
+    assert words in drawn(board(shot), width=200)
+    assert f"redis\t{what}\t{words}" in list(board(shot).lines())
+    assert (status_document(shot)[what], status_document(a_snapshot())[what]) == (words, None)
 
 
 def test_a_redis_that_was_replaced_is_told_and_the_epoch_is_for_scripts_alone() -> None:

@@ -96,6 +96,16 @@ def test_a_task_fails_for_its_processes_only_where_processes_die() -> None:
     assert found.harm is Harm.FAILED
 
 
+def test_a_task_is_taken_over_only_where_a_fault_may_silence_its_agent() -> None:
+    without_poison = [t for t in TASKS if t.key != "poison"]
+    lost = [taken_over("count-0", 1)]
+    assert broken(tasks=without_poison, events=lost) == []
+    assert broken(tasks=TASKS, events=lost, gentle=True) == []
+    assert broken(tasks=without_poison, events=lost, gentle=True) == [
+        "count-0: was taken over 1 times though its agents lived"
+    ]
+
+
 @pytest.mark.parametrize(("posts", "harm"), [((), Harm.LOST), (POSTS * 2, Harm.DOUBLED)])
 def test_a_breach_tells_what_it_did_to_the_work(posts: Sequence[dict[str, str]], harm: Harm) -> None:
     assert [breach.harm for breach in breaches_of(account(posts=posts))] == [harm]

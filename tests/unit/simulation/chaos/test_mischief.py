@@ -3,7 +3,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chimera_cli.simulation.chaos.mischief import DRAIN, HOLD, ask, comply, withdraw
+import pytest
+
+from chimera_cli.simulation.chaos.mischief import COMMAND, DRAIN, HOLD, ask, comply, withdraw
 
 
 @contextmanager
@@ -23,8 +25,9 @@ def test_nothing_is_done_unless_it_is_asked_for(tmp_path: Path) -> None:
     assert heard == []
 
 
-def test_one_task_signals_its_process_once(tmp_path: Path) -> None:
-    ask(tmp_path, DRAIN)
+@pytest.mark.parametrize("word", [DRAIN, COMMAND])
+def test_one_task_signals_its_process_once(word: str, tmp_path: Path) -> None:
+    ask(tmp_path, word)
     with signals() as heard:
         for task in ("one", "two", "one"):
             comply(tmp_path, task)

@@ -62,9 +62,12 @@ def test_every_action_is_drawn_and_hits_somebody_who_exists() -> None:
         *("clock shift", "flush flush", "flush restore", "flush tail"),
         *("model throttle", "model malformed", "model error", "model slow", "model down"),
         *("key-family lose", "oom refuse", "misconf refuse", "readonly refuse"),
-        *("stalled-loop hold", "self-drain signal"),
+        *("stalled-loop hold", "self-drain signal", "self-drain command", "two-primaries split"),
+        "redis-clock step",
+        *("pooler kill", "pooler stop", "pooler stall", "reshard move"),
+        *("foreign-store redis", "foreign-store empty", "foreign-store record"),
     }
     for strike in (strike for strike in strikes if strike.fault is not FaultKind.KEY_FAMILY):
         who, _, server = strike.target.partition(" ")
-        assert not who or who in {*ROLES, COMMANDS, EVERYBODY}
+        assert not who or set(who.split(",")) <= {*ROLES, COMMANDS, EVERYBODY}
         assert server in {"", "redis", "postgres", "model"}
