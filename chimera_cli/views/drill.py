@@ -31,10 +31,10 @@ def drill_view(report: DrillReport) -> Shown:
     """Show the end of a drill."""
     facts = [*_figures(report.tally), ("took", f"{report.took_s:g} s")]
     facts += [("kept", report.kept)] if report.kept else []
-    return Stack([Facts(facts), toll_view(report), verdict(report)])
+    return Stack([Facts(facts), _tolls(report), verdict(report)])
 
 
-def toll_view(report: DrillReport) -> Grid:
+def _tolls(report: DrillReport) -> Grid:
     """Show what each kind of fault cost; a round with several counts for each of them."""
     columns = [Column("fault", whole=True), Column("rounds", number=True), Column("broken", number=True)]
     columns += [Column(harm.value, number=True) for harm in Harm]
