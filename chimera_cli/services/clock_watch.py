@@ -102,6 +102,8 @@ def _earliest(seen: _Seen, reading: ClockReading, begun: float) -> float | None:
     """Tell before which moment the reading that counts was not taken."""
     if not reading.state.open:
         return begun  # It is this one.
+    if reading.standing < seen.standing:
+        return None  # It may come from an older copy of the data, and tell nothing of when it was taken.
     # Another process took it since this one looked last.
     return seen.earliest if reading.standing == seen.standing else seen.begun
 

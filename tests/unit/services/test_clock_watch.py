@@ -102,6 +102,15 @@ async def test_a_reading_that_another_process_took_is_no_older_than_ones_own_las
     assert judged.step == MINUTES
 
 
+async def test_a_redis_with_older_data_is_judged_by_postgres_alone(world: World, watch: ClockWatch) -> None:
+    watch.heard(datetime.fromtimestamp(MINUTES / 1000, UTC))
+    older = doubt(MINUTES, 0, record=0, first=True)
+    world.replies = [sure(MINUTES - 500), older, older.model_copy(update={"state": ClockState.DOUBT})]
+    for _ in range(3):
+        await watch.step()
+    assert world.asked[2][1] == ClockJudgement(since=MINUTES, step=0)
+
+
 def test_two_stores_under_one_clock_that_steps_do_not_outvote_a_clock_that_is_never_set() -> None:
     reading = doubt(MINUTES + 500, 0, record=0)
     assert judge(reading, most=500, record=MINUTES + 500) == ClockJudgement(since=reading.at, step=MINUTES)
