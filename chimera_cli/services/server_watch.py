@@ -24,7 +24,7 @@ class EvictionWatch:
         uptime: This process's own clock [s].
         """
         self._queue, self._telemetry, self._uptime = queue, telemetry, uptime
-        self._due = uptime()
+        self._due = uptime() + EVERY.total_seconds()  # The connection was refused if it evicted at the start.
         self._evicts, self._evicted = "", 0
 
     async def step(self) -> int:

@@ -62,11 +62,11 @@ async def look_again(world: World, watch: EvictionWatch) -> list[tuple[str, str,
 async def test_a_redis_that_evicts_nothing_is_looked_at_now_and_then_and_not_told(
     world: World, watch: EvictionWatch
 ) -> None:
-    for _ in range(5):
-        await watch.step()
-    assert world.looks == 1
-    assert await look_again(world, watch) == []
-    assert world.looks == 2
+    for looks in range(3):
+        for _ in range(5):
+            await watch.step()
+        assert world.looks == looks
+        assert await look_again(world, watch) == []
 
 
 async def test_a_policy_that_evicts_is_told_once_and_again_when_it_comes_back(
@@ -99,6 +99,7 @@ def test_only_one_policy_is_safe_and_an_unknown_one_is_not_accused(policy: str, 
 
 async def test_what_one_watch_cannot_reach_keeps_no_other_from_looking(world: Any) -> None:
     both = ServerWatch(world, EvictionWatch(world, world, world.uptime))
+    world.up += EVERY.total_seconds()
     both.heard(datetime.fromtimestamp(0, UTC))
     assert world.heard_at is not None
     with pytest.raises(BackendUnavailable):
