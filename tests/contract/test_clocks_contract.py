@@ -199,6 +199,18 @@ async def test_a_lease_that_is_prolonged_while_the_clock_is_in_doubt_is_not_take
     await queue.fail(held.lease, "enough")
 
 
+async def test_a_grace_ends_when_it_would_have_ended_though_the_clock_was_set_back(
+    read: Callable[..., Awaitable[ClockReading]], client: RedisClient, keys: Keys, make_queue: MakeQueue
+) -> None:
+    queue, grace = make_queue(0), f"{keys.shard(0)}:grace"
+    await queue.push_tasks([a_dispatch("held")])
+    await queue.pop_tasks(Stage.WORK, ["a"])
+    await client.set(grace, postgres_now() + MINUTES, px=MINUTES)
+    assert await queue.reap(3) == 0
+    await client.set(grace, postgres_now() - 1, px=MINUTES)  # By the server's clock it is still there.
+    assert await queue.reap(3) == 1
+
+
 async def test_the_board_tells_of_a_doubt_and_of_a_step(
     read: Callable[..., Awaitable[ClockReading]], client: RedisClient, keys: Keys, queue: RedisTaskQueue
 ) -> None:

@@ -33,7 +33,9 @@ local function settle(how, by)
   offset = offset + step
   believe(by)
   redis.call('HDEL', KEY, 'since', 'last', 'judged')
-  if step ~= 0 then redis.call('HSET', KEY, 'step', text(step), 'stepped', text(server - offset)) end
+  if step == 0 then return end
+  redis.call('HSET', KEY, 'step', text(step), 'stepped', text(server - offset))
+  redis.call('DEL', T .. ':work:warden', T .. ':judge:warden') -- They expire by the server's clock; a duty is asked for again.
 end
 
 local function judge()

@@ -7,7 +7,7 @@
 local stage, lost = ARGV[1], {}
 local ends = now_ms() + tonumber(ARGV[2])
 -- By a clock that stands still they are prolonged for less than it will seem: none is taken back before they are prolonged once more.
-if doubtful then redis.call('SET', T .. ':grace', 1, 'PX', ARGV[2]) end
+if doubtful then spare(ARGV[2]) end
 for i, pair in ipairs(cjson.decode(ARGV[3])) do
   local task = redis.call('HMGET', task_key(pair[1]), 'gen', 'agent', 'goal')
   local held = redis.call('ZSCORE', T .. ':' .. stage .. ':lease', pair[1])

@@ -7,12 +7,12 @@
 local cap, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
 local reaped = 0
 -- Leases lapsed while they could not be prolonged: each living agent gets the time to do so.
-if tonumber(ARGV[3]) > 0 then redis.call('SET', T .. ':grace', 1, 'PX', ARGV[3]) end
-local spared = redis.call('EXISTS', T .. ':grace') == 1
+if tonumber(ARGV[3]) > 0 then spare(ARGV[3]) end
+local none = spared()
 
 for _, stage in ipairs({'work', 'judge'}) do
   local lease = T .. ':' .. stage .. ':lease'
-  local expired = spared and {} or redis.call('ZRANGEBYSCORE', lease, '-inf', now_ms(), 'LIMIT', 0, limit)
+  local expired = none and {} or redis.call('ZRANGEBYSCORE', lease, '-inf', now_ms(), 'LIMIT', 0, limit)
   for _, id in ipairs(expired) do
     redis.call('ZREM', lease, id)
     local task = load(id)

@@ -30,7 +30,7 @@
                                           id and the record's epoch, see deposed
   T:epoch                        string   number of the epoch that began when somebody vouched last, see demand_epoch
   T:turn                         string   the highest turn that came with an order from the record
-  T:grace                        string   there while no lease is taken back after an interruption
+  T:grace                        string   until when no lease is taken back after an interruption [ms]; expires
   T:recorded                     string   id up to which events were recorded and dropped since somebody vouched
   T:rebuilding                   string   there while what Redis lost is put back from the record
   T:clock                        hash     reading, record: the server's clock when housekeeping read it last, and Postgres' then; offset: how
@@ -72,6 +72,17 @@ local function now_ms()
   doubtful = reading ~= nil and (clock[3] or not in_step(server, reading))
   present = (doubtful and reading or server) - (tonumber(clock[2] or '') or 0)
   return present
+end
+
+-- For a while after an interruption no lease is taken back, and every living agent gets the time to prolong its own. The key expires by
+-- the server's clock, which may be set back meanwhile; its value, the shard's time of the end, holds all the same.
+local function spare(ms)
+  redis.call('SET', T .. ':grace', string.format('%.0f', now_ms() + tonumber(ms)), 'PX', ms)
+end
+
+local function spared()
+  local ends = tonumber(redis.call('GET', T .. ':grace') or '')
+  return ends ~= nil and (ends == 1 or now_ms() < ends) -- 1 is what the release before writes.
 end
 
 local function task_key(id)

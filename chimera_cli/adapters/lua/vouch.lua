@@ -8,7 +8,7 @@
 
 local run, turn, grace, paused, begun = unpack(ARGV)
 if not unvouched_still(run, turn) then return 0 end
-if tonumber(grace) > 0 then redis.call('SET', T .. ':grace', 1, 'PX', grace) end
+if tonumber(grace) > 0 then spare(grace) end
 -- Before anything can be claimed: a pause that was forgotten would let work begin until it is carried out once more.
 for _, goal in ipairs(cjson.decode(paused)) do
   if newest_order(goal[1], goal[2]) then redis.call('HSET', T .. ':g:' .. goal[1], 'paused', 1) end
