@@ -37,7 +37,7 @@ GENTLE = {
 }
 """Kinds of fault during which every process lives and goes on to prolong its leases, or is refused that by a server."""
 LOOK_AGAIN_S = 0.1
-TOLD = {"epochs", "clock"}
+TOLD = {"epochs", "clock", "evicted"}
 """What the counts of the queues tell beside what stands in them; a clock that stepped is told for a while."""
 GONE_WITHIN_S = 5.0
 """How long what has ended may still lie about."""
