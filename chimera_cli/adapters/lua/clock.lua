@@ -28,11 +28,19 @@ local function believe(by)
   if record then redis.call('HSET', KEY, 'reading', text(server), 'record', text(record), 'offset', text(offset)) end
 end
 
+-- What was spared while time stood still is spared from now on.
+local function spare_anew()
+  local length = -(tonumber(redis.call('GET', T .. ':grace') or '') or 0)
+  present = nil
+  if length > 0 then spare(string.format('%d', length)) end
+end
+
 local function settle(how, by)
   state, step = how, math.abs(by) < SAME and 0 or by
   offset = offset + step
   believe(by)
   redis.call('HDEL', KEY, 'since', 'last', 'judged')
+  spare_anew()
   if step == 0 then return end
   redis.call('HSET', KEY, 'step', text(step), 'stepped', text(server - offset))
   redis.call('DEL', T .. ':work:warden', T .. ':judge:warden') -- They expire by the server's clock; a duty is asked for again.

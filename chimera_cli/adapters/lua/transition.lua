@@ -75,14 +75,16 @@ local function now_ms()
 end
 
 -- For a while after an interruption no lease is taken back, and every living agent gets the time to prolong its own. The key expires by
--- the server's clock, which may be set back meanwhile; its value, the shard's time of the end, holds all the same.
+-- the server's clock, which may be set back meanwhile; its value, the shard's time of the end, holds all the same. While time stands still
+-- the value is the length, below 0, and begins to count when clock.lua has settled the doubt.
 local function spare(ms)
-  redis.call('SET', T .. ':grace', string.format('%.0f', now_ms() + tonumber(ms)), 'PX', ms)
+  local ends = now_ms() + tonumber(ms)
+  redis.call('SET', T .. ':grace', doubtful and '-' .. ms or string.format('%.0f', ends), 'PX', ms)
 end
 
 local function spared()
   local ends = tonumber(redis.call('GET', T .. ':grace') or '')
-  return ends ~= nil and (ends == 1 or now_ms() < ends) -- 1 is what the release before writes.
+  return ends ~= nil and (ends <= 1 or now_ms() < ends) -- 1 is what the release before writes.
 end
 
 local function task_key(id)
