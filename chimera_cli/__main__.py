@@ -16,11 +16,13 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     gc.set_threshold(LOOK_FOR_GARBAGE_AFTER)
     from chimera_cli.cli.app import app
+    from chimera_cli.cli.left_threads import wait_no_longer
 
     try:
         app(prog_name="chimera")
     finally:
         leave_at_once()
+        wait_no_longer()
         # What was loaded goes with the process: looking through all of it once more would take a third of a command's time.
         gc.freeze()
 

@@ -118,6 +118,13 @@ async def closes_descriptors(ctx: TaskContext) -> TaskOutcome:
     return TaskOutcome()
 
 
+@rough("leaves-thread")
+def leaves_thread(ctx: TaskContext) -> TaskOutcome:
+    """Leave a thread behind that Python waits for at its end."""
+    threading.Thread(target=threading.Event().wait).start()
+    return TaskOutcome()
+
+
 @rough("never-ends")
 async def never_ends(ctx: TaskContext) -> TaskOutcome:
     """Take no notice of being cancelled, so that the process cannot wait for it at its end."""

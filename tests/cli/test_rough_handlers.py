@@ -112,10 +112,11 @@ def test_a_task_that_drains_its_process_unseen_is_not_given_back_for_ever(rough_
     leave(workers[-1])
 
 
-def test_a_task_that_takes_no_notice_of_its_end_does_not_keep_its_process(rough_line: Line) -> None:
-    goal = rough_line.submit("never end", [{"key": "bad", "kind": "never-ends"}], "--handlers", ROUGH)
+@pytest.mark.parametrize(("kind", "then"), [("never-ends", "task.started"), ("leaves-thread", "task.finished")])
+def test_what_takes_no_notice_of_the_end_does_not_keep_its_process(rough_line: Line, kind: str, then: str) -> None:
+    goal = rough_line.submit("never end", [{"key": "bad", "kind": kind}], "--handlers", ROUGH)
     worker = rough_line.start("worker", "--count", "1", "--drain-timeout", "0s", "--handlers", ROUGH)
-    rough_line.until(lambda: "task.started" in worker.said, "it is at work")
+    rough_line.until(lambda: then in worker.said, "it has begun")
     worker.signal(signal.SIGTERM)
     assert worker.ended().code == 0
     rough_line.run("goals", "cancel", goal, "--yes")
