@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.bootstrap import open_swarm
+from chimera_cli.local.stack import APPROVAL_KEY
 from chimera_cli.local.stand_in import MODEL_NAME
 from chimera_cli.services.swarm import Swarm
 from chimera_cli.simulation.chaos.cast import COMMANDS, ROLES, SKEWED, command_line
@@ -143,6 +144,7 @@ class Staging:
             "OPENAI_BASE_URL": self.servers.model.url,
             # The stand-in takes any key, so that a random one can be searched for afterwards.
             "OPENAI_API_KEY": secrets.token_urlsafe(24),
+            APPROVAL_KEY: secrets.token_urlsafe(32),
             "CHIMERA_MODEL__NAME": MODEL_NAME,
             "CHIMERA_NAMESPACE": name,
         }
