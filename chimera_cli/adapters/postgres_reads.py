@@ -27,6 +27,7 @@ from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import Goal, GoalStatus, Ledger
 from chimera_cli.models.identity import ID_LENGTH
 from chimera_cli.models.recovery import Recovery, together
+from chimera_cli.models.release import NOT_VOUCHED
 from chimera_cli.models.result import VersionedValue
 from chimera_cli.models.task import PlannedTask, Priority, Task, TaskStatus
 
@@ -164,6 +165,12 @@ class PostgresReads:
         """Return how many live tasks the last sweep found in no place and could not put back."""
         async with reading(self._engine) as session:
             return int((await (await session.connection()).execute(sql.STUCK)).scalar_one())
+
+    async def unvouched(self, first: int = 200) -> list[str]:
+        """List those of the first tasks waiting for their execution that no worker vouches for."""
+        asked = {"reason": NOT_VOUCHED, "first": first}
+        async with reading(self._engine) as session:
+            return list((await (await session.connection()).execute(sql.UNVOUCHED, asked)).scalars())
 
     async def resolve(self, noun: str, prefix: str) -> str:
         """Return the one id of a `goal`, `task` or `review card` that starts with the prefix.

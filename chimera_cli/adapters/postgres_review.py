@@ -145,6 +145,13 @@ class PostgresReview:
         async with reading(self._engine) as session:
             return [row.noun() for row in await session.exec(asked)]
 
+    async def newest_sealed(self) -> ReviewCard | None:
+        """Return the card that was approved last with a signature; None when none was."""
+        asked = select(CardRow).where(col(CardRow.seal).is_not(None)).order_by(col(CardRow.decided_at).desc()).limit(1)
+        async with reading(self._engine) as session:
+            row = (await session.exec(asked)).first()
+            return row.noun() if row else None
+
     async def performed(self, trace: Trace, after: int, limit: int) -> list[Performed]:
         """List the next effects that left such a trace, with the sealed approvals of their tasks."""
         with postgres_errors():

@@ -190,6 +190,16 @@ INSERT_RECOVERY = _statement("""
 STUCK = _statement("SELECT coalesce(max(stuck), 0) FROM sweeps")
 """Tasks that the last sweep could not put back."""
 
+UNVOUCHED = _statement("""
+    SELECT waiting.id
+    FROM (SELECT id FROM tasks WHERE status IN ('DELAYED', 'APPROVED') AND phase = 'execute' ORDER BY position LIMIT :first)
+        AS waiting
+    CROSS JOIN LATERAL (SELECT error FROM events WHERE task_id = waiting.id AND name IN ('task.delayed', 'task.approved')
+                        ORDER BY seq DESC LIMIT 1) AS last
+    WHERE starts_with(last.error, :reason)
+""")
+"""Of the first tasks that wait for their execution, those that no worker executed because none vouched for their release."""
+
 LAST_AUDIT = _statement("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
 """The end of the chain."""
 

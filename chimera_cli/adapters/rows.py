@@ -98,6 +98,11 @@ class TaskRow(Row, table=True):
         Index("tasks_live_by_goal", "goal_id", postgresql_where=text(LIVE)),
         Index("tasks_undispatched", "position", postgresql_where=text(f"dispatched_at IS NULL AND {LIVE}")),
         Index("tasks_live", "position", postgresql_where=text(f"dispatched_at IS NOT NULL AND {LIVE}")),
+        Index(
+            "tasks_to_execute",
+            "position",
+            postgresql_where=text("status IN ('DELAYED', 'APPROVED') AND phase = 'execute'"),
+        ),
     )
 
     id: str = id_column(primary_key=True)

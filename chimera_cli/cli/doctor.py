@@ -107,6 +107,8 @@ BOTH = (
     "redis recovery",
     "outbox complete",
     "stuck",
+    "approvals.key",
+    "approvals.waiting",
     "unserved",
     "stalled",
     "redis.clock",
@@ -122,11 +124,12 @@ async def _both_servers(settings: "Settings") -> "AsyncIterator[Check]":
 
 
 async def _store_checks(settings: "Settings") -> "AsyncIterator[Check]":
+    from chimera_cli.adapters.health_approvals import approval_checks
     from chimera_cli.adapters.health_identity import identity_checks
     from chimera_cli.adapters.health_recovery import recovery_checks
     from chimera_cli.adapters.health_unserved import unserved_checks
     from chimera_cli.adapters.keys import Keys
-    from chimera_cli.records import schema_here
+    from chimera_cli.records import schema_here, voucher
 
     keys = Keys(settings.namespace, settings.shards)
     urls = settings.redis_url.get_secret_value(), settings.database_url.get_secret_value()
@@ -138,6 +141,8 @@ async def _store_checks(settings: "Settings") -> "AsyncIterator[Check]":
         async for check in identity_checks(*urls, keys, schema=schema, fresh=settings.lease_policy().lease):
             yield check
         async for check in recovery_checks(*urls, keys, schema=schema):
+            yield check
+        async for check in approval_checks(urls[1], voucher(settings), schema=schema):
             yield check
     async for check in unserved_checks(urls[0], keys):
         yield check

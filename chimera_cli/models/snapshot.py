@@ -38,6 +38,8 @@ class Snapshot(Noun):
     """What is wrong when the Redis that was asked was replaced by another primary; else empty."""
     stuck: int = 0
     """Live tasks that the last sweep found in no place and that could not be put back."""
+    unvouched: int = 0
+    """Of the first 200 tasks that wait for their execution, those for whose release no worker vouched."""
     refused: str = ""
     """What is wrong when Redis refuses writes, and the cure; else empty."""
     unserved: tuple[Unserved, ...] = ()

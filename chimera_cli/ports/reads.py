@@ -73,6 +73,10 @@ class ReadsPort(Protocol):
         """Return how many live tasks the last sweep found in no place and could not put back."""
         ...
 
+    async def unvouched(self, first: int = 200) -> list[str]:
+        """List those of the first tasks waiting for their execution that were claimed and that no worker vouched for."""
+        ...
+
     async def resolve(self, noun: str, prefix: str) -> str:
         """Return the one id of a `goal`, `task` or `review card` that starts with the prefix (4 or more characters, or a whole id).
 

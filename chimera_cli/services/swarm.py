@@ -166,9 +166,8 @@ class Swarm(Records):
         self, action: OrderAction, task_ids: Sequence[str], operator: str, reason: str = ""
     ) -> Ordered:
         """Cancel or retry tasks; see `ControlService.order_tasks`."""
-        return await self._obeyed(
-            await self.control.order_tasks(action, task_ids, operator, reason), self.orchestrator.obey
-        )
+        ordered = await self.control.order_tasks(action, task_ids, operator, reason)
+        return await self._obeyed(ordered, self.orchestrator.obey)
 
     async def order_goals(
         self,
@@ -212,6 +211,7 @@ class Swarm(Records):
             queues=queues,
             unserved=unserved(queues.kinds, fleet),
             stuck=await self.record.stuck(),
+            unvouched=len(await self.record.unvouched()),
             to_review=to_review,
             oldest_card_at=oldest_card_at,
             undispatched=await self.record.undispatched(),

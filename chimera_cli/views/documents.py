@@ -108,6 +108,7 @@ def status_document(snapshot: "Snapshot") -> Document:
         "paused": _paused(snapshot),
         "epoch": snapshot.epoch,
         "stuck": snapshot.stuck,
+        "unvouched": snapshot.unvouched,
         "away": list(snapshot.queues.away),
         "refused": snapshot.refused or None,
         "evicts": snapshot.queues.evicts or None,

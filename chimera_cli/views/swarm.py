@@ -54,6 +54,7 @@ class _Board:
             queues_grid(shot),
             *([unserved_facts(shot)] if shot.unserved else []),
             *([Facts([("stuck", Cell(stuck_sentence(shot.stuck), BAD))])] if shot.stuck else []),
+            *([Facts([("approvals", Cell(unvouched_sentence(shot.unvouched), BAD))])] if shot.unvouched else []),
             ledger_facts(shot),
             *(
                 Facts([("redis", Cell(text, BAD))])
@@ -77,6 +78,8 @@ class _Board:
             yield f"unserved\t{one_line(one.kind)}\t{one.waiting}\t{one_line(one.sentence)}"
         if shot.stuck:
             yield f"stuck\t{shot.stuck}\t{stuck_sentence(shot.stuck)}"
+        if shot.unvouched:
+            yield f"unvouched\t{shot.unvouched}\t{unvouched_sentence(shot.unvouched)}"
         for name, count in shot.ledger.model_dump().items():
             yield f"ledger\t{name}\t{count}"
         if shot.refused:
@@ -181,6 +184,11 @@ def unserved_facts(snapshot: Snapshot) -> Facts:
 def stuck_sentence(count: int) -> str:
     """Tell of tasks that the sweep could not put back."""
     return f"{count} live tasks stand nowhere in Redis and could not be put back yet"
+
+
+def unvouched_sentence(count: int) -> str:
+    """Tell of tasks that no worker executes."""
+    return f"{count} approved tasks wait, no worker vouches for their release; chimera doctor names them"
 
 
 def ledger_facts(snapshot: Snapshot) -> Facts:

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from chimera_cli.local.stand_in import API_KEY, MODEL_NAME
-from tests.cli.driver import KINDS, Line, Running, assert_one_clear_error
+from tests.cli.driver import KINDS, Completed, Line, Running, assert_one_clear_error
 
 WRONG_KEY = "fedcba9876543210" * 4
 
@@ -58,6 +58,10 @@ def tag(line: Line) -> str:
 
 def task_of(line: Line, goal: str, key: str = "one") -> str:
     return str(line.rows("SELECT id FROM tasks WHERE goal_id = %s AND key = %s", goal, key)[0][0])
+
+
+def doctor(line: Line, **environment: str | None) -> Completed:
+    return line.run("doctor", "--json", **environment)
 
 
 def approve(line: Line, *ids: str) -> None:
@@ -148,6 +152,10 @@ def test_of_two_workers_the_one_with_the_wrong_key_leaves_effects_to_the_other(l
     approve(line, *cards(line, goal).values())
     line.until(lambda: "its release is not vouched for" in wrong.said, "the wrong key does not fit")
     assert line.marked("posted") == []
+    told = {check["name"]: check for check in json.loads(doctor(line, CHIMERA_APPROVAL_KEY=WRONG_KEY).out)["checks"]}
+    assert not told["approvals.key"]["ok"]
+    assert "signed with another CHIMERA_APPROVAL_KEY" in told["approvals.key"]["detail"]
+    line.until(lambda: "vouches for their release" in line.run("status").out, "the board tells of it")
     right = worker(line)
     line.over(goal)
     assert len(line.marked("posted")) == 6

@@ -46,6 +46,7 @@ def test_the_migrated_schema_is_what_the_rows_say(fresh_database: str) -> None:
         "orders_open",
         "tasks_live",
         "tasks_live_by_goal",
+        "tasks_to_execute",
         "tasks_undispatched",
     }
 

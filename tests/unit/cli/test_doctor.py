@@ -31,6 +31,8 @@ CHECKS = [
     "redis recovery",
     "outbox complete",
     "stuck",
+    "approvals.key",
+    "approvals.waiting",
     "unserved",
     "stalled",
     "redis.clock",

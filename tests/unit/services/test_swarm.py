@@ -93,6 +93,9 @@ class World:
     async def stuck(self) -> int:
         return 2
 
+    async def unvouched(self) -> list[str]:
+        return ["t1"]
+
     async def recovery(self) -> None:
         return None
 

@@ -162,3 +162,10 @@ def test_work_that_no_worker_serves_is_told_on_every_face_and_only_when_there_is
     assert status_document(shot)["unserved"] == [{"kind": "report.write", "waiting": 6}]
     assert "unserved" not in drawn(board(a_snapshot(a_member(1))), 120)
     assert status_document(a_snapshot())["unserved"] == []
+
+
+def test_approved_tasks_for_which_no_worker_vouches_are_told() -> None:
+    shot = a_snapshot(a_member(1)).model_copy(update={"unvouched": 3})
+    assert "3 approved tasks wait, no worker vouches for their release" in drawn(board(shot), 120)
+    assert any(line.startswith("unvouched\t3\t") for line in board(shot).lines())
+    assert status_document(shot)["unvouched"] == 3

@@ -10,6 +10,9 @@ from chimera_cli.exceptions import SwarmError
 revision: str = "0009"
 down_revision: str | Sequence[str] | None = "0008"
 
+EXECUTED = "name = 'task.completed' AND phase = 'execute'"
+TO_EXECUTE = "status IN ('DELAYED', 'APPROVED') AND phase = 'execute'"
+
 
 def upgrade() -> None:
     """Note where the unsigned past ends: with what is recorded now."""
@@ -31,12 +34,8 @@ def upgrade() -> None:
         INSERT INTO signed_since (event, post)
         SELECT (SELECT coalesce(max(seq), 0) FROM events), (SELECT coalesce(max(seq), 0) FROM posts)
     """)
-    op.create_index(
-        "events_executed",
-        "events",
-        ["seq"],
-        postgresql_where=sa.text("name = 'task.completed' AND phase = 'execute'"),
-    )
+    op.create_index("events_executed", "events", ["seq"], postgresql_where=sa.text(EXECUTED))
+    op.create_index("tasks_to_execute", "tasks", ["position"], postgresql_where=sa.text(TO_EXECUTE))
 
 
 def downgrade() -> None:
