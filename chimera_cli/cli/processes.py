@@ -16,6 +16,8 @@ PASSED_ON = {signal.SIGINT: signal.SIGINT, signal.SIGTERM: signal.SIGTERM, signa
 """What the parent gets and what its children get. They live in sessions of their own, so no terminal tells them."""
 HOPELESS = (EXIT_USAGE, EXIT_CONFIG)
 """Exit codes after which another child would end the same way."""
+ENDING = ("--burst", "--max-tasks")
+"""Options with which a child ends by itself; without them it ends in order only when it is told, and by us as a rule."""
 FIRST_PAUSE_S = 1.0
 """Pause before a dead child's place is filled; it doubles with each death in a row, and as much again is added at random."""
 LONGEST_PAUSE_S = 30.0
@@ -30,6 +32,7 @@ class Children:
 
     def __init__(self, command: Sequence[str], say: Callable[[str], None]) -> None:
         self._command, self._say = command, say
+        self._may_end = any(word.partition("=")[0] in ENDING for word in command)
         self._living: set[asyncio.subprocess.Process] = set()
         self._told: signal.Signals | None = None
         self._stopping = asyncio.Event()
@@ -48,13 +51,13 @@ class Children:
         while True:
             born = asyncio.get_running_loop().time()
             pid, code = await self._one_life()
-            if code == 0:
+            if code == 0 and (self._may_end or self._stopping.is_set()):
                 return 0
             deaths = 1 if asyncio.get_running_loop().time() - born > LONG_LIFE_S else deaths + 1
             how = f"process {pid} was killed by signal {-code}" if code < 0 else f"process {pid} ended with {code}"
             if self._stopping.is_set() or code in HOPELESS or deaths >= MOST_DEATHS:
                 self._say(f"{how}; the others go on, and its tasks are taken over")
-                return EXIT_FAILED if code < 0 else code
+                return code if code > 0 else EXIT_FAILED
             pause = min(FIRST_PAUSE_S * 2 ** (deaths - 1), LONGEST_PAUSE_S) * (1 + random())  # nosec B311 # a spread, no secret
             self._say(f"{how}; another takes its place in {pause:.1f} s, and its tasks are taken over")
             if await self._stops_within(pause):

@@ -58,15 +58,24 @@ def test_a_child_that_dies_is_replaced_until_it_has_died_too_often_in_a_row() ->
     assert lines[-1] == "code 1"
 
 
+def test_a_child_that_ends_in_order_although_it_was_not_told_to_is_replaced_too() -> None:
+    lines = parent("import sys; sys.exit(0)")
+    assert sum("ended with 0; another takes its place" in line for line in lines) == 4
+    assert lines[-1] == "code 1"
+
+
 def test_a_child_that_takes_a_dead_ones_place_may_end_well() -> None:
-    lines = parent("""
+    lines = parent(
+        """
         import os, sys
         try:
             os.mkdir("died")
         except FileExistsError:
             sys.exit(0)
         os._exit(3)
-    """)
+    """,
+        "--burst",
+    )
     assert sum("ended with 3; another takes its place" in line for line in lines) == 1
     assert lines[-1] == "code 0"
 
