@@ -211,6 +211,23 @@ async def test_a_grace_ends_when_it_would_have_ended_though_the_clock_was_set_ba
     assert await queue.reap(3) == 1
 
 
+async def test_a_grace_outlives_a_clock_that_is_set_right_before_anyone_looked(
+    read: Callable[..., Awaitable[ClockReading]], client: RedisClient, keys: Keys, queue: RedisTaskQueue
+) -> None:
+    grace = f"{keys.shard(0)}:grace"
+    await queue.push_tasks([a_dispatch("held")])
+    [held] = await queue.pop_tasks(Stage.WORK, ["a"])
+    assert isinstance(held, Delivery)
+    await read()
+    await stepped(client, keys, -MINUTES)
+    assert await queue.extend([held.lease]) == []
+    assert await client.pttl(grace) == -1, "it would expire when the clock is set right"
+    await stepped(client, keys, MINUTES)
+    assert (await read()).state is ClockState.SURE
+    assert await client.pttl(grace) > 0
+    await queue.fail(held.lease, "enough")
+
+
 async def test_the_board_tells_of_a_doubt_and_of_a_step(
     read: Callable[..., Awaitable[ClockReading]], client: RedisClient, keys: Keys, queue: RedisTaskQueue
 ) -> None:

@@ -55,6 +55,7 @@ end
 if not reading or (not since and in_step(server, reading)) then
   state = 'sure'
   believe(0)
+  spare_anew() -- The clock was set right before anyone looked.
 elseif not since or not in_step(server, last or 0) then
   state = 'doubted' -- now, or anew
   redis.call('HDEL', KEY, 'judged')

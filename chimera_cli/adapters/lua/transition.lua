@@ -76,10 +76,14 @@ end
 
 -- For a while after an interruption no lease is taken back, and every living agent gets the time to prolong its own. The key expires by
 -- the server's clock, which may be set back meanwhile; its value, the shard's time of the end, holds all the same. While time stands still
--- the value is the length, below 0, and begins to count when clock.lua has settled the doubt.
+-- the value is the length, below 0, and begins to count when clock.lua trusts the clock again; a step must not end it, so it does not expire.
 local function spare(ms)
   local ends = now_ms() + tonumber(ms)
-  redis.call('SET', T .. ':grace', doubtful and '-' .. ms or string.format('%.0f', ends), 'PX', ms)
+  if doubtful then
+    redis.call('SET', T .. ':grace', '-' .. ms)
+  else
+    redis.call('SET', T .. ':grace', string.format('%.0f', ends), 'PX', ms)
+  end
 end
 
 local function spared()
