@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -92,6 +93,7 @@ class Installation(Place):
         self.postgres.start()
         upgrade(self.postgres.url)
         self.environment |= {"DATABASE_URL": self.postgres.url, "OPENAI_API_KEY": "unused"}
+        self.environment["CHIMERA_APPROVAL_KEY"] = secrets.token_hex(32)
 
     @property
     def servers(self) -> Mapping[str, int | None]:
