@@ -102,7 +102,7 @@ def test_closed_descriptors_are_named_and_nobody_blames_a_server_for_them(rough_
     for worker in robbed:
         assert worker.ended().code == 1
         assert "file descriptors of this process were closed under it" in worker.said
-        assert "Redis" not in worker.said
+        assert "backend.lost" not in worker.said
     leave(last)
 
 
