@@ -46,9 +46,10 @@ def verify(
         str | None, typer.Option("--head", help="A head that an earlier verify told; it must still be in the chain.")
     ] = None,
 ) -> int:
-    """Check that the audit is unbroken, and that each effect has a signed decision behind it; exit 1 when not.
+    """Check that the audit is unbroken; exit 1 when not.
 
-    Signatures are verified with CHIMERA_APPROVAL_KEY; without it only their absence shows.
+    Each effect must have a signed decision behind it. Signatures are verified with CHIMERA_APPROVAL_KEY; without it only their
+    absence shows.
     """
     from chimera_cli.records import voucher
     from chimera_cli.services.audit_trail import verify_audit

@@ -9,7 +9,7 @@ import pytest
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.redis_client import RedisClient, open_redis
 from chimera_cli.adapters.redis_queue import RedisTaskQueue
-from chimera_cli.agents.claims import Claims
+from chimera_cli.agents.claims import Claims, Wanted
 from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.delivery import Delivery, Stage
 from chimera_cli.models.identity import shard_of
@@ -127,7 +127,7 @@ async def test_whoever_came_to_rest_for_a_suspect_claims_it_though_other_shards_
     await make_suspect(queue, client, cut)
     await queue.push_tasks([a_dispatch(f"t{n}", goal=goal) for goal in GOALS.values() for n in range(SHARDS)])
     hands: Any = ["busy"]
-    claims = Claims(queue, hands, stage=Stage.WORK, kinds=(), process="p1")
+    claims = Claims(queue, hands, Wanted(stage=Stage.WORK, kinds=(), process="p1"))
     await claims.look()
     assert claims.closed
     hands.clear()
