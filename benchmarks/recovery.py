@@ -115,24 +115,29 @@ def failover(place: Installation, rounds: int) -> list[float]:
     with Watched(place.folder / "watched") as service:
         place.environment["REDIS_URL"] = service.url
 
-        def fault() -> datetime:
-            primary, replica = service.primary, next(each for each in service.servers if each is not service.primary)
-            if replica.pid() is None:
-                replica.start()
+        def ready() -> None:
+            for server in service.servers:
+                if server.pid() is None:
+                    server.start()
             service.until_ready()
+
+        def fault() -> datetime:
             killed = datetime.now(UTC)
-            place.kill(primary)
+            place.kill(service.primary)
             return killed
 
-        return _under_load(place, rounds, fault)
+        return _under_load(place, rounds, fault, ready=ready)
 
 
-def _under_load(place: Installation, rounds: int, fault: Callable[[], datetime]) -> list[float]:
+def _under_load(
+    place: Installation, rounds: int, fault: Callable[[], datetime], *, ready: Callable[[], None] = lambda: None
+) -> list[float]:
     for _ in range(2):
         place.start(*words(*WORKER, 25))
     homes = _all_up(place, 50)
     taken = []
     for _ in range(rounds):
+        ready()
         goal = place.submit(400, 0.5)
         _at_work(place, goal, 100)
         since = fault()
