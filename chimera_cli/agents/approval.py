@@ -1,4 +1,4 @@
-"""Whether what is about to be executed was approved, by whoever has to, as one who has the key says. ADR 0027."""
+"""Whether what is about to be executed has an approval, signed with the key, of the kind that its task demands. ADR 0027."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ LONGEST_PAUSE_S = 60.0
 
 
 class Unreleased(SwarmError):
-    """Nobody with the key let this pass, whatever key that is: it is judged again."""
+    """The approval has no signature, or not that of a person where one is demanded: it is judged again."""
 
     def __init__(self, reason: str, *, always: bool) -> None:
         super().__init__(f"not executed but judged again: {reason}")
@@ -56,7 +56,7 @@ class Approvals:
 
         Raises:
             HandlerError: The content is not what was approved.
-            Unreleased: Nobody with the key let it pass, or not who has to.
+            Unreleased: The approval has no signature, or not that of a person where one is demanded.
             NotVouched: The seal is of another key, or of something else.
         """
         check_content(delivery)

@@ -3,7 +3,7 @@
 import os
 
 CLOSED = "file descriptors of this process were closed under it"
-"""What is wrong when somebody did."""
+"""What is wrong when they were closed."""
 
 
 class Canary:

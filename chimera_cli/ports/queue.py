@@ -176,7 +176,7 @@ class TaskQueuePort(Protocol):
         ...
 
     async def judge_again(self, lease: Lease, why: str, *, review_always: bool) -> None:
-        """Have the result of a task in its execute phase judged again: nobody vouches for its approval. Its changes are committed
+        """Have the result of a task in its execute phase judged again: its approval lacks a signature. Its changes are committed
         already, and are not judged or committed again.
 
         Raises:

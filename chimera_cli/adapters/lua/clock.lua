@@ -3,7 +3,7 @@
   ARGV[2]  since of the doubt that the caller judges, or ''
   ARGV[3]  how far the clock stepped, as the caller judges [ms]; taken when two judgements say the same
   ARGV[4]  the offset that the caller saw last, in case the key was lost
-  Returns  {sure, doubted, doubt, settled or overdue, the server's clock, the last reading that nobody doubts, Postgres' time then or '',
+  Returns  {sure, doubted, doubt, settled or overdue, the server's clock, the last reading without a doubt, Postgres' time then or '',
             since when it is in doubt or '', how far it stepped, offset}, times in ms. ]]
 
 local LONGEST = 60000 -- a doubt [ms]

@@ -1,4 +1,4 @@
---[[ Have an approved result judged again, for nobody vouches for its approval. Its changes were committed when it was approved.
+--[[ Have an approved result judged again: its approval is not signed as it must be. Its changes were committed when it was approved.
   ARGV[1]  task id
   ARGV[2]  generation
   ARGV[3]  agent

@@ -569,7 +569,7 @@ local function judgement_of(task)
   return task.judgement == '' and 'null' or task.judgement
 end
 
--- What an event tells of an approval: how it was judged, and who vouches for it. A seal that somebody wrote by hand may be no JSON.
+-- What an event tells of an approval: how it was judged, and who vouches for it. A seal written by hand may be no JSON.
 local function told_of(task)
   local readable = task.seal ~= '' and pcall(cjson.decode, task.seal)
   return {'judgement', judgement_of(task), 'seal', readable and task.seal or 'null'}
