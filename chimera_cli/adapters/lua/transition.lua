@@ -108,7 +108,10 @@ end
 -- may have been done already.
 local function server_run()
   local told = redis.pcall('INFO', 'server')
-  if type(told) == 'string' then return string.match(told, 'run_id:(%w+)') end
+  if type(told) == 'string' then
+    local _, label = string.find(told, 'run_id:', 1, true) -- A pattern would be tried at each letter of the page before it.
+    return label and string.match(told, '^%w+', label + 1)
+  end
   if not string.find(tostring(told.err), 'unknown command') then error(told.err) end
   return 'unknown' -- The stand-in for Redis has no INFO. It keeps no data either.
 end
