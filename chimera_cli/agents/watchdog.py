@@ -3,7 +3,8 @@ else is wrong with it for good.
 
 A handler that is `async` and never awaits can do that; no timeout of the loop's own can end it. Up to the limit the keeper prolongs
 the process's leases, afterwards they lapse. While a call in C holds the interpreter, this thread stands still too: it says so
-afterwards, and the keeper ends a process in which that never comes.
+afterwards, with the line that the loop has reached by then, and the keeper ends a process in which that never comes. A stack that is
+written without the interpreter would name the call, but a timer for it (faulthandler's) crashes processes that only are slow.
 """
 
 import asyncio
@@ -84,7 +85,7 @@ class Watchdog:
             if self._stalled is not None and looked - before >= (self._stalled + self._tick).total_seconds():
                 # This thread stood still too, so what the loop answered before that says nothing.
                 self._asked = self._asked if self._told else before
-                self._tell_stall(looked)
+                self._tell_stall(looked, held=True)
                 self._ask(again=True)
                 continue
             if self._answered_at is not None:
@@ -109,7 +110,7 @@ class Watchdog:
     def _answer(self) -> None:
         self._answered_at = self._monotonic()
 
-    def _tell_stall(self, until: float, *, over: bool = False) -> None:
+    def _tell_stall(self, until: float, *, over: bool = False, held: bool = False) -> None:
         """Say that the loop stands still, once, or that it goes on; nothing when it did not stand still for long."""
         silence = timedelta(seconds=until - self._asked)
         if self._stalled is None or silence < self._stalled or (self._told and not over):
@@ -117,7 +118,8 @@ class Watchdog:
         self._told = not over
         place = "" if over else self._where()[0]
         now = "goes on" if over else f"its tasks are kept up to {self._limit.total_seconds():g} s"
-        said = f"the event loop stood still for {silence.total_seconds():.1f} s{place and f' at {place}'}; {now}"
+        at = f", and the whole interpreter with it, shortly before {place}" if held else place and f" at {place}"
+        said = f"the event loop stood still for {silence.total_seconds():.1f} s{at}; {now}"
         fields = {"stalled_s": round(silence.total_seconds(), 3), "over": over, "where": place}
         # In a thread of its own: whoever reads the log may be what blocks.
         threading.Thread(target=self._say, args=("agent.stalled", Level.WARN, said, fields), daemon=True).start()
