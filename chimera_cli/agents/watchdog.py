@@ -3,8 +3,8 @@ else is wrong with it for good.
 
 A handler that is `async` and never awaits can do that; no timeout of the loop's own can end it. Up to the limit the keeper prolongs
 the process's leases, afterwards they lapse. While a call in C holds the interpreter, this thread stands still too: it says so
-afterwards, with the line that the loop has reached by then, and the keeper ends a process in which that never comes. A stack that is
-written without the interpreter would name the call, but a timer for it (faulthandler's) crashes processes that only are slow.
+afterwards, with the line that the loop has reached by then, and the keeper ends a process in which that never comes. A stack that
+is written without the interpreter would name the call, but a timer for it (faulthandler's) crashes processes that are merely slow.
 """
 
 import asyncio
