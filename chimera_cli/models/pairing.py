@@ -99,7 +99,7 @@ class Report(Noun):
     run: str
     """Run id of that server."""
     identity: str
-    """Id that it saw there; empty when it saw none."""
+    """Id that it saw last in this run of the server; empty when it saw none."""
 
 
 class Verdict(StrEnum):

@@ -27,8 +27,8 @@ from chimera_cli.models.telemetry import Level, TelemetryEvent
 from chimera_cli.ports.pairing import PairingTransaction, RecordIdentityPort, RedisIdentityPort
 from chimera_cli.ports.telemetry import TelemetryPort
 
-REPORT_EVERY_S = 5.0
-"""Time between two reports of a process that sees the same."""
+REPORTS_WHILE_FRESH = 3
+"""Reports of a process that sees the same, in the time for which one counts."""
 FAREWELL_S = 2.0
 """Longest time that taking a process off the list may take, in s."""
 TRIES = 5
@@ -221,9 +221,13 @@ class Pairing:
         return error
 
     async def _report(self, holding: RedisHolding) -> None:
-        """Tell the record what is seen: at once when it has changed, else from time to time; Postgres may be away."""
+        """Tell the record what is seen: at once when it has changed, else from time to time; Postgres may be away.
+
+        A server that was emptied is still the one that had the identity: were all to report that they see none, nobody could tell.
+        """
         identity, now = holding.identity, self._monotonic()
-        seen = holding.run, identity.id if identity else ""
+        before = self._reported[1] if self._reported[0] == holding.run else ""
+        seen = holding.run, identity.id if identity else before
         if not self.process or (seen == self._reported and now < self._report_at):
             return
         report = Report(
@@ -231,4 +235,4 @@ class Pairing:
         )
         with suppress(BackendUnavailable):
             await self._record.report(report)
-            self._reported, self._report_at = seen, now + REPORT_EVERY_S
+            self._reported, self._report_at = seen, now + self._fresh.total_seconds() / REPORTS_WHILE_FRESH

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -53,13 +54,23 @@ class Place:
     database: str
     ends: AsyncExitStack
 
-    def pairing(self, *, address: str = HOME, shards: int = 1, database: str = "", run: str = "") -> Pairing:
+    def pairing(
+        self,
+        *,
+        address: str = HOME,
+        shards: int = 1,
+        database: str = "",
+        run: str = "",
+        fresh: timedelta = FRESH,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> Pairing:
         """Be a process."""
         engine = open_engine(database or self.database)
         self.ends.push_async_callback(engine.dispose)
         redis = Seen(self.client, Keys(self.keys.namespace, shards), address)
         redis.run = run
-        return Pairing(PostgresIdentity(engine, "pg:5432/d"), redis, Deaf(), shards=shards, fresh=FRESH)
+        record = PostgresIdentity(engine, "pg:5432/d")
+        return Pairing(record, redis, Deaf(), shards=shards, fresh=fresh, monotonic=monotonic)
 
     @property
     def name(self) -> str:
@@ -201,6 +212,26 @@ async def test_a_redis_emptied_under_a_fleet_is_healed_by_the_first_that_looks(p
         assert (await place.held())["id"] == place.row()["id"]
         await one.check()
         assert place.row()["redis"] == HOME
+
+
+async def test_a_redis_emptied_under_a_fleet_that_spells_its_address_in_another_way_is_healed(place: Place) -> None:
+    await place.pairing().settle()
+    fleet = [place.pairing(address=f"{name}:6379/0") for name in ("one", "two")]
+    async with living(fleet[0], "one"), living(fleet[1], "two"):
+        await place.client.delete(place.name)
+        for pairing in fleet:  # All tell what they see before the first of them compares.
+            await pairing._report(await pairing._redis.look())
+        await place.pairing(address=ELSEWHERE).settle()
+    assert (await place.held())["id"] == place.row()["id"]
+
+
+async def test_however_short_leases_are_a_process_reports_before_its_last_report_counts_no_longer(place: Place) -> None:
+    now, short = [1000.0], timedelta(seconds=1)
+    async with living(place.pairing(fresh=short, monotonic=lambda: now[0])) as pairing:
+        place.write("UPDATE processes SET seen_at = '2020-01-01'")
+        now[0] += short.total_seconds() / 2
+        await pairing.check()
+        assert await pairing._record.reports(timedelta(days=1)) != []
 
 
 async def test_a_redis_emptied_while_nothing_runs_is_healed_at_its_address_only(place: Place) -> None:
