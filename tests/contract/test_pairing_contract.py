@@ -89,7 +89,7 @@ class Place:
     def write(self, statement: str) -> None:
         """Change the record by hand."""
         with psycopg.connect(self.database) as connection:
-            connection.execute(statement)  # type: ignore[arg-type]
+            connection.execute(statement)
 
 
 class Deaf:
