@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -84,18 +85,25 @@ def join(nodes: Sequence[RedisServer]) -> None:
     Raises:
         BackendUnavailable: They do not agree.
     """
-    clients: list[Any] = [Redis.from_url(node.url, decode_responses=True) for node in nodes]
-    try:
-        for number, client in enumerate(clients):
-            first, last = (SLOTS * edge // len(nodes) for edge in (number, number + 1))
+    for number, node in enumerate(nodes):
+        first, last = (SLOTS * edge // len(nodes) for edge in (number, number + 1))
+        with Redis.from_url(node.url) as client:
             client.execute_command("CLUSTER", "ADDSLOTS", *range(first, last))
             for peer in nodes[:number]:
                 client.execute_command("CLUSTER", "MEET", "127.0.0.1", peer.port)
+    agree(nodes)
+
+
+def agree(nodes: Sequence[RedisServer]) -> None:
+    """Wait until all nodes know each other and serve all slots.
+
+    Raises:
+        BackendUnavailable: They do not agree.
+    """
+    with ExitStack() as ends:
+        clients: list[Any] = [ends.enter_context(Redis.from_url(node.url, decode_responses=True)) for node in nodes]
         if not wait_until(lambda: all(_agrees(client, len(nodes)) for client in clients), timeout_s=TOGETHER_WITHIN_S):
             raise BackendUnavailable("the local cluster", f"its nodes do not agree within {TOGETHER_WITHIN_S} s")
-    finally:
-        for client in clients:
-            client.close()
 
 
 def cluster_port() -> int:

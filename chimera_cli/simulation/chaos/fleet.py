@@ -15,6 +15,8 @@ from chimera_cli.simulation.roles import Role, Roles, kill, send
 KILLED = -signal.SIGKILL
 EXCUSED = {KILLED, POISONED, BackendUnavailable.exit_code}
 """Ends that a drill brings about: killed, ended by a poison task, or started while a server was away."""
+UNBEGUN = {128 + signal.SIGTERM, -signal.SIGTERM}
+"""Ends of those that were told to end while they still started."""
 REFUSES_REPLICAS = "REDIS_URL names a replica"
 """What a process says that was started while Redis was made a replica."""
 LOOK_AGAIN_S = 0.1
@@ -109,7 +111,7 @@ class Fleet:
                     await self._replace(member, member.now)
                 for gone in [role for role in member.leaving if not role.alive]:
                     member.leaving.remove(gone)
-                    self._judge(gone, EXCUSED | {0})
+                    self._judge(gone, EXCUSED | _drained(gone))
             await asyncio.sleep(LOOK_AGAIN_S)
 
     async def end(self, grace: timedelta) -> None:
@@ -118,7 +120,7 @@ class Fleet:
         ends: list[Awaitable[object]] = [member.roles.end(grace) for member in self.members.values()]
         await asyncio.gather(*ends)
         for role in asked:
-            self._judge(role, {0})
+            self._judge(role, _drained(role))
 
     async def _replace(self, member: Member, gone: Role) -> None:
         """Start the next process, but not for one that ended by itself: the next one would do the same."""
@@ -141,3 +143,8 @@ class Fleet:
             self.may_leave -= 1
             return True
         return role.process.returncode == ConfigError.exit_code and REFUSES_REPLICAS in role.last_words()
+
+
+def _drained(role: Role) -> set[int]:
+    """Name the ends of a process that was told to end: in good order, or before it could say a word."""
+    return {0} if role.last_words() else {0, *UNBEGUN}
