@@ -56,14 +56,18 @@ async def stale(connection: AsyncConnection, card: Locked) -> str:
     judged = _judged(card)
     if not judged.covers(card.task_id, card.payload, card.content):
         return "it was altered, what it shows is not what was judged"
-    newest = (await connection.execute(sql.NEWEST_VERSIONS)).one_or_none()
-    policy, rubric = judged.decision.policy_version, judged.verdict.rubric_version
-    if newest and policy and (newest.policy, newest.rubric) != (policy, rubric):
+    newest = (await connection.execute(sql.NEWEST_JUDGEMENT)).scalar_one_or_none()
+    policy, rubric = _versions(judged)
+    if newest and policy and (now := _versions(Judgement.model_validate(newest))) != (policy, rubric):
         return (
             f"it was judged under policy {policy} and rubric {rubric},"
-            f" and the judges work under policy {newest.policy} and rubric {newest.rubric} by now"
+            f" and the judges work under policy {now[0]} and rubric {now[1]} by now"
         )
     return ""
+
+
+def _versions(judgement: Judgement) -> tuple[str, str]:
+    return judgement.decision.policy_version, judgement.verdict.rubric_version
 
 
 async def decide(

@@ -42,11 +42,15 @@ EXPIRE_OVERDUE = text("""
 """The time to decide is over. Whoever is deciding one of them at this moment holds its row, and keeps it. Nothing of a
 paused goal expires before it goes on."""
 
-NEWEST_VERSIONS = text("""
-    SELECT judgement->'decision'->>'policy_version' AS policy, judgement->'verdict'->>'rubric_version' AS rubric FROM cards
-    WHERE judgement->'decision'->>'policy_version' <> '' ORDER BY created_at DESC, id DESC LIMIT 1
+NEWEST_JUDGEMENT = text("""
+    SELECT judgement FROM cards
+    WHERE judgement::text LIKE '%"policy_version":"%' AND judgement::text NOT LIKE '%"policy_version":""%'
+    ORDER BY created_at DESC, id DESC LIMIT 1
 """)
-"""The versions by which the judges held a result last."""
+"""The judgement by which a judge held a result last; cards without a judgement have no version.
+
+Within a string of JSON quotes are escaped. The operators of Postgres cannot open a document that holds U+0000 anywhere.
+"""
 
 NEWER_CARD = text("""
     SELECT later.id FROM cards JOIN cards AS later ON later.task_id = cards.task_id AND later.generation > cards.generation

@@ -347,6 +347,17 @@ async def test_a_decision_may_be_bound_to_the_digest_that_was_seen(record: Postg
     assert (await review.decide(card.id, Decision.APPROVE, "maria", "", digest=seen)).status is CardStatus.APPROVED
 
 
+async def test_whatever_a_judge_quotes_cards_can_be_decided(record: PostgresRecord, review: ReviewPort) -> None:
+    goal = a_goal(uuid4)
+    await record.submit(goal, [TaskSpec(key="a", kind="noop")])
+    quoting = a_judgement()
+    quoting["verdict"]["unscored_reason"] = 'it says \x00, and "policy_version":""'
+    await record.record(Story(goal).tell("a", *HELD, data={"judgement": quoting}))
+    await held(record, "b", shard=1)
+    [plain] = [card for card in await review.cards() if card.title == "b"]
+    assert (await review.decide(plain.id, Decision.APPROVE, "maria", "")).status is CardStatus.APPROVED
+
+
 @pytest.mark.parametrize("versions", [("2", "1"), ("1", "2")])
 async def test_a_card_of_an_older_policy_or_rubric_is_not_approved_but_set_aside(
     record: PostgresRecord, review: ReviewPort, versions: tuple[str, str]
