@@ -152,14 +152,19 @@ class Line:
         if self._reader is not None:
             # Broken when Postgres was stopped since.
             with suppress(psycopg.OperationalError):
-                return self._reader.execute(query, values).fetchall()  # type: ignore[arg-type]
+                return self._read(self._reader, query, values)
             self._reader.close()
         url = self.environment["DATABASE_URL"]
         self._reader = psycopg.connect(url, autocommit=True, prepare_threshold=None)
+        return self._read(self._reader, query, values)
+
+    def _read(self, reader: psycopg.Connection, query: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         schema = psycopg.sql.Identifier(f"chimera_{self.environment.get('CHIMERA_NAMESPACE', 'default')}")
-        # Also before it is made: until then the tables of the namespace `default` are read, which are empty.
-        self._reader.execute(psycopg.sql.SQL("SET search_path TO {}, public").format(schema))
-        return self._reader.execute(query, values).fetchall()  # type: ignore[arg-type]
+        # In the transaction, for a pooler; and before the schema is made: until then the tables of the namespace `default` are
+        # read, which are empty.
+        with reader.transaction():
+            reader.execute(psycopg.sql.SQL("SET LOCAL search_path TO {}, public").format(schema))
+            return reader.execute(query, values).fetchall()
 
     def tasks(self, goal: str) -> dict[str, str]:
         """Return the status of each task by its key."""

@@ -81,10 +81,11 @@ def postgres(open_folder: Path) -> Iterator[InstalledPostgres]:
 
 @pytest.fixture
 def pooler_of(postgres: InstalledPostgres, open_folder: Path) -> Iterator:
-    """Start PgBouncer in a mode in front of that PostgreSQL."""
+    """Start PgBouncer in a mode in front of that PostgreSQL, with few connections to it unless each client keeps one."""
     started: list[Pooler] = []
 
-    def start(mode: str, *, servers: int = 2) -> Pooler:
+    def start(mode: str, *, servers: int = 0) -> Pooler:
+        servers = servers or (20 if mode == "session" else 2)
         made = Pooler(
             open_folder / f"pooler-{len(started)}", postgres, binary=program("pgbouncer"), mode=mode, servers=servers
         )
