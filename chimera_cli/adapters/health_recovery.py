@@ -1,16 +1,18 @@
 """What `chimera doctor` asks both stores together: whether the queue moves, and what it had lost."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from chimera_cli.adapters.keys import Keys
 from chimera_cli.adapters.namespaces import PUBLIC
 from chimera_cli.adapters.postgres_engine import open_engine
 from chimera_cli.adapters.postgres_record import PostgresRecord
+from chimera_cli.adapters.postgres_recovery import PostgresRecovery
 from chimera_cli.adapters.redis_client import open_redis
 from chimera_cli.adapters.redis_recovery import RedisRecovery
 from chimera_cli.exceptions import SwarmError
 from chimera_cli.models.check import Check
-from chimera_cli.models.recovery import Recovery
+from chimera_cli.models.epoch import ShardRecord, StaleEpoch
+from chimera_cli.models.recovery import Recovery, Survey
 
 NAMED = 5
 """Tasks that a line names."""
@@ -24,7 +26,8 @@ async def recovery_checks(
     try:
         async with open_redis(redis_url) as client:
             recovery = RedisRecovery(client, keys)
-            standing = [shard for shard in range(keys.shards) if not (await recovery.survey(shard)).vouched]
+            surveys = {shard: await recovery.survey(shard) for shard in range(keys.shards)}
+        records = await PostgresRecovery(engine).known()
         record = PostgresRecord(engine)
         last, fresh = await record.recovery(), (await record.ledger()).submitted == 0
         lost, stuck = await record.lost_posts(NAMED + 1), await record.stuck()
@@ -32,20 +35,25 @@ async def recovery_checks(
         return  # The checks of the servers tell why.
     finally:
         await engine.dispose()
-    yield vouched_check(standing, keys.shards, fresh=fresh)
+    yield compared_check(surveys, records, fresh=fresh)
     yield loss_check(last)
     yield posts_check(lost)
     yield stuck_check(stuck)
 
 
-def vouched_check(standing: list[int], shards: int, *, fresh: bool = False) -> Check:
+def compared_check(surveys: Mapping[int, Survey], records: Mapping[int, ShardRecord], *, fresh: bool = False) -> Check:
     """Tell whether work may move; with `fresh` there never was any."""
     name = "redis compared"
+    for shard, survey in surveys.items():
+        if survey.replaced(record := records.get(shard, ShardRecord())):
+            stale = StaleEpoch(survey.epoch, record.epoch)
+            return Check(name=name, ok=False, detail=f"shard {shard}: {stale.message}", mend=stale.hint)
+    standing = [shard for shard, survey in surveys.items() if not survey.vouched]
     if standing and fresh:
         return Check(name=name, ok=True, detail="nothing was ever put in")
     if not standing:
         return Check(name=name, ok=True, detail="what it holds was compared with the record")
-    detail = f"{len(standing)} of {shards} shards stand still until they are compared with the record"
+    detail = f"{len(standing)} of {len(surveys)} shards stand still until they are compared with the record"
     return Check(name=name, ok=True, warn=True, detail=detail, mend="chimera worker, or any other role: it does that")
 
 

@@ -57,7 +57,7 @@ class StaleEpoch(BackendUnavailable):
     def __init__(self, here: int, record: int) -> None:
         if here < record:
             state, reason = "was replaced", "another primary took over"
-            hint = "let REDIS_URL lead to the new primary; if this one is to go on, restart it"
+            hint = "let REDIS_URL lead to the new primary; if this one is to go on: chimera db adopt"
         else:
             state, reason, hint = "is ahead of the record", "Postgres came back from an older copy", "chimera doctor"
         super().__init__("Redis", f"{reason}: epoch {here} here, {record} in the record", hint=hint, state=state)

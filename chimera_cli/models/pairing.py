@@ -141,11 +141,22 @@ def compare(record: RecordIdentity, holding: RedisHolding, reports: Sequence[Rep
 
 def _without_identity(record: RecordIdentity, holding: RedisHolding, reports: Sequence[Report]) -> Verdict:
     """Judge a Redis without identity, given the reports of those who saw the record's."""
-    here = [report for report in reports if report.run == holding.run != UNKNOWN_RUN]
+    here = [report for report in reports if _same_place(report, holding)]
     if not here and holding.address != record.redis:
         return Verdict.REFUSE
     # The same run had it and has it no longer: it was flushed. Another run that has it may be another server.
     return Verdict.HEAL if len(here) == len(reports) else Verdict.WAIT
+
+
+def _same_place(report: Report, holding: RedisHolding) -> bool:
+    """Tell whether a report is of the database that was looked into, under whatever name: one server has several."""
+    here = holding.run, _database(holding.address)
+    return holding.run != UNKNOWN_RUN and (report.run, _database(report.address)) == here
+
+
+def _database(address: str) -> str:
+    number = address.rpartition("/")[2]
+    return number if number.isdigit() else "0"
 
 
 class Adoption(Noun):
@@ -157,13 +168,15 @@ class Adoption(Noun):
     """The Redis."""
     elsewhere: tuple[Report, ...]
     """Live processes that work with another Redis that has the record's identity."""
+    replaced: bool = False
+    """Whether the swarm went on with another Redis since it worked with this one."""
 
     @property
     def needed(self) -> bool:
-        """Whether the two do not belong together yet, or another Postgres than this one may have the same record."""
+        """Whether the two do not belong together (any more), or another Postgres than this one may have the same record."""
         identity = self.holding.identity
         bound = compare(self.record, self.holding) is Verdict.BOUND
-        return not bound or identity is None or identity.postgres != self.record.postgres
+        return not bound or self.replaced or identity is None or identity.postgres != self.record.postgres
 
     @property
     def moved(self) -> bool:

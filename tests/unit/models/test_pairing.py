@@ -63,6 +63,7 @@ UNBOUND = {"shards": 0, "redis": ""}
         ("emptied, elsewhere", record(), holding(address=OTHER), (), Verdict.REFUSE),
         ("emptied under a fleet", record(), holding(), (saw("r1"), saw("r1", "")), Verdict.HEAL),
         ("the same under another spelling", record(), holding(address=OTHER), (saw("r1"),), Verdict.HEAL),
+        ("another database of the same server", record(), holding(address="redis:6379/1"), (saw("r1"),), Verdict.REFUSE),
         ("started anew, all have noticed", record(), holding(run="r2"), (saw("r2", ""), saw("r2", "")), Verdict.HEAL),
         ("started anew, one has not noticed", record(), holding(run="r2"), (saw("r2", ""), saw("r1")), Verdict.WAIT),
         ("another server behind the name", record(), holding(run="r2"), (saw("r1"),), Verdict.WAIT),
