@@ -117,7 +117,7 @@ def worker_tools(
         policy=settings.worker.policy(),
         retry=settings.retry.policy(),
         payload_of=payload_of(swarm),
-        demand_epoch=swarm.record.demand_epoch,
+        demand_live=swarm.record.demand_live,
         door=door,
         redactor=Redactor(settings.secret_values()),
     )

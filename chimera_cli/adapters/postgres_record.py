@@ -20,12 +20,13 @@ from chimera_cli.adapters import postgres_turns as turns
 from chimera_cli.adapters.postgres_errors import postgres_errors
 from chimera_cli.adapters.postgres_reads import PostgresReads, with_counts
 from chimera_cli.adapters.rows import GoalRow
+from chimera_cli.exceptions import HandlerError
 from chimera_cli.models.away import NONE_AWAY, Away
 from chimera_cli.models.delivery import Dispatch, Lease
 from chimera_cli.models.epoch import Epochs, ShardRecord
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.goal import Goal, GoalStatus
-from chimera_cli.models.task import TaskSpec
+from chimera_cli.models.task import TaskSpec, TaskStatus
 from chimera_cli.ports.record import Chores, Recorded
 
 TERMINAL_GOALS = tuple(status.value for status in GoalStatus if status.terminal)
@@ -122,15 +123,20 @@ class PostgresRecord(PostgresReads):
                 await connection.execute(sql.INSERT_POST, probe)
                 await connection.rollback()
 
-    async def demand_epoch(self, lease: Lease) -> None:
-        """Make sure that what was claimed was claimed from the Redis that counts.
+    async def demand_live(self, lease: Lease) -> None:
+        """Make sure that what was claimed was claimed from the Redis that counts, and has not ended in the record: who writes to
+        Redis can put an old task back there, with its signed approval.
 
         Raises:
             StaleEpoch: Another one took over since.
+            HandlerError: It has ended.
         """
         with postgres_errors():
             async with self._engine.begin() as connection:
                 await epochs.hold(connection, lease.epochs)
+                status = (await connection.execute(sql.STATUS, {"id": lease.task_id})).scalar_one_or_none()
+        if status and TaskStatus(status).terminal:
+            raise HandlerError(f"refused to execute: in the record it is {status}")
 
     async def turn(self) -> int:
         """Take a turn without reading or writing anything."""

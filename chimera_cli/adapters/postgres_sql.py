@@ -209,6 +209,9 @@ INSERT_AUDIT = _statement("""
 """)
 """Append to the chain."""
 
+STATUS = _statement("SELECT status FROM tasks WHERE id = :id")
+"""What the record says of a task."""
+
 INSERT_POST = _statement("""
     INSERT INTO posts (idempotency_key, platform, post) VALUES (:idempotency_key, :platform, CAST(:post AS json))
     ON CONFLICT (idempotency_key) DO NOTHING

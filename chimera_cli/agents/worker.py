@@ -56,8 +56,9 @@ class WorkerTools:
     policy: WorkerPolicy = field(default_factory=WorkerPolicy)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     payload_of: PayloadOf = no_record
-    demand_epoch: Callable[[Lease], Awaitable[None]] = no_record_to_ask
-    """Raises StaleEpoch when the Redis from which a task was claimed was replaced: nothing is executed then."""
+    demand_live: Callable[[Lease], Awaitable[None]] = no_record_to_ask
+    """Raises StaleEpoch when the Redis from which a task was claimed was replaced, HandlerError when the record says that the task
+    has ended: nothing is executed then."""
     door: EffectsDoor | None = None
     """Hears of effects that the record refused; None: nobody asks it."""
     redactor: Redactor = field(default_factory=Redactor)
@@ -112,7 +113,7 @@ class WorkerAgent(CrewAgent):
             return self._make_anew(delivery)
         if delivery.phase is Phase.EXECUTE:
             self.tools.approvals.check(delivery, always=handler.review == "always")
-            await self.tools.demand_epoch(delivery.lease)
+            await self.tools.demand_live(delivery.lease)
         context, limits = self._context(handler, delivery), self._limits(handler, delivery)
         self.expect(limits.timeout)
         match delivery.phase:

@@ -120,11 +120,13 @@ class RecordPort(ReadsPort, Protocol):
         """
         ...
 
-    async def demand_epoch(self, lease: Lease) -> None:
-        """Make sure that what was claimed was claimed from the Redis that counts.
+    async def demand_live(self, lease: Lease) -> None:
+        """Make sure that what was claimed was claimed from the Redis that counts, and has not ended in the record: who writes to
+        Redis can put an old task back there, with its signed approval.
 
         Raises:
             StaleEpoch: Another one took over since.
+            HandlerError: It has ended.
         """
         ...
 

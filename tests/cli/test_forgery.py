@@ -121,6 +121,33 @@ def test_a_made_up_signature_lets_nothing_pass_and_the_task_waits_for_a_person(l
     assert line.run("audit", "verify").code == 0
 
 
+@pytest.mark.parametrize("end", ["CANCELLED", "COMPLETED"])
+def test_a_task_that_has_ended_is_not_executed_again_though_its_signed_approval_is_put_back(
+    line: Line, redis_of: Redis, end: str
+) -> None:
+    working = worker(line)
+    goal = line.submit("a post that a person must see", [{"key": "one", "kind": "posted"}])
+    line.until(lambda: "one" in cards(line, goal), "its card is there")
+    working.end()
+    task = task_of(line, goal)
+    approve(line, cards(line, goal)["one"])
+    line.until(lambda: redis_of.hget(key_of(line, task), "seal") is not None, "its approval is signed")
+    approved, goal_key = redis_of.hgetall(key_of(line, task)), f"{tag(line)}:g:{goal}"
+    of_goal = redis_of.hgetall(goal_key)
+    if end == "CANCELLED":
+        assert line.run("tasks", "cancel", task, "--yes", "--as", "bob").code == 0
+    working = worker(line)
+    line.until(lambda: line.tasks(goal) == {"one": end}, "it has ended")
+    line.until(lambda: not redis_of.exists(goal_key), "nothing is left of it in Redis")
+    done = len(line.marked("performed")), len(line.marked("posted"))
+    redis_of.hset(goal_key, mapping=of_goal)
+    redis_of.hset(key_of(line, task), mapping={**approved, "gen": "50", "version": "50"})
+    force(line, redis_of, task)
+    line.until(lambda: f"in the record it is {end}" in working.said, "the worker refuses it, and says so")
+    assert (len(line.marked("performed")), len(line.marked("posted"))) == done
+    assert line.tasks(goal) == {"one": end}
+
+
 def test_an_effect_without_a_decision_fails_the_audit_which_names_its_task(line: Line) -> None:
     worker(line)
     goal = line.submit("posts", [{"key": "one", "kind": "posted"}, {"key": "two", "kind": "posted"}])

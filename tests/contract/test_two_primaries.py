@@ -199,7 +199,7 @@ async def test_what_was_carried_out_on_the_old_primary_is_not_noted_as_done(old:
 
 REFUSED: dict[str, Callable[[Pair, Delivery], Awaitable[object]]] = {
     "post": lambda pair, held: PostgresOutbox(pair.engine).append("k", "x", {}, epochs=held.lease.epochs),
-    "execution": lambda pair, held: pair.record.demand_epoch(held.lease),
+    "execution": lambda pair, held: pair.record.demand_live(held.lease),
 }
 
 

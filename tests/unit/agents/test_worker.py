@@ -35,7 +35,7 @@ class Bench:
         self.queue, self.ears, self.clock = FakeQueue(), Ears(), HastyClock()
         self.stored: str | Exception = "the whole of"
         self.record_away: Exception | None = None
-        self.door = EffectsDoor(self.demand_epoch, self.ears, clock=self.clock, chance=lambda: 0.0)
+        self.door = EffectsDoor(self.demand_live, self.ears, clock=self.clock, chance=lambda: 0.0)
         tools = WorkerTools(
             queue=self.queue,
             state=state or FakeState(),
@@ -47,13 +47,13 @@ class Bench:
             chance=lambda: 0.0,
             policy=policy or WorkerPolicy(),
             payload_of=self.payload_of,
-            demand_epoch=self.demand_epoch,
+            demand_live=self.demand_live,
             door=self.door,
             approvals=Approvals(VOUCHER),
         )
         self.agent = WorkerAgent(tools, id="a1")
 
-    async def demand_epoch(self, lease: Lease | None = None) -> None:
+    async def demand_live(self, lease: Lease | None = None) -> None:
         if self.record_away is not None:
             raise self.record_away
 
