@@ -21,9 +21,9 @@ class RedisIdentities:
     async def look(self) -> RedisHolding:
         """Read what Redis says of itself, in one call."""
         with redis_errors():
-            run, text, shards = await self._scripts.call("identity", self._keys.fleet)
+            run, text, shards, mark = await self._scripts.call("identity", self._keys.fleet)
         noted = int(shards) if shards.isdecimal() else 0
-        return RedisHolding(address=self._address, run=run, text=text, shards=noted)
+        return RedisHolding(address=self._address, run=run, text=text, mark=mark, shards=noted)
 
     async def used(self) -> bool:
         """Tell whether it holds work of the namespace: some shard has had an event."""
@@ -31,7 +31,7 @@ class RedisIdentities:
         return any([(await recovery.survey(shard)).newest for shard in range(self._keys.shards)])
 
     async def write(self, identity: RedisIdentity, *, over: str) -> bool:
-        """Write the identity; False, and nothing written, when something else than `over` stands there by now."""
+        """Write the identity; False, and nothing written, when something else than what has the mark `over` stands there by now."""
         with redis_errors():
             return int(await self._scripts.call("bind", self._keys.fleet, over, identity.written())) == 1
 

@@ -34,7 +34,7 @@ def adopt(terminal: Terminal, *, name: str | None, reason: str, yes: bool) -> No
                 confirm(terminal, _intent(adoption, live), yes=yes)
                 if adoption.elsewhere and yes:
                     terminal.note(f"warning: {_others(adoption)}; they are refused from now on")
-                await swarm.pairing.adopt(who, reason)
+                await swarm.pairing.adopt(who, reason, agreed=adoption)
                 await swarm.orchestrator.reconcile()
             identity = swarm.pairing.identity or adoption.record
             document = {

@@ -7,6 +7,8 @@ from enum import StrEnum
 from chimera_cli.models.identity import canonical_json
 from chimera_cli.models.noun import Noun
 
+LONGEST_ID = 100
+"""Characters; a longer id is none of ours."""
 UNKNOWN_RUN = "unknown"
 """The run id of a server that does not tell one."""
 
@@ -66,6 +68,8 @@ class RedisHolding(Noun):
     """Id of the server's run."""
     text: str = ""
     """The identity as it stands there; empty when there is none."""
+    mark: str = ""
+    """What is compared before another identity is written there."""
     shards: int = 0
     """Number of shards that a release without identities noted; 0 when none did."""
     used: bool = False
@@ -190,7 +194,7 @@ def read_identity(text: str) -> RedisIdentity | None:
         fields = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(fields, dict) or not isinstance(fields.get("id"), str) or not fields["id"]:
+    if not isinstance(fields, dict) or not isinstance(fields.get("id"), str) or not 0 < len(fields["id"]) <= LONGEST_ID:
         return None
     names = {name: fields[name] for name in ("namespace", "postgres") if isinstance(fields.get(name), str)}
     shards = fields.get("shards")

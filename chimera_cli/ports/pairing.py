@@ -19,7 +19,7 @@ class RedisIdentityPort(Protocol):
         ...
 
     async def write(self, identity: RedisIdentity, *, over: str) -> bool:
-        """Write the identity; False, and nothing written, when something else than `over` stands there by now."""
+        """Write the identity; False, and nothing written, when something else than what has the mark `over` stands there by now."""
         ...
 
     async def empty(self) -> None:

@@ -143,20 +143,27 @@ class Pairing:
             if compare(transaction.record, holding) is Verdict.BOUND:
                 await transaction.bind(holding.address, transaction.record.shards)
 
-    async def adopt(self, operator: str, reason: str) -> None:
+    async def adopt(self, operator: str, reason: str, *, agreed: Adoption) -> None:
         """Move the record to this Redis, whatever that holds: it is emptied, and put together from the record afterwards.
 
         The pair gets another id. Whatever still works with the old Redis is a foreign one from then on, and is refused.
 
+        Args:
+            operator: Who moves it.
+            reason: Why; may be empty.
+            agreed: What the operator was shown.
+
         Raises:
-            Conflict: Another process changed the identity at the same moment.
+            Conflict: Another process has changed an identity since.
         """
         async with self._record.holding() as transaction:
             holding, record = await self._redis.look(), transaction.record
+            if (record.id, holding.mark) != (agreed.record.id, agreed.holding.mark):
+                raise Conflict("another process has changed the identity since", hint="chimera db adopt")
             identity = RedisIdentity(
                 id=new_id(uuid4), namespace=record.namespace, shards=self._shards, postgres=record.postgres
             )
-            if not await self._redis.write(identity, over=holding.text):
+            if not await self._redis.write(identity, over=holding.mark):
                 raise Conflict("another process has changed the identity in Redis", hint="chimera db adopt")
             moved = f"from {record.redis or 'no Redis'} to {holding.address}"
             why = f"{moved}, swarm {record.id} became {identity.id}" + (f": {reason}" if reason else "")
@@ -178,7 +185,7 @@ class Pairing:
         if verdict is Verdict.BOUND:
             return True
         written = RedisIdentity(id=record.id, namespace=record.namespace, shards=self._shards, postgres=record.postgres)
-        if await self._redis.write(written, over=holding.text) and verdict is Verdict.BIND:
+        if await self._redis.write(written, over=holding.mark) and verdict is Verdict.BIND:
             await transaction.bind(holding.address, self._shards)
         return True
 

@@ -126,6 +126,11 @@ async def living(pairing: Pairing, process: str = "p") -> AsyncIterator[Pairing]
         yield pairing
 
 
+async def adopt(pairing: Pairing, reason: str = "") -> None:
+    """Be an operator who agrees to what is shown."""
+    await pairing.adopt("ada", reason, agreed=await pairing.adoption())
+
+
 async def test_two_stores_that_meet_first_are_bound_and_every_later_process_agrees(place: Place) -> None:
     first, second = place.pairing(), place.pairing(address=ELSEWHERE)
     await first.settle()
@@ -188,13 +193,13 @@ async def test_what_was_written_to_one_store_only_is_completed(place: Place) -> 
     assert (await place.held())["shards"] == 1
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"shards": 1}', "\x00"])
-async def test_an_identity_that_cannot_be_read_is_refused_until_it_is_adopted(place: Place, text: str) -> None:
+@pytest.mark.parametrize("text", ["{", "[]", '{"shards": 1}', "\x00", b"\xff\xfe", json.dumps({"id": "x" * 101})])
+async def test_an_identity_that_cannot_be_read_is_refused_until_it_is_adopted(place: Place, text: str | bytes) -> None:
     await place.pairing().settle()
     await place.client.set(place.name, text)
     with pytest.raises(ForeignStore, match="cannot be read"):
         await place.pairing().settle()
-    await place.pairing().adopt("ada", "")
+    await adopt(place.pairing())
     await place.pairing().settle()
 
 
@@ -324,7 +329,7 @@ async def test_adopting_empties_the_redis_and_makes_the_old_one_foreign(place: P
     adoption = await new.adoption()
     assert adoption.needed
     before = place.row()["id"]
-    await new.adopt("ada", "the old server burned")
+    await adopt(new, "the old server burned")
     row = place.row()
     assert row["id"] != before
     assert (row["redis"], row["emptying"], (await place.held())["id"]) == (ELSEWHERE, False, row["id"])
@@ -334,9 +339,19 @@ async def test_adopting_empties_the_redis_and_makes_the_old_one_foreign(place: P
         await place.pairing(database=other_database).settle()
 
 
+async def test_of_two_that_agreed_to_the_same_adoption_one_adopts(place: Place) -> None:
+    await place.pairing().settle()
+    first, second = place.pairing(address=ELSEWHERE), place.pairing(address="third:6379/0")
+    agreed = await first.adoption(), await second.adoption()
+    await first.adopt("ada", "", agreed=agreed[0])
+    with pytest.raises(Conflict, match="since"):
+        await second.adopt("bob", "", agreed=agreed[1])
+    assert place.row()["redis"] == ELSEWHERE
+
+
 async def test_adopting_is_in_the_audit(place: Place) -> None:
     await place.pairing().settle()
-    await place.pairing(address=ELSEWHERE).adopt("ada", "moved")
+    await adopt(place.pairing(address=ELSEWHERE), "moved")
     engine = open_engine(place.database)
     rows = await PostgresReview(engine).audit(since=None, limit=0)
     await engine.dispose()
@@ -360,7 +375,7 @@ async def test_a_process_that_had_waited_goes_on_with_the_adopted_redis(place: P
         await place.client.delete(place.name)
         with pytest.raises(BackendUnavailable):
             await waits.check()
-        await place.pairing(run="new").adopt("ada", "")
+        await adopt(place.pairing(run="new"))
         await waits.check()
         assert waits.identity is not None
         assert waits.identity.id == place.row()["id"]
@@ -393,5 +408,5 @@ async def test_an_identity_that_changes_while_it_is_adopted_is_a_conflict(place:
     pairing._redis = Racing(place.client, place.keys, HOME)
     before = place.row()
     with pytest.raises(Conflict):
-        await pairing.adopt("ada", "")
+        await adopt(pairing)
     assert place.row() == before
