@@ -110,6 +110,7 @@ def status_document(snapshot: "Snapshot") -> Document:
         "stuck": snapshot.stuck,
         "unvouched": snapshot.unvouched,
         "away": list(snapshot.queues.away),
+        "replaced": snapshot.replaced or None,
         "refused": snapshot.refused or None,
         "evicts": snapshot.queues.evicts or None,
         "clock": snapshot.queues.clock or None,
