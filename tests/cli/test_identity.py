@@ -232,3 +232,34 @@ def test_the_record_is_moved_to_another_redis_on_purpose_and_its_work_is_done_th
         assert row[2].endswith("burned")
         line.environment |= elsewhere
         assert line.violations(ended=False) == []
+
+
+def test_another_database_of_the_same_server_is_another_redis(new_line: NewLine) -> None:
+    line = new_line()
+    worker = line.start("worker", "--count", "1", *HANDLERS)
+    goal = line.submit("stay where it is", [{"key": "one", "kind": "gated", "payload": {"gate": line.gate("one")}}])
+    line.until(lambda: len(line.marked("gated")) == 1, "it runs")
+    url = line.environment["REDIS_URL"]
+    wrong = line.run("worker", "--count", "1", *HANDLERS, REDIS_URL=f"{url.rsplit('/', 1)[0]}/1")
+    assert (wrong.code, wrong.err.count("holds no identity")) == (6, 1)
+    line.open_gate("one")
+    line.over(goal)
+    assert worker.alive
+    assert len(line.marked("gated")) == 1
+
+
+def test_a_redis_that_was_left_for_another_which_is_gone_fails_doctor_and_is_adopted_again(new_line: NewLine) -> None:
+    line = new_line()
+    goal = line.submit("go on", [{"key": "one", "kind": "mark"}])
+    line.run("worker", "--burst", "--count", "1", *HANDLERS)
+    line.over(goal)
+    line.rows("UPDATE shards SET epoch = epoch + 1, run = 'another' RETURNING epoch")
+    left = json.loads(line.run("doctor", "--json").out)["checks"]
+    [compared] = [check for check in left if check["name"] == "redis compared"]
+    assert not compared["ok"]
+    assert "chimera db adopt" in compared["mend"]
+    assert line.run("status", "--json").json["replaced"]
+    assert line.run("db", "adopt", "--yes").code == 0
+    goal = line.submit("go on again", [{"key": "one", "kind": "mark"}])
+    line.run("worker", "--burst", "--count", "1", *HANDLERS)
+    line.over(goal)
