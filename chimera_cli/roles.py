@@ -112,7 +112,9 @@ async def _run_workers(
         )
         agents, may_execute = [WorkerAgent(tools) for _ in range(options.count)], lambda: door.open and approvals.open
         async with door.watched():
-            return await staff(agents, swarm, keeper, behaviour, parent=options.parent, may_execute=may_execute)
+            return await staff(
+                agents, swarm, keeper, behaviour, parent=options.parent, may_execute=may_execute, has_key=signs.able
+            )
 
 
 async def run_judges(

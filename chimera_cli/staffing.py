@@ -60,10 +60,11 @@ async def staff(
     *,
     parent: int | None = None,
     may_execute: Callable[[], bool] = lambda: True,
+    has_key: bool = True,
 ) -> int:
     """Run a crew until its end and return the exit code."""
     diligence = Diligence(swarm.orchestrator)
-    tools = replace(pool_tools(swarm, may_execute), housekeeper=diligence)
+    tools = replace(pool_tools(swarm, may_execute), housekeeper=diligence, has_key=has_key)
     with listening() as signals, watched(swarm.telemetry, options, diligence):
         async with following(parent, signals, swarm.clock), ending_when_foreign(swarm.pairing, signals):
             await keeper.ready(min(options.lease.lease / 2, KEEPER_WITHIN))

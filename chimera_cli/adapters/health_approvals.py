@@ -8,7 +8,9 @@ from chimera_cli.adapters.postgres_reads import PostgresReads
 from chimera_cli.adapters.postgres_review import PostgresReview
 from chimera_cli.exceptions import SwarmError
 from chimera_cli.models.check import Check
+from chimera_cli.models.release import UNVOUCHED_CURE
 from chimera_cli.models.review import ReviewCard
+from chimera_cli.models.unserved import KEY_CURE, Unexecuted
 from chimera_cli.services.vouching import Voucher
 
 NAMED = 5
@@ -16,8 +18,17 @@ NAMED = 5
 KEY, WAITING = "approvals.key", "approvals.waiting"
 
 
-async def approval_checks(database_url: str, voucher: Voucher, *, schema: str = PUBLIC) -> AsyncIterator[Check]:
-    """Say whether this process can sign and check approvals, and which tasks wait for one that can."""
+async def approval_checks(
+    database_url: str, voucher: Voucher, *, schema: str = PUBLIC, without_key: Sequence[Unexecuted] = ()
+) -> AsyncIterator[Check]:
+    """Say whether this process can sign and check approvals, and which tasks wait for one that can.
+
+    Args:
+        database_url: The record's.
+        voucher: What this process signs with.
+        schema: Where the namespace's tables are.
+        without_key: Approved tasks that no live worker may execute.
+    """
     engine = open_engine(database_url, schema=schema)
     try:
         newest = await PostgresReview(engine).newest_sealed()
@@ -27,7 +38,7 @@ async def approval_checks(database_url: str, voucher: Voucher, *, schema: str = 
     finally:
         await engine.dispose()
     yield key_check(voucher, newest)
-    yield waiting_check(waiting)
+    yield waiting_check(waiting, without_key)
 
 
 def key_check(voucher: Voucher, newest: ReviewCard | None) -> Check:
@@ -45,11 +56,13 @@ def key_check(voucher: Voucher, newest: ReviewCard | None) -> Check:
     return Check(name=KEY, ok=True, detail="set, and the last approval was signed with it")
 
 
-def waiting_check(tasks: Sequence[str]) -> Check:
-    """Tell which tasks no worker has executed because none vouches for their release."""
-    if not tasks:
+def waiting_check(tasks: Sequence[str], without_key: Sequence[Unexecuted] = ()) -> Check:
+    """Tell which tasks no worker has executed because none vouches for their release, and which none can for want of a key."""
+    if not tasks and not without_key:
         return Check(name=WAITING, ok=True, detail="no task waits for a worker that vouches for its release")
-    more = f" and {len(tasks) - NAMED} more" if len(tasks) > NAMED else ""
-    detail = f"not executed, for their release is not vouched for: {', '.join(tasks[:NAMED])}{more}"
-    mend = "start a worker with the key that signed them; what no key signed is forged: chimera tasks cancel ID"
-    return Check(name=WAITING, ok=True, warn=True, detail=detail, mend=mend)
+    details, mends = [one.sentence for one in without_key], [KEY_CURE] if without_key else []
+    if tasks:
+        more = f" and {len(tasks) - NAMED} more" if len(tasks) > NAMED else ""
+        details.append(f"not executed, for their release is not vouched for: {', '.join(tasks[:NAMED])}{more}")
+        mends.append(UNVOUCHED_CURE)
+    return Check(name=WAITING, ok=True, warn=True, detail="; ".join(details), mend="; ".join(mends))

@@ -79,6 +79,7 @@ def _members(beat: ProcessBeat, age: timedelta, stalled: timedelta | None) -> li
             stalled_for=stalled,
             loop_lag=beat.loop_lag,
             kinds=beat.kinds,
+            has_key=beat.has_key,
         )
         for agent in beat.agents
     ]

@@ -5,7 +5,7 @@ What handlers made stays a JSON text inside JSON, so Lua never reads it, and no 
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -181,11 +181,9 @@ def decode_counts(replies: Sequence[Sequence[Any] | None]) -> QueueCounts:
     rows = list(counted.values())
     waiting, running, delayed, to_judge, judging, deferred = (sum(row[i] for row in rows) for i in range(6))
     oldest = max(row[6] for row in rows)
-    kinds: Counter[str] = Counter()
-    for row in rows:
-        kinds.update(dict(zip(row[7][::2], map(int, row[7][1::2]), strict=True)))
     return QueueCounts(
-        kinds=dict(sorted(kinds.items())),
+        kinds=_by_kind(row[7] for row in rows),
+        to_execute=_by_kind(row[15] for row in rows),
         waiting=waiting,
         running=running,
         delayed=delayed,
@@ -200,3 +198,11 @@ def decode_counts(replies: Sequence[Sequence[Any] | None]) -> QueueCounts:
         evicts=next(filter(None, (eviction_sentence(str(row[13])) for row in rows)), ""),
         evicted=sum(row[14] for row in rows),
     )
+
+
+def _by_kind(lists: Iterable[Sequence[Any]]) -> dict[str, int]:
+    """Sum up lists of kinds, each followed by its count."""
+    kinds: Counter[str] = Counter()
+    for pairs in lists:
+        kinds.update(dict(zip(pairs[::2], map(int, pairs[1::2]), strict=True)))
+    return dict(sorted(kinds.items()))

@@ -49,6 +49,8 @@ class PulseTools:
     chance: Chance
     monotonic: Callable[[], float] = time.monotonic
     """Tells what time has passed, in s; the clock may be set meanwhile."""
+    has_key: bool = True
+    """Whether the process has the key for approvals, or needs none; its beats tell."""
 
 
 async def _nothing() -> None:
@@ -131,7 +133,14 @@ class Pulse:
             said = f"the event loop came {lag.total_seconds():.1f} s late: what computes belongs in a handler that is a plain def"
             self.say("loop.late", said, level=Level.WARN, late_s=round(lag.total_seconds(), 3))
         beats = tuple(agent.heartbeat(now, self.claim_due) for agent in self._agents)
-        beat = ProcessBeat(process=self._process, period=self._period, loop_lag=lag, agents=beats, kinds=self._kinds)
+        beat = ProcessBeat(
+            process=self._process,
+            period=self._period,
+            loop_lag=lag,
+            agents=beats,
+            kinds=self._kinds,
+            has_key=self._tools.has_key,
+        )
         await self._tools.registry.beat(beat)
 
     async def _keep_house(self) -> None:

@@ -127,8 +127,9 @@ async def _store_checks(settings: "Settings") -> "AsyncIterator[Check]":
     from chimera_cli.adapters.health_approvals import approval_checks
     from chimera_cli.adapters.health_identity import identity_checks
     from chimera_cli.adapters.health_recovery import recovery_checks
-    from chimera_cli.adapters.health_unserved import unserved_checks
+    from chimera_cli.adapters.health_unserved import look_at_fleet, unserved_checks
     from chimera_cli.adapters.keys import Keys
+    from chimera_cli.models.unserved import unexecuted
     from chimera_cli.records import schema_here, voucher
 
     keys = Keys(settings.namespace, settings.shards)
@@ -137,12 +138,14 @@ async def _store_checks(settings: "Settings") -> "AsyncIterator[Check]":
         schema = await schema_here(settings)
     except SwarmError:
         schema = ""  # The checks of the servers tell why.
+    seen = await look_at_fleet(urls[0], keys)
+    without_key = unexecuted(seen.queues.to_execute, seen.fleet) if seen else ()
     if schema:
         async for check in identity_checks(*urls, keys, schema=schema, fresh=settings.lease_policy().lease):
             yield check
         async for check in recovery_checks(*urls, keys, schema=schema):
             yield check
-        async for check in approval_checks(urls[1], voucher(settings), schema=schema):
+        async for check in approval_checks(urls[1], voucher(settings), schema=schema, without_key=without_key):
             yield check
-    async for check in unserved_checks(urls[0], keys):
+    for check in unserved_checks(seen):
         yield check

@@ -14,8 +14,8 @@ from chimera_cli.cli.words import choice, utc_now
 from chimera_cli.exceptions import BackendUnavailable, InvalidInput
 
 if TYPE_CHECKING:
+    from chimera_cli.models.agent import FleetMember
     from chimera_cli.models.task import Task
-    from chimera_cli.models.unserved import Unserved
 
 Tasks = Annotated[
     list[str] | None, typer.Argument(metavar="[TASK...]", help="Ids, or their first 4 or more characters.")
@@ -60,6 +60,7 @@ def show_task(
     task: Annotated[str, typer.Argument(help="Its id, or the first 4 or more characters.")],
 ) -> None:
     """Show a task with its payload, output and history."""
+    from chimera_cli.models.waits import waits_of
     from chimera_cli.views.documents import orders_document, task_document
     from chimera_cli.views.task import task_page
 
@@ -71,24 +72,24 @@ def show_task(
 
     async def look() -> Any:
         found, history, orders = await read()
-        return found, history, orders, await _unserved(terminal, found)
+        return found, history, orders, await _fleet(terminal, found)
 
-    found, history, orders, unserved = terminal.run(look())
+    found, history, orders, fleet = terminal.run(look())
+    waits = waits_of(found, history, fleet)
     told = {"history": [event.model_dump(mode="json") for event in history], **orders_document(orders)}
-    document = {**task_document(found), **told, "unserved": None if unserved is None else bool(unserved)}
-    terminal.show(document, task_page(found, history, orders, unserved=unserved or ()))
+    document = {**task_document(found), **told, **waits.flags}
+    terminal.show(document, task_page(found, history, orders, waits=waits.sentences))
 
 
-async def _unserved(terminal: Terminal, task: "Task") -> "tuple[Unserved, ...] | None":
-    """Tell whether a task waits for a worker that is not there; None while Redis, where workers tell their kinds, is away."""
-    from chimera_cli.models.task import TaskStatus
-    from chimera_cli.models.unserved import unserved
+async def _fleet(terminal: Terminal, task: "Task") -> "list[FleetMember] | None":
+    """List all agents if the task waits for one; None while Redis, where they tell of themselves, is away."""
+    from chimera_cli.models.waits import AT_REST
 
-    if task.status not in (TaskStatus.QUEUED, TaskStatus.APPROVED):
-        return ()
+    if task.status not in AT_REST:
+        return []
     try:
         async with terminal.swarm() as swarm:
-            return unserved({task.kind: 1}, await swarm.registry.fleet())
+            return await swarm.registry.fleet()
     except BackendUnavailable:
         return None
 

@@ -76,6 +76,8 @@ class ProcessBeat(Sign):
     """Its agents."""
     kinds: tuple[str, ...] | None = None
     """Kinds of tasks that it claims; None: any, or a release that does not tell."""
+    has_key: bool = True
+    """Whether it has the key for approvals, without which it executes nothing; True from a release that does not tell."""
 
 
 class FleetMember(Noun):
@@ -103,6 +105,8 @@ class FleetMember(Noun):
     """How late its process's event loop came to what was due, at worst between its last two beats; None: it does not tell."""
     kinds: tuple[str, ...] | None = None
     """Kinds of tasks that its process claims; None: any, or it does not tell."""
+    has_key: bool = True
+    """Whether its process has the key for approvals; True also when it does not tell."""
 
 
 def liveness(
@@ -119,6 +123,11 @@ def liveness(
     if stalled_for is not None:
         return Liveness.STALLED
     return Liveness.ALIVE if stuck_for is None else Liveness.STUCK
+
+
+def living(fleet: Iterable[FleetMember], role: Role) -> list[FleetMember]:
+    """List the agents of a role that are not dead."""
+    return [member for member in fleet if member.role is role and member.liveness is not Liveness.DEAD]
 
 
 def stalled(fleet: Iterable[FleetMember]) -> tuple[str, ...]:

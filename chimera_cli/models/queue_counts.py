@@ -29,6 +29,8 @@ class QueueCounts(Noun):
     """How long the longest waiting of the next few tasks of each lane has waited, a lower bound; None when none waits."""
     kinds: Mapping[str, int] = Field(default_factory=dict)
     """Tasks that wait for a worker, by kind."""
+    to_execute: Mapping[str, int] = Field(default_factory=dict)
+    """Those of them that are approved and wait for their execution, by kind."""
     epochs: Epochs = Field(default_factory=dict)
     """Epoch of each shard in the Redis that was asked."""
     away: tuple[int, ...] = ()

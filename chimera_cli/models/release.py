@@ -11,6 +11,8 @@ DOMAIN = "chimera release 1"
 """What is signed begins with it, so that nothing else signed with the key is taken for a release."""
 NOT_VOUCHED = "its release is not vouched for"
 """How the reason begins for which a task waits; the record is searched for it."""
+UNVOUCHED_CURE = "start a worker with the key that signed it; what no key signed is forged: chimera tasks cancel ID"
+"""What helps such a task."""
 SHORTEST_KEY = 32
 """Characters of a key."""
 FEWEST_KINDS = 8

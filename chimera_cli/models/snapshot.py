@@ -8,7 +8,7 @@ from chimera_cli.models.noun import Noun
 from chimera_cli.models.pairing import Identity
 from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.recovery import Recovery
-from chimera_cli.models.unserved import Unserved
+from chimera_cli.models.unserved import Unexecuted, Unserved
 
 
 class Snapshot(Noun):
@@ -44,6 +44,8 @@ class Snapshot(Noun):
     """What is wrong when Redis refuses writes, and the cure; else empty."""
     unserved: tuple[Unserved, ...] = ()
     """Kinds of tasks that wait and that no live worker claims."""
+    unexecuted: tuple[Unexecuted, ...] = ()
+    """Kinds of approved tasks that wait and that no live worker may execute, for want of the key."""
     paused: tuple[Goal, ...] = ()
     """Goals of which nothing starts, because somebody paused them."""
     posts_waiting: int = 0

@@ -10,7 +10,7 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from chimera_cli.exceptions import BackendUnavailable, InvalidPlan, WaitTimeout
-from chimera_cli.models.agent import Liveness, Role, stalled
+from chimera_cli.models.agent import Role, living, stalled
 from chimera_cli.models.epoch import StaleEpoch, replaced
 from chimera_cli.models.goal import Goal, GoalStatus
 from chimera_cli.models.identity import goal_id_for, new_id
@@ -22,7 +22,7 @@ from chimera_cli.models.review import Decision, ReviewCard
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import TaskSpec
 from chimera_cli.models.telemetry import backend_lost
-from chimera_cli.models.unserved import unserved
+from chimera_cli.models.unserved import unexecuted, unserved
 from chimera_cli.ports.clock import ClockPort
 from chimera_cli.ports.orders import Ordered
 from chimera_cli.ports.outbox import OutboxPort
@@ -210,6 +210,7 @@ class Swarm(Records):
             stalled=stalled(fleet),
             queues=queues,
             unserved=unserved(queues.kinds, fleet),
+            unexecuted=unexecuted(queues.to_execute, fleet),
             stuck=await self.record.stuck(),
             unvouched=len(await self.record.unvouched()),
             to_review=to_review,
@@ -226,8 +227,7 @@ class Swarm(Records):
         )
 
     async def _planner_lives(self) -> bool:
-        fleet = await self.registry.fleet()
-        return any(member.role is Role.PLANNER and member.liveness is not Liveness.DEAD for member in fleet)
+        return bool(living(await self.registry.fleet(), Role.PLANNER))
 
     def _checked(self, tasks: Iterable[Wish], kinds: Kinds | None, known: Sequence[str] = ()) -> list[TaskSpec]:
         checker = PlanChecker(kinds, self.clock.now(), known)

@@ -115,6 +115,7 @@ def status_document(snapshot: "Snapshot") -> Document:
         "evicts": snapshot.queues.evicts or None,
         "clock": snapshot.queues.clock or None,
         "unserved": [one.model_dump(mode="json") for one in snapshot.unserved],
+        "unexecuted": [one.model_dump(mode="json") for one in snapshot.unexecuted],
         "recovery": snapshot.recovery.model_dump(mode="json") if snapshot.recovery else None,
         "posts_waiting": snapshot.posts_waiting,
         "ledger": {**snapshot.ledger.model_dump(mode="json"), "balanced": snapshot.ledger.balanced},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chimera_cli.models.agent import AgentStatus, FleetMember, Liveness
 from chimera_cli.models.snapshot import Snapshot
+from chimera_cli.models.unserved import Unexecuted, Unserved
 from chimera_cli.services.plain_text import one_line
 from chimera_cli.views.documents import queue_counts
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, age, moment
@@ -52,7 +53,7 @@ class _Board:
             *([stalled_facts(shot)] if shot.stalled else []),
             fleet_grid(noteworthy, len(shot.fleet)),
             queues_grid(shot),
-            *([unserved_facts(shot)] if shot.unserved else []),
+            *([unserved_facts(shot)] if shot.unserved or shot.unexecuted else []),
             *([Facts([("stuck", Cell(stuck_sentence(shot.stuck), BAD))])] if shot.stuck else []),
             *([Facts([("approvals", Cell(unvouched_sentence(shot.unvouched), BAD))])] if shot.unvouched else []),
             ledger_facts(shot),
@@ -74,8 +75,8 @@ class _Board:
         for process in shot.stalled:
             yield f"stalled\t{one_line(process)}"
         yield from queues_grid(shot).lines()
-        for one in shot.unserved:
-            yield f"unserved\t{one_line(one.kind)}\t{one.waiting}\t{one_line(one.sentence)}"
+        for name, one in _wanting(shot):
+            yield f"{name}\t{one_line(one.kind)}\t{one.waiting}\t{one_line(one.sentence)}"
         if shot.stuck:
             yield f"stuck\t{shot.stuck}\t{stuck_sentence(shot.stuck)}"
         if shot.unvouched:
@@ -178,7 +179,12 @@ def queues_grid(snapshot: Snapshot) -> Grid:
 
 def unserved_facts(snapshot: Snapshot) -> Facts:
     """Tell which kinds wait for a worker that is not there."""
-    return Facts([("unserved", Cell(one.sentence, WAITING)) for one in snapshot.unserved])
+    return Facts([(name, Cell(one.sentence, WAITING)) for name, one in _wanting(snapshot)])
+
+
+def _wanting(shot: Snapshot) -> list[tuple[str, Unserved | Unexecuted]]:
+    """Name what waits for a worker that is not there, each with the field that it stands in."""
+    return [*(("unserved", one) for one in shot.unserved), *(("unexecuted", one) for one in shot.unexecuted)]
 
 
 def stuck_sentence(count: int) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from chimera_cli.models.event import TaskEvent
 from chimera_cli.models.order import Order
 from chimera_cli.models.task import Task
-from chimera_cli.models.unserved import CURE, Unserved
 from chimera_cli.views.order import orders_grid
 from chimera_cli.views.review import MarkedText
 from chimera_cli.views.shown import Cell, Column, Facts, Grid, Shown, Stack, moment
@@ -21,9 +20,9 @@ _HISTORY = (
 
 
 def task_page(
-    task: Task, history: Sequence[TaskEvent], orders: Sequence[Order] = (), *, unserved: Sequence[Unserved] = ()
+    task: Task, history: Sequence[TaskEvent], orders: Sequence[Order] = (), *, waits: Sequence[str] = ()
 ) -> Shown:
-    """Show a task, and whether it waits for a worker that is not there."""
+    """Show a task, and what it waits for that does not come by itself."""
     facts = Facts(
         [
             ("task", task.id),
@@ -40,7 +39,7 @@ def task_page(
             ("deadline", moment(task.deadline)),
             ("error", Cell(task.error or "-", "red" if task.error else "")),
             ("updated", moment(task.updated_at)),
-            *(("waits", Cell(f"{one.sentence}; {CURE}", WAITING)) for one in unserved),
+            *(("waits", Cell(sentence, WAITING)) for sentence in waits),
         ]
     )
     parts: list[Shown] = [facts, MarkedText("payload", task.payload)]

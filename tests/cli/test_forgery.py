@@ -183,6 +183,7 @@ def test_of_two_workers_the_one_with_the_wrong_key_leaves_effects_to_the_other(l
     assert not told["approvals.key"]["ok"]
     assert "signed with another CHIMERA_APPROVAL_KEY" in told["approvals.key"]["detail"]
     line.until(lambda: "vouches for their release" in line.run("status").out, "the board tells of it")
+    assert line.run("tasks", "show", task_of(line, goal, "p-0"), "--json").json["unexecuted"] is False
     right = worker(line)
     line.over(goal)
     assert len(line.marked("posted")) == 6
@@ -206,6 +207,38 @@ def test_without_a_key_nothing_is_approved_and_nothing_approved_is_claimed(line:
     keyed = worker(line)
     line.over(goal)
     assert {int(pid) for _, _, pid, _ in line.marked("posted")} == {keyed.pid}
+
+
+def test_approved_work_that_no_live_worker_has_the_key_for_is_told_until_one_with_the_key_comes(line: Line) -> None:
+    worker(line, CHIMERA_APPROVAL_KEY=None)
+    goal = line.submit("posts", [{"key": "one", "kind": "posted"}, {"key": "two", "kind": "posted"}])
+    line.until(lambda: len(cards(line, goal)) == 2, "proposals need no key")
+    assert line.run("status", "--json").json["unexecuted"] == []
+    approve(line, *cards(line, goal).values())
+    line.until(lambda: line.run("status", "--json").json["unexecuted"] != [], "the board tells of it")
+    task = task_of(line, goal)
+    status, board, told, shown, plain = line.at_once(
+        ("status", "--json"),
+        ("status",),
+        ("doctor", "--json"),
+        ("tasks", "show", task, "--json"),
+        ("tasks", "show", task),
+    )
+    said = "2 approved tasks of kind posted wait, no live worker for it has CHIMERA_APPROVAL_KEY"
+    assert status.json["unexecuted"] == [{"kind": "posted", "waiting": 2}]
+    assert (status.json["unserved"], status.json["unvouched"]) == ([], 0)
+    assert said in board.out
+    check = next(check for check in json.loads(told.out)["checks"] if check["name"] == "approvals.waiting")
+    assert (check["ok"], check["warn"], check["detail"]) == (True, True, said)
+    assert "CHIMERA_APPROVAL_KEY" in check["mend"]
+    flags = {"unserved": False, "unexecuted": True, "unvouched": False}
+    assert {name: shown.json[name] for name in flags} == flags
+    assert "no live worker for it has CHIMERA_APPROVAL_KEY" in plain.out
+    worker(line)
+    line.over(goal)
+    assert line.run("status", "--json").json["unexecuted"] == []
+    assert line.run("tasks", "show", task, "--json").json["unexecuted"] is False
+    assert line.violations() == []
 
 
 @pytest.mark.parametrize(("key", "why"), [("short", "must be 32 or more"), ("a" * 64, "openssl rand -hex 32")])

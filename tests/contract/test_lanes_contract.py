@@ -179,6 +179,7 @@ async def test_an_execute_phase_that_must_be_alone_can_be_left_out_too(make_queu
     for _ in range(2):
         await claimed(vanishing, 1)
         await queue.reap(3)
+    assert (await queue.counts()).to_execute == {"noop": 1}
     assert not await queue.must_rest(Stage.WORK, "p1", executes=False)
     assert await queue.pop_suspect(Stage.WORK, "a", executes=False) is None
     assert await queue.must_rest(Stage.WORK, "p1")
@@ -191,6 +192,7 @@ async def test_counts_tell_how_many_wait_by_kind(queue: RedisTaskQueue) -> None:
     counts = await queue.counts()
     assert counts.kinds == {"noop": 4, "rare": 2}
     assert counts.waiting == 6
+    assert counts.to_execute == {"noop": 1}
     assert counts.oldest_waiting is not None
     assert counts.oldest_waiting >= timedelta(0)
 
@@ -229,6 +231,7 @@ async def test_what_the_older_release_left_waiting_is_carried_over_in_bounded_st
     await as_older_release(client, keys, *tasks)
     assert (await queue.counts()).waiting == 703
     assert (await queue.counts()).kinds == {"noop": 700, "rare": 3}
+    assert (await queue.counts()).to_execute == {}
     assert await queue.pop_tasks(Stage.WORK, ["a"]) == []
     steps = []
     while moved := await queue.promote():

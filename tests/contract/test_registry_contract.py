@@ -45,6 +45,15 @@ async def test_a_process_tells_how_late_its_loop_comes_and_an_older_release_need
     assert [member.loop_lag for member in await registry.fleet()] == [timedelta(milliseconds=250), None]
 
 
+async def test_a_process_tells_whether_it_has_the_key_and_one_of_an_older_release_counts_as_having_it(
+    registry: RedisAgentRegistry, client: RedisClient, keys: Keys
+) -> None:
+    await registry.beat(a_beat("host:1").model_copy(update={"has_key": False}))
+    await client.hset(f"{keys.fleet}:fleet", "host:2", a_beat("host:2").model_dump_json(exclude={"has_key"}))
+    await client.zadd(f"{keys.fleet}:beats", {"host:2": 1})
+    assert [member.has_key for member in await registry.fleet()] == [False, True]
+
+
 async def test_a_beat_replaces_the_one_before(registry: RedisAgentRegistry) -> None:
     await registry.beat(a_beat(agents=3))
     await registry.beat(a_beat(agents=1, status=AgentStatus.BUSY))

@@ -4,15 +4,17 @@
             {kind, how many wait for a worker, kind, how many, ...}, the shard's epoch,
             with which words a write is refused, or '',
             since when the server's clock is in doubt [ms], -1 when it is not, the last step [ms], its age [ms], -1 without one,
-            what the server does when memory runs short, or '', how many keys it has evicted since it was started}. ]]
+            what the server does when memory runs short, or '', how many keys it has evicted since it was started,
+            {kind, how many of those that wait for a worker are approved and wait for their execution, kind, how many, ...}}. ]]
 
 local NEXT = 4 -- Looked at of each lane. Of one goal the oldest comes first; in which order goals take their turns is chance.
-local found, oldest, kinds = {}, nil, {}
+local found, oldest, kinds, approved = {}, nil, {}, {}
 
 local function note(stage, lane, waiting, at)
   if stage ~= 'work' then return end
-  local kind = string.match(lane, '^(.*):%a+/?%a*$')
+  local kind, phase = string.match(lane, '^(.*):%a+(/?%a*)$')
   if kind then kinds[kind] = (kinds[kind] or 0) + waiting end
+  if kind and phase == '/execute' then approved[kind] = (approved[kind] or 0) + waiting end
   if at and (not oldest or at < oldest) then oldest = at end
 end
 
@@ -44,12 +46,15 @@ for _, stage in ipairs({'work', 'judge'}) do
   table.insert(found, redis.call('ZCARD', T .. ':' .. stage .. ':delay'))
 end
 table.insert(found, oldest and math.max(0, now_ms() - oldest) or -1)
-local by_kind = {}
-for kind, waiting in pairs(kinds) do
-  table.insert(by_kind, kind)
-  table.insert(by_kind, waiting)
+local function by_kind(counts)
+  local listed = {}
+  for kind, waiting in pairs(counts) do
+    table.insert(listed, kind)
+    table.insert(listed, waiting)
+  end
+  return listed
 end
-table.insert(found, by_kind)
+table.insert(found, by_kind(kinds))
 table.insert(found, tonumber(epoch()))
 -- Asked here, so that a look at the swarm costs no further round trip. It changes nothing.
 local refused = refusal(false)
@@ -65,4 +70,5 @@ local function told(section, pattern)
 end
 table.insert(found, told('memory', 'maxmemory_policy:([%w-]+)'))
 table.insert(found, tonumber(told('stats', 'evicted_keys:(%d+)')) or 0)
+table.insert(found, by_kind(approved))
 return found

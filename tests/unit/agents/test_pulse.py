@@ -49,6 +49,17 @@ async def test_leases_are_prolonged_before_every_beat_and_the_first_beat_is_at_o
         await quiet()
         assert diary.lines == ["extend", "beat"]
     assert diary.lines == ["extend", "beat", "leave p1"]
+    assert [beat.has_key for beat in diary.beats] == [True]
+
+
+async def test_a_beat_tells_that_the_process_has_no_key() -> None:
+    diary, clock, ears = Diary(), HandClock(), Ears()
+    tools = PulseTools(
+        registry=diary, housekeeper=diary, telemetry=ears, clock=clock, chance=lambda: 0.5, has_key=False
+    )
+    async with Pulse([Clerk(ears)], tools, process="p1", period=timedelta(seconds=5)):
+        await quiet()
+    assert [beat.has_key for beat in diary.beats] == [False]
 
 
 async def test_two_rounds_of_housekeeping_never_overlap() -> None:

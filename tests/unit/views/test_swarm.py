@@ -8,7 +8,7 @@ from chimera_cli.models.queue_counts import QueueCounts
 from chimera_cli.models.recovery import Loss, Recovery
 from chimera_cli.models.snapshot import Snapshot
 from chimera_cli.models.task import TaskStatus
-from chimera_cli.models.unserved import Unserved
+from chimera_cli.models.unserved import Unexecuted, Unserved
 from chimera_cli.views.documents import status_document
 from chimera_cli.views.swarm import board
 from tests.builders import NOON, a_goal
@@ -162,6 +162,15 @@ def test_work_that_no_worker_serves_is_told_on_every_face_and_only_when_there_is
     assert status_document(shot)["unserved"] == [{"kind": "report.write", "waiting": 6}]
     assert "unserved" not in drawn(board(a_snapshot(a_member(1))), 120)
     assert status_document(a_snapshot())["unserved"] == []
+
+
+def test_approved_tasks_for_which_no_worker_has_the_key_are_told_on_every_face() -> None:
+    shot = a_snapshot(a_member(1), unexecuted=(Unexecuted(kind="post", waiting=2),))
+    sentence = "2 approved tasks of kind post wait, no live worker for it has CHIMERA_APPROVAL_KEY"
+    assert sentence in " ".join(drawn(board(shot), 120).split())
+    assert f"unexecuted\tpost\t2\t{sentence}" in list(board(shot).lines())
+    assert status_document(shot)["unexecuted"] == [{"kind": "post", "waiting": 2}]
+    assert status_document(a_snapshot())["unexecuted"] == []
 
 
 def test_approved_tasks_for_which_no_worker_vouches_are_told() -> None:
