@@ -116,18 +116,22 @@ class Verdict(StrEnum):
     HEAL = "heal"
     """They belong together and Redis has lost its half, which is to be written again."""
     WAIT = "wait"
-    """Redis seems to have lost its half, but others reported not long ago from a server that has it: only time tells."""
+    """Redis seems to have lost its half, but others reported not long ago from a server that has it, or stand here too and know
+    better whether it had: only time tells."""
     REFUSE = "refuse"
     """They do not belong together, or that cannot be told."""
 
 
-def compare(record: RecordIdentity, holding: RedisHolding, reports: Sequence[Report] = ()) -> Verdict:
+def compare(
+    record: RecordIdentity, holding: RedisHolding, reports: Sequence[Report] = (), *, met: bool = False
+) -> Verdict:
     """Tell how a record and a Redis stand to each other.
 
     Args:
         record: The record.
         holding: What the Redis holds.
         reports: What live processes reported lately, this one included.
+        met: Whether this process has worked with the pair at this address: that is as good as the address in the record.
     """
     identity = holding.identity
     if identity is not None:
@@ -140,16 +144,20 @@ def compare(record: RecordIdentity, holding: RedisHolding, reports: Sequence[Rep
         return Verdict.REFUSE
     if not record.redis:
         return Verdict.REFUSE if holding.used and record.empty else Verdict.BIND
-    return _without_identity(record, holding, [report for report in reports if report.identity == record.id])
+    return _without_identity(record, holding, reports, met=met)
 
 
-def _without_identity(record: RecordIdentity, holding: RedisHolding, reports: Sequence[Report]) -> Verdict:
-    """Judge a Redis without identity, given the reports of those who saw the record's."""
-    here = [report for report in reports if _same_place(report, holding)]
-    if not here and holding.address != record.redis:
-        return Verdict.REFUSE
+def _without_identity(
+    record: RecordIdentity, holding: RedisHolding, reports: Sequence[Report], *, met: bool
+) -> Verdict:
+    """Judge a Redis without identity, by those who see it too and by those who saw the record's identity."""
+    beside = [report for report in reports if _same_place(report, holding)]
+    had = [report for report in reports if report.identity == record.id]
+    had_here = [report for report in beside if report.identity == record.id]
+    if not had_here and not met and holding.address != record.redis:
+        return Verdict.WAIT if beside else Verdict.REFUSE
     # The same run had it and has it no longer: it was flushed. Another run that has it may be another server.
-    return Verdict.HEAL if len(here) == len(reports) else Verdict.WAIT
+    return Verdict.HEAL if len(had_here) == len(had) else Verdict.WAIT
 
 
 def _same_place(report: Report, holding: RedisHolding) -> bool:

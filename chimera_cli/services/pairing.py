@@ -175,7 +175,7 @@ class Pairing:
         if record.empty and not record.redis and not holding.text:
             holding = holding.model_copy(update={"used": await self._redis.used()})
         reports = await transaction.reports(self._fresh)
-        verdict = compare(record, holding, reports)
+        verdict = compare(record, holding, reports, met=self.identity is not None and self.identity.id == record.id)
         if verdict in (Verdict.REFUSE, Verdict.WAIT):
             raise self._refusal(record, holding, verdict)
         self._check_shards(record.shards or holding.shards)
@@ -212,7 +212,7 @@ class Pairing:
     ) -> ForeignStore | BackendUnavailable:
         """Say why the pair is refused; a process that works already waits for a Redis that holds nothing."""
         if verdict is Verdict.WAIT:
-            reason = f"{holding.sentence}; live processes reported a moment ago from another server that does"
+            reason = f"{holding.sentence}; live processes reported a moment ago from another server that does, or put it back"
             return BackendUnavailable("Redis", reason, state="stands still")
         error = ForeignStore(record, holding)
         if self.identity is None:

@@ -230,6 +230,17 @@ async def test_a_redis_emptied_under_a_fleet_that_spells_its_address_in_another_
     assert (await place.held())["id"] == place.row()["id"]
 
 
+async def test_a_redis_that_came_back_empty_is_healed_where_a_process_had_met_it_whatever_its_address(
+    place: Place,
+) -> None:
+    await place.pairing().settle()
+    async with living(place.pairing(address=ELSEWHERE, run="old")) as pairing:
+        await place.client.delete(place.name)
+        pairing._redis.run = "new"  # type: ignore[attr-defined]
+        await pairing.check()
+        assert (await place.held())["id"] == place.row()["id"]
+
+
 async def test_however_short_leases_are_a_process_reports_before_its_last_report_counts_no_longer(place: Place) -> None:
     now, short = [1000.0], timedelta(seconds=1)
     async with living(place.pairing(fresh=short, monotonic=lambda: now[0])) as pairing:

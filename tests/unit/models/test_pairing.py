@@ -62,6 +62,7 @@ UNBOUND = {"shards": 0, "redis": ""}
         ("emptied, at its address", record(), holding(), (), Verdict.HEAL),
         ("emptied, elsewhere", record(), holding(address=OTHER), (), Verdict.REFUSE),
         ("emptied under a fleet", record(), holding(), (saw("r1"), saw("r1", "")), Verdict.HEAL),
+        ("emptied, elsewhere, where others stand", record(), holding(address=OTHER), (saw("r1", ""),), Verdict.WAIT),
         ("the same under another spelling", record(), holding(address=OTHER), (saw("r1"),), Verdict.HEAL),
         (
             "another database of the same server",
