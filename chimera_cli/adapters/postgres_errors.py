@@ -13,6 +13,9 @@ from chimera_cli.services.plain_text import first_line
 
 BACKEND = "Postgres"
 HINT = "check DATABASE_URL"
+GRANTS_HINT = (
+    "as the tables' owner, after each chimera db migrate: the grants of docs/trust.md to the user of DATABASE_URL"
+)
 TLS_HINT = (
     "use the host name of its certificate, and name its CA: DATABASE_URL=...?sslmode=verify-full&sslrootcert=FILE"
 )
@@ -20,8 +23,10 @@ TLS_HINT = (
 UNAVAILABLE = ("08", "53", "57", "58", "XX", "40", "25", "55P03")
 """SQLSTATEs after which the same statement may succeed: connection, resources, an operator's or a time limit's interruption,
 system and internal errors, lost races, a session that became read-only or was ended."""
-REFUSED = ("28", "3D", "42501", "0P", "3F")
-"""SQLSTATEs that no retry mends: authentication, no such database, no permission."""
+REFUSED = ("28", "3D", "0P", "3F")
+"""SQLSTATEs that no retry mends: authentication, no such database."""
+DENIED = "42501"
+"""SQLSTATE of a statement that the user has no right to, on a connection that is well."""
 SCHEMA = ("42P01", "42703", "42883", "42704", "42P10")
 """SQLSTATEs of a statement that names what the database does not have: a table, a column, a function, a type, an index."""
 
@@ -69,6 +74,8 @@ def mapped(error: SQLAlchemyError | psycopg.Error) -> SwarmError:
         return SchemaOutdated(None, HEAD)
     if cure := UNPREPARED_HINT if state in UNPREPARED else _pooler_cure(reason):
         return ConfigError(f"Postgres stands behind a pooler that cannot do this: {reason}", hint=cure)
+    if state == DENIED:
+        return ConfigError(f"a right in Postgres is missing: {reason}", hint=GRANTS_HINT)
     if state.startswith(REFUSED) or (not state and _is_refusal(driver, reason)):
         words = TLS_HINT if "certificate" in reason.lower() else HINT
         return ConfigError(f"Postgres refuses the connection: {reason}", hint=words)

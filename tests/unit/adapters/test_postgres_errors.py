@@ -88,6 +88,13 @@ def test_what_no_retry_mends_is_configuration(kind: type[psycopg.Error]) -> None
     assert type(mapped(kind("no"))) is ConfigError
 
 
+def test_a_missing_right_is_told_as_one_and_not_as_a_connection_that_is_refused() -> None:
+    error = mapped(errors.InsufficientPrivilege("permission denied for table posts"))
+    assert str(error) == "a right in Postgres is missing: permission denied for table posts"
+    assert "docs/trust.md" in error.hint
+    assert error.exit_code == 6
+
+
 @pytest.mark.parametrize("kind", OUTDATED)
 def test_what_the_database_does_not_know_is_an_outdated_schema(kind: type[psycopg.Error]) -> None:
     assert type(mapped(kind('relation "tasks" does not exist'))) is SchemaOutdated
