@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chimera_cli.adapters.health import clock_check, down, unknown
 from chimera_cli.adapters.health_disk import free_for_postgres, space_check
+from chimera_cli.adapters.health_rights import lacking_rights
 from chimera_cli.adapters.health_session import prepared_check, settings_check
 from chimera_cli.adapters.namespaces import Located, locate
 from chimera_cli.adapters.postgres_engine import open_engine
-from chimera_cli.adapters.postgres_errors import postgres_errors
+from chimera_cli.adapters.postgres_errors import GRANTS_HINT, postgres_errors
 from chimera_cli.adapters.schema import HEAD
 from chimera_cli.exceptions import SwarmError
 from chimera_cli.models.check import Check
@@ -131,13 +132,15 @@ async def _prepared(database: Database) -> Check:
 
 
 async def _write(database: Database) -> Check:
-    """Insert a goal and roll back."""
+    """Ask for the rights on all tables, insert a goal and roll back."""
     name, place = "postgres.write", await database.place()
     if place.revision is None:
         return Check(name=name, ok=True, warn=True, detail="not tried: there are no tables of this namespace yet")
     engine = open_engine(database.url, schema=place.schema, connections=1)
     try:
         async with engine.connect() as connection:
+            if lacking := await lacking_rights(connection):
+                return Check(name=name, ok=False, detail=f"the database user lacks rights: {lacking}", mend=GRANTS_HINT)
             await connection.execute(INSERT, {"id": f"doctor-{uuid4()}"})
             await connection.rollback()
     except DBAPIError as error:
