@@ -57,13 +57,16 @@ __all__ = [
 
 
 @asynccontextmanager
-async def open_swarm(settings: Settings, *, telemetry: TelemetryPort, need_redis: bool = False) -> AsyncIterator[Swarm]:
+async def open_swarm(
+    settings: Settings, *, telemetry: TelemetryPort, need_redis: bool = False, looks: bool = False
+) -> AsyncIterator[Swarm]:
     """Open both stores and close them at the end.
 
     Args:
         settings: Where they are.
         telemetry: Who listens.
         need_redis: Whether Redis being away is an error now. Commands that decide or read the record work without it.
+        looks: Whether nothing is put into the queues: a Redis that evicts keys is looked at, and refused otherwise.
 
     Raises:
         ConfigError: A server refuses us, or does not fit.
@@ -71,7 +74,7 @@ async def open_swarm(settings: Settings, *, telemetry: TelemetryPort, need_redis
         BackendUnavailable: A server is away.
         SchemaOutdated: The database has another release's schema.
     """
-    async with open_strangers(settings, telemetry=telemetry, need_redis=need_redis) as swarm:
+    async with open_strangers(settings, telemetry=telemetry, need_redis=need_redis, looks=looks) as swarm:
         with nullcontext() if need_redis else suppress(BackendUnavailable):
             await in_time(swarm.pairing.settle(), "Redis")
         yield swarm
@@ -79,12 +82,12 @@ async def open_swarm(settings: Settings, *, telemetry: TelemetryPort, need_redis
 
 @asynccontextmanager
 async def open_strangers(
-    settings: Settings, *, telemetry: TelemetryPort, need_redis: bool = True
+    settings: Settings, *, telemetry: TelemetryPort, need_redis: bool = True, looks: bool = False
 ) -> AsyncIterator[Swarm]:
     """Do the same without comparing the stores: nothing may go from one to the other before `swarm.pairing` has settled."""
     async with (
         open_database(settings, telemetry=telemetry) as engine,
-        open_redis(settings.redis_url.get_secret_value(), required=need_redis) as client,
+        open_redis(settings.redis_url.get_secret_value(), required=need_redis, looks=looks) as client,
     ):
         yield assemble(settings, telemetry, client, engine)
 

@@ -31,7 +31,7 @@ async def identity_checks(
     """
     engine = open_engine(database_url, schema=schema)
     try:
-        async with open_redis(redis_url) as client:
+        async with open_redis(redis_url, looks=True) as client:
             redis = RedisIdentities(client, keys, redis_address(redis_url))
             holding = (await redis.look()).model_copy(update={"used": await redis.used()})
         stored = PostgresIdentity(engine, postgres_address(database_url))

@@ -24,7 +24,7 @@ async def recovery_checks(
     """Say which shards stand still, and what was done after the last interruption; nothing when a server is away or empty."""
     engine = open_engine(database_url, schema=schema)
     try:
-        async with open_redis(redis_url) as client:
+        async with open_redis(redis_url, looks=True) as client:
             recovery = RedisRecovery(client, keys)
             surveys = {shard: await recovery.survey(shard) for shard in range(keys.shards)}
         records = await PostgresRecovery(engine).known()

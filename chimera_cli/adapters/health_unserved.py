@@ -28,7 +28,7 @@ class Look(NamedTuple):
 async def look_at_fleet(redis_url: str, keys: Keys) -> Look | None:
     """Read the fleet and the queues once for all checks that compare them; None when Redis is away."""
     try:
-        async with open_redis(redis_url) as client:
+        async with open_redis(redis_url, looks=True) as client:
             fleet = await RedisAgentRegistry(client, keys).fleet()
             return Look(fleet, await RedisTaskQueue(client, keys, LeasePolicy()).counts())
     except SwarmError:

@@ -11,6 +11,7 @@ from chimera_cli.adapters.redis_connections import LEAVING
 from chimera_cli.adapters.redis_errors import redis_errors
 from chimera_cli.adapters.redis_sentinel import check_service, is_sentinel_url, sentinel_client
 from chimera_cli.exceptions import BackendUnavailable, ConfigError
+from chimera_cli.models.eviction import NEVER
 
 RedisClient = Redis | RedisCluster
 """Either kind of client; both know the few commands that chimera uses."""
@@ -37,19 +38,20 @@ OLDEST_VERSION = (6, 2)
 
 
 @asynccontextmanager
-async def open_redis(url: str, *, required: bool = True) -> AsyncIterator[RedisClient]:
+async def open_redis(url: str, *, required: bool = True, looks: bool = False) -> AsyncIterator[RedisClient]:
     """Connect, check that the server fits, and close at the end.
 
     Args:
         url: redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://.
         required: Whether a server that is away is an error now; else it is one when it is first used.
+        looks: Whether the client puts no work in, so that a server which would evict that is as good as another.
 
     Raises:
         BackendUnavailable: Nobody answers.
         ConfigError: Wrong password, a replica, or a server that may lose or evict work.
     """
     try:
-        client = await connect(url)
+        client = await connect(url, looks=looks)
     except BackendUnavailable:
         if required:
             raise
@@ -60,7 +62,7 @@ async def open_redis(url: str, *, required: bool = True) -> AsyncIterator[RedisC
         await (client.end() if isinstance(client, ListeningCluster) else client.aclose())
 
 
-async def connect(url: str) -> RedisClient:
+async def connect(url: str, *, looks: bool = False) -> RedisClient:
     """Return a client for the server or the cluster behind the URL; see `open_redis` for what it raises."""
     single = single_client(url)
     try:
@@ -71,7 +73,8 @@ async def connect(url: str) -> RedisClient:
         if not clustered:
             check_role(str(info.get("role", "master")), behind_sentinel=is_sentinel_url(url))
         # Not by CONFIG GET, which managed servers and a user of deploy/redis.acl refuse.
-        check_server(str(info.get("redis_version", "0")), str(info.get("maxmemory_policy", "noeviction")))
+        policy = NEVER if looks else str(info.get("maxmemory_policy", NEVER))
+        check_server(str(info.get("redis_version", "0")), policy)
     except BaseException:
         await single.aclose()
         raise
@@ -89,7 +92,7 @@ def check_server(version: str, policy: str) -> None:
     """
     if not new_enough(version):
         raise ConfigError(f"Redis {version} is too old, 6.2 is the oldest that works", hint="use Redis 6.2 or newer")
-    if policy != "noeviction":
+    if policy != NEVER:
         raise ConfigError(
             f"Redis evicts keys when memory runs short (maxmemory-policy {policy}), which would lose tasks",
             hint="redis-cli CONFIG SET maxmemory-policy noeviction",

@@ -27,11 +27,13 @@ class Backend:
 
         return load_settings(env_file)
 
-    def open_swarm(self, settings: "Settings", *, telemetry: "TelemetryPort") -> AbstractAsyncContextManager["Swarm"]:
-        """Open both stores. Raises ConfigError or BackendUnavailable."""
+    def open_swarm(
+        self, settings: "Settings", *, telemetry: "TelemetryPort", looks: bool = False
+    ) -> AbstractAsyncContextManager["Swarm"]:
+        """Open both stores; only to look, a Redis that evicts keys too. Raises ConfigError or BackendUnavailable."""
         from chimera_cli.bootstrap import open_swarm
 
-        return open_swarm(settings, telemetry=telemetry)
+        return open_swarm(settings, telemetry=telemetry, looks=looks)
 
     def open_strangers(
         self, settings: "Settings", *, telemetry: "TelemetryPort"

@@ -28,7 +28,7 @@ def status(
         return terminal.run(_watch(terminal))
 
     async def look() -> "Snapshot":
-        async with terminal.swarm() as swarm:
+        async with terminal.swarm(looks=True) as swarm:
             return await swarm.snapshot()
 
     snapshot = terminal.run(look())
@@ -49,7 +49,7 @@ async def _watch(terminal: Terminal) -> None:
     if watching is not None:
         # The default end by SIGTERM would leave the terminal on the alternate screen.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, watching.cancel)
-    async with terminal.swarm() as swarm:
+    async with terminal.swarm(looks=True) as swarm:
         try:
             if terminal.options.json or not terminal.drawing:
                 await watch_lines(swarm.snapshot, sleep, as_json=terminal.options.json)

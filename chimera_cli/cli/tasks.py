@@ -88,7 +88,7 @@ async def _fleet(terminal: Terminal, task: "Task") -> "list[FleetMember] | None"
     if task.status not in AT_REST:
         return []
     try:
-        async with terminal.swarm() as swarm:
+        async with terminal.swarm(looks=True) as swarm:
             return await swarm.registry.fleet()
     except BackendUnavailable:
         return None

@@ -44,9 +44,9 @@ class Terminal:
         talkative = (role and not self.options.quiet) or self.options.verbose
         return open_log(secrets=self.settings().secret_values(), least=Level.INFO if talkative else Level.WARN)
 
-    def swarm(self) -> "AbstractAsyncContextManager[Swarm]":
-        """Open the swarm that the settings name."""
-        return self.backend.open_swarm(self.settings(), telemetry=self.telemetry())
+    def swarm(self, *, looks: bool = False) -> "AbstractAsyncContextManager[Swarm]":
+        """Open the swarm that the settings name; with `looks` also where Redis evicts keys, which refuses all that write."""
+        return self.backend.open_swarm(self.settings(), telemetry=self.telemetry(), looks=looks)
 
     def records(self) -> "AbstractAsyncContextManager[Records]":
         """Open the record alone, to look at: without Redis a command starts sooner, and works while Redis is away."""

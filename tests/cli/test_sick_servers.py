@@ -55,7 +55,9 @@ def test_a_policy_that_evicts_is_told_by_what_runs_and_refused_by_what_starts(li
     assert "maxmemory-policy allkeys-lru" in told
     assert "CONFIG SET maxmemory-policy noeviction" in told
     assert failing(line) == (1, ["redis eviction"])
-    assert_one_clear_error(line.run("status"), 6, "maxmemory-policy allkeys-lru", "noeviction")
+    assert "cannot be told" not in line.run("doctor").out
+    assert "maxmemory-policy allkeys-lru" in line.run("status", "--json").json["evicts"]
+    assert_one_clear_error(line.run("goals", "pause", "abcd"), 6, "maxmemory-policy allkeys-lru", "noeviction")
 
 
 def test_doctor_tells_of_a_database_that_takes_no_writes(line: Line, fresh_database: str) -> None:
