@@ -1,6 +1,7 @@
 """The doctor's list: each check with a line that says how to mend it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -11,10 +12,10 @@ from chimera_cli.views.theme import BAD, GOOD, WAITING
 
 
 class CheckList:
-    """Both faces of the checks."""
+    """Both faces of the checks. Neighbours that are not well for the same reason share a line."""
 
     def __init__(self, checks: Sequence[Check]) -> None:
-        self._checks = checks
+        self._checks = list(_joined(checks))
 
     def drawn(self) -> RenderableType:
         """Draw a line a check, and below a failed one its cure."""
@@ -33,3 +34,12 @@ class CheckList:
         """Write ok, warn or fail, name, detail and cure."""
         fields = (("fail" if not c.ok else "warn" if c.warn else "ok", c.name, c.detail, c.mend) for c in self._checks)
         return ["\t".join(map(one_line, each)) for each in fields]
+
+
+def _joined(checks: Sequence[Check]) -> Iterator[Check]:
+    for reason, alike in groupby(checks, lambda check: (check.ok, check.warn, check.detail, check.mend)):
+        group = list(alike)
+        if len(group) == 1 or reason[:2] == (True, False):
+            yield from group
+        else:
+            yield group[0].model_copy(update={"name": ", ".join(check.name for check in group)})

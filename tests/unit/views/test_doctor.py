@@ -16,6 +16,18 @@ def test_a_failed_check_comes_with_its_cure() -> None:
     assert CheckList([GOOD, BAD]).lines() == ["ok\tredis\treachable\t", "fail\tschema\tempty\tchimera db migrate"]
 
 
+def test_checks_that_were_skipped_for_the_same_reason_share_a_line_with_their_names() -> None:
+    skipped = [Check(name=name, ok=True, warn=True, detail="cannot be told", mend="redis first") for name in "abc"]
+    assert CheckList([GOOD, *skipped, BAD]).lines() == [
+        "ok\tredis\treachable\t",
+        "warn\ta, b, c\tcannot be told\tredis first",
+        "fail\tschema\tempty\tchimera db migrate",
+    ]
+    assert drawn(CheckList(skipped)).splitlines()[0].startswith("warn  a, b, c")
+    well = [Check(name=name, ok=True, detail="fine") for name in "ab"]
+    assert len(CheckList(well).lines()) == 2
+
+
 def test_local_servers_are_listed_with_their_ports() -> None:
     server = ServerStatus(name="Redis", state="running", pid=7, port=6379)
     assert list(stack_grid([server]).lines()) == ["Redis\trunning\t7\t6379"]
