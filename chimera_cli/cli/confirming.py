@@ -15,13 +15,20 @@ class ConfirmationNeeded(SwarmError):
     code = "confirmation"
     exit_code = EXIT_CONFIRM
 
-    def __init__(self, intent: str) -> None:
-        super().__init__(f"not confirmed: {intent}", hint="add --yes to do it, --dry-run to see what it touches")
+    def __init__(self, intent: str, *, dry_run: bool = False) -> None:
+        look = ", --dry-run to see what it touches" if dry_run else ""
+        super().__init__(f"not confirmed: {intent}", hint=f"add --yes to do it{look}")
         self.intent = intent
 
 
-def confirm(terminal: Terminal, intent: str, *, yes: bool) -> None:
+def confirm(terminal: Terminal, intent: str, *, yes: bool, dry_run: bool = False) -> None:
     """Say what is about to be done, and have the person at the terminal agree unless it was said beforehand.
+
+    Args:
+        terminal: Where they sit.
+        intent: What is about to be done.
+        yes: Whether it was agreed to beforehand.
+        dry_run: Whether the command has `--dry-run`, for the hint.
 
     Raises:
         ConfirmationNeeded: The answer was no, or there is nobody to ask.
@@ -32,7 +39,7 @@ def confirm(terminal: Terminal, intent: str, *, yes: bool) -> None:
         return
     asked = not terminal.options.no_input and sys.stdin.isatty() and sys.stderr.isatty()
     if not (asked and _agreed(terminal, f"{terminal.redact(intent)}?")):
-        raise ConfirmationNeeded(intent)
+        raise ConfirmationNeeded(intent, dry_run=dry_run)
 
 
 def _agreed(terminal: Terminal, question: str) -> bool:

@@ -97,7 +97,7 @@ def order_tasks(
                 return say_errors(terminal, [*missing, *refused])
             intent = f"{asked.action} {_count(len(tasks), 'task')} of {_count(len({t.goal_id for t in tasks}), 'goal')}"
             if tasks and (destroys or len(tasks) > 1):
-                confirm(terminal, intent, yes=asked.yes)
+                confirm(terminal, intent, yes=asked.yes, dry_run=True)
             elif not found:
                 terminal.note(f"nothing to {asked.action}: 0 tasks fit")
             # All of them: the record says of those that it refuses who was first.
@@ -133,7 +133,7 @@ def order_goals(
                 return say_errors(terminal, [*missing, *refused])
             if goals and (destroys or len(goals) > 1):
                 intent = f"{asked.action} {_count(len(goals), 'goal')} with {_count(sum(goal.live for goal in goals), 'live task')}"
-                confirm(terminal, intent, yes=asked.yes)
+                confirm(terminal, intent, yes=asked.yes, dry_run=True)
             if not destroys:
                 return _report(terminal, await swarm.order_goals(asked.order, found, who, asked.reason), missing)
             before = {id: await swarm.record.goal(id) for id in found}

@@ -43,6 +43,15 @@ def test_nobody_is_asked_where_nobody_wants_to_be(monkeypatch: pytest.MonkeyPatc
     assert seen.getvalue() == ""
 
 
+@pytest.mark.parametrize("has", [True, False])
+def test_a_dry_run_is_offered_where_the_command_has_one(monkeypatch: pytest.MonkeyPatch, has: bool) -> None:
+    person(monkeypatch, "n\n")
+    with pytest.raises(ConfirmationNeeded) as refused:
+        confirm(Terminal(), "cancel 3 tasks", yes=False, dry_run=has)
+    assert "--yes" in refused.value.hint
+    assert ("--dry-run" in refused.value.hint) is has
+
+
 def test_an_end_of_input_is_a_no_and_what_follows_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = person(monkeypatch, "")
     with pytest.raises(ConfirmationNeeded):
