@@ -76,8 +76,8 @@ class Settings(BaseSettings):
     """Address of an OpenAI-compatible endpoint; empty for OpenAI's own."""
 
     approval_key: ApprovalKey | None = None
-    """Key with which approvals are signed, and which Redis does not know: the same for every process of a swarm. Without it nothing
-    can be approved and no approved effect is carried out. `openssl rand -hex 32` makes one."""
+    """Key with which approvals are signed, 32 or more characters, and which Redis does not know: the same for every process of a
+    swarm. Without it nothing can be approved and no approved effect is carried out. `openssl rand -hex 32` makes one."""
     lease_s: Seconds = 15.0
     """Seconds without a sign of life after which another worker may take a task over."""
     beat_s: Seconds = 5.0

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -114,6 +114,8 @@ def _values(kind: Any) -> str:
         kind = next(part for part in get_args(kind) if part is not type(None))
     if get_origin(kind) is Literal:
         return " or ".join(f"`{word}`" for word in get_args(kind))
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     names = {float: "number", int: "whole number", str: "text", Path: "path", SecretStr: "text, kept secret"}
     return names.get(kind, "list")
 

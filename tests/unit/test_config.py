@@ -8,7 +8,7 @@ from chimera_cli.config import Settings, load_settings, variable_names
 from chimera_cli.exceptions import ConfigError
 from chimera_cli.models.gate import GatePolicy, Route
 from chimera_cli.models.settings import Group
-from docs.reference import meanings
+from docs.reference import meanings, settings_page
 
 DATABASE = "postgresql://chimera:pw%2Fsecret@db:5432/chimera"
 REDIS = "redis://:hunter2hunter2@cache:6379/0"
@@ -219,3 +219,11 @@ def test_the_example_is_valid_and_says_the_defaults(folder: Path) -> None:
 
 def settings_without_file(folder: Path) -> dict[str, object]:
     return settings(folder).model_dump(exclude={"database_url", "redis_url"})
+
+
+def test_the_page_of_settings_says_of_what_kind_each_value_is() -> None:
+    rows = [line.split(" | ") for line in settings_page().splitlines() if line.startswith("| `")]
+    values = {row[0].strip("| `"): row[2] for row in rows}
+    assert values["CHIMERA_APPROVAL_KEY"] == "text, kept secret"
+    assert [name for name, value in values.items() if value == "list"] == ["CHIMERA_HANDLERS"]
+    assert "32 or more characters" in settings_page()
