@@ -26,6 +26,7 @@ from chimera_cli.models.gate import GatePolicy
 from chimera_cli.models.policy import LeasePolicy
 from chimera_cli.models.problems import problems_of
 from chimera_cli.models.sentinel_url import SCHEMES as SENTINEL_SCHEMES
+from chimera_cli.models.setting_problems import complaints, correction, written
 from chimera_cli.models.settings import (
     ApprovalKey,
     GateSettings,
@@ -42,6 +43,7 @@ from chimera_cli.services.redaction import passwords_in
 
 PREFIX = "CHIMERA_"
 DEFAULT_ENV_FILE = Path(".env")
+Url = Annotated[str, written(r"https?://\S+", "a URL that begins with http:// or https://")]
 HINT = "chimera up writes a working .env; or set it in the environment or in .env (see .env.example)"
 
 
@@ -72,7 +74,7 @@ class Settings(BaseSettings):
     `?sentinel_username=` and `?sentinel_password=`. `rediss+sentinel://` is TLS to both."""
     openai_api_key: Annotated[SecretStr | None, Field(validation_alias="OPENAI_API_KEY")] = None
     """Key of the model's provider; only `plan`, `worker` and `judge` need it."""
-    openai_base_url: Annotated[str | None, Field(validation_alias="OPENAI_BASE_URL", pattern=r"^https?://\S+$")] = None
+    openai_base_url: Annotated[Url | None, Field(validation_alias="OPENAI_BASE_URL")] = None
     """Address of an OpenAI-compatible endpoint; empty for OpenAI's own."""
 
     approval_key: ApprovalKey | None = None
@@ -89,7 +91,9 @@ class Settings(BaseSettings):
     shards: Annotated[int, Field(ge=1, le=1024)] = 1
     """Parts that the queues are split into; the same for every process of a swarm. On a Redis Cluster as many as it has nodes, or
     a multiple of that."""
-    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")] = "default"
+    namespace: Annotated[
+        str, written(r"[A-Za-z0-9._-]{1,40}", "1 to 40 letters, digits, dots, dashes, underscores")
+    ] = "default"
     """Name that keeps several swarms on one Redis and one Postgres apart."""
     operator: str | None = None
     """Who decides review cards, as the audit names them; empty for the user of the operating system."""
@@ -187,9 +191,13 @@ def load_settings(env_file: Path | None = None, **given: Any) -> Settings:
     try:
         return Settings(_env_file=path, **given)
     except ValidationError as error:
-        raise ConfigError("; ".join(_complaints(error)), hint=HINT) from None
+        known = variable_names()
+        found = list(complaints(error, known, PREFIX))
+        raise ConfigError("; ".join(found), hint=correction(found, known, str(path)) or HINT) from None
     except SettingsError as error:
-        raise ConfigError(f"{_group_in(str(error))} is not valid; set its parts one by one", hint=HINT) from None
+        name = _group_in(str(error))
+        hint = f"correct {name} in the environment or {path}, or take it out"
+        raise ConfigError(f"{name} is not valid; set its parts one by one", hint=hint) from None
 
 
 def variable_names() -> list[str]:
@@ -222,23 +230,6 @@ def _file_problems(path: Path) -> Iterator[str]:
         elif binding.key and binding.key.upper().startswith(PREFIX) and binding.key.upper() not in known:
             near = get_close_matches(binding.key.upper(), known, 1)
             yield f"{path} line {line}: unknown variable {binding.key}" + (f", did you mean {near[0]}?" if near else "")
-
-
-def _complaints(error: ValidationError) -> Iterator[str]:
-    for item in error.errors(include_url=False, include_input=False, include_context=False):
-        message = item["msg"].removeprefix("Value error, ")
-        place = [str(part) for part in item["loc"]]
-        if not place:
-            yield message
-            continue
-        joined = "__".join(place).upper()
-        name = joined if joined in variable_names() else f"{PREFIX}{joined}"
-        if item["type"] == "missing":
-            yield f"{name} is not set"
-        elif item["type"] == "extra_forbidden":
-            yield f"{name} is not a known variable"
-        else:
-            yield f"{name}: {message}"
 
 
 def _group_in(message: str) -> str:

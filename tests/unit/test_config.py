@@ -103,6 +103,21 @@ def test_a_malformed_value_names_its_variable_and_never_itself(folder: Path, lin
     assert "hunter2" not in error.message + error.hint
 
 
+def test_a_value_that_is_set_and_wrong_is_to_be_corrected_where_it_is_set(folder: Path) -> None:
+    short = refusal(folder, f"{WORKING}CHIMERA_APPROVAL_KEY=short\nCHIMERA_NAMESPACE=a b\n")
+    assert short.hint == "correct CHIMERA_APPROVAL_KEY, CHIMERA_NAMESPACE in the environment or .env"
+    assert "CHIMERA_NAMESPACE: must be 1 to 40 letters, digits, dots, dashes, underscores" in short.message
+    assert refusal(folder, f"DATABASE_URL={DATABASE}\nREDIS_URL=http://x\n").hint.startswith("correct REDIS_URL in")
+    both = refusal(folder, f"DATABASE_URL={DATABASE}\nCHIMERA_SHARDS=0\n").hint
+    assert both == "correct CHIMERA_SHARDS in the environment or .env, and set what is missing"
+    assert "CHIMERA_LEASE_S" in refusal(folder, f"{WORKING}CHIMERA_BEAT_S=10\n").hint
+
+
+@pytest.mark.parametrize("name", ["a\\n", "a" * 41, "é", "a/b"])
+def test_a_namespace_has_no_other_characters(folder: Path, name: str) -> None:
+    assert "letters, digits" in refusal(folder, f'{WORKING}CHIMERA_NAMESPACE="{name}"\n').message
+
+
 @pytest.mark.parametrize("url", ["mysql://u:hunter2@h/d", "hunter2", "postgresql://", "postgresql://h:hunter2/d"])
 def test_a_url_that_is_none_of_postgres_is_refused_without_being_shown(folder: Path, url: str) -> None:
     error = refusal(folder, f"DATABASE_URL={url}\nREDIS_URL={REDIS}\n")
