@@ -19,7 +19,7 @@ KEY, WAITING = "approvals.key", "approvals.waiting"
 
 
 async def approval_checks(
-    database_url: str, voucher: Voucher, *, schema: str = PUBLIC, without_key: Sequence[Unexecuted] = ()
+    database_url: str, voucher: Voucher, *, schema: str = PUBLIC, without_key: Sequence[Unexecuted] | None = ()
 ) -> AsyncIterator[Check]:
     """Say whether this process can sign and check approvals, and which tasks wait for one that can.
 
@@ -27,7 +27,7 @@ async def approval_checks(
         database_url: The record's.
         voucher: What this process signs with.
         schema: Where the namespace's tables are.
-        without_key: Approved tasks that no live worker may execute.
+        without_key: Approved tasks that no live worker may execute; None when that is unknown.
     """
     engine = open_engine(database_url, schema=schema)
     try:
@@ -56,11 +56,18 @@ def key_check(voucher: Voucher, newest: ReviewCard | None) -> Check:
     return Check(name=KEY, ok=True, detail="set, and the last approval was signed with it")
 
 
-def waiting_check(tasks: Sequence[str], without_key: Sequence[Unexecuted] = ()) -> Check:
-    """Tell which tasks no worker has executed because none vouches for their release, and which none can for want of a key."""
+def waiting_check(tasks: Sequence[str], without_key: Sequence[Unexecuted] | None = ()) -> Check:
+    """Tell which approved tasks wait: for a worker with the key, or because no worker vouched for their release.
+
+    Args:
+        tasks: Ids of those for which no worker vouched.
+        without_key: Those that wait for a worker with the key; None when that is unknown.
+    """
+    if not tasks and without_key is None:
+        return Check(name=WAITING, ok=True, warn=True, detail="what waits for the key is unknown while Redis is away")
     if not tasks and not without_key:
         return Check(name=WAITING, ok=True, detail="no task waits for a worker that vouches for its release")
-    details, mends = [one.sentence for one in without_key], [KEY_CURE] if without_key else []
+    details, mends = [one.sentence for one in without_key or ()], [KEY_CURE] if without_key else []
     if tasks:
         more = f" and {len(tasks) - NAMED} more" if len(tasks) > NAMED else ""
         details.append(f"not executed, for their release is not vouched for: {', '.join(tasks[:NAMED])}{more}")

@@ -24,10 +24,10 @@ async def recovery_checks(
     """Say which shards stand still, and what was done after the last interruption; nothing when a server is away or empty."""
     engine = open_engine(database_url, schema=schema)
     try:
+        records = await PostgresRecovery(engine).known()  # First: an epoch that begins after it is no replacement.
         async with open_redis(redis_url, looks=True) as client:
             recovery = RedisRecovery(client, keys)
             surveys = {shard: await recovery.survey(shard) for shard in range(keys.shards)}
-        records = await PostgresRecovery(engine).known()
         record = PostgresRecord(engine)
         last, fresh = await record.recovery(), (await record.ledger()).submitted == 0
         lost, stuck = await record.lost_posts(NAMED + 1), await record.stuck()

@@ -58,7 +58,7 @@ async def stale(connection: AsyncConnection, card: Locked) -> str:
         return "it was altered, what it shows is not what was judged"
     newest = (await connection.execute(sql.NEWEST_JUDGEMENT)).scalar_one_or_none()
     policy, rubric = _versions(judged)
-    if newest and policy and (now := _versions(Judgement.model_validate(newest))) != (policy, rubric):
+    if newest and policy and (now := _versions_told(newest)) != (policy, rubric):
         return (
             f"it was judged under policy {policy} and rubric {rubric},"
             f" and the judges work under policy {now[0]} and rubric {now[1]} by now"
@@ -68,6 +68,11 @@ async def stale(connection: AsyncConnection, card: Locked) -> str:
 
 def _versions(judgement: Judgement) -> tuple[str, str]:
     return judgement.decision.policy_version, judgement.verdict.rubric_version
+
+
+def _versions_told(judgement: Any) -> tuple[str, str]:
+    """Return the versions of another card's judgement, which a newer release may have written: no more of it is read."""
+    return str(judgement["decision"]["policy_version"]), str(judgement["verdict"]["rubric_version"])
 
 
 async def decide(

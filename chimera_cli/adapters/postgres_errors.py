@@ -14,7 +14,8 @@ from chimera_cli.services.plain_text import first_line
 BACKEND = "Postgres"
 HINT = "check DATABASE_URL"
 GRANTS_HINT = (
-    "as the tables' owner, after each chimera db migrate: the grants of docs/trust.md to the user of DATABASE_URL"
+    "to migrate, or to make a namespace, be the tables' owner; else have the owner grant what docs/trust.md lists,"
+    " after each chimera db migrate"
 )
 TLS_HINT = (
     "use the host name of its certificate, and name its CA: DATABASE_URL=...?sslmode=verify-full&sslrootcert=FILE"

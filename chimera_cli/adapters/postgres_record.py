@@ -135,6 +135,7 @@ class PostgresRecord(PostgresReads):
             async with self._engine.begin() as connection:
                 await epochs.hold(connection, lease.epochs)
                 status = (await connection.execute(sql.STATUS, {"id": lease.task_id})).scalar_one_or_none()
+        # What the record does not know was accepted before it came back from an older copy; its approval is signed.
         if status and TaskStatus(status).terminal:
             raise HandlerError(f"refused to execute: in the record it is {status}")
 

@@ -44,7 +44,7 @@ async def open_redis(url: str, *, required: bool = True, looks: bool = False) ->
     Args:
         url: redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://.
         required: Whether a server that is away is an error now; else it is one when it is first used.
-        looks: Whether the client puts no work in, so that a server which would evict that is as good as another.
+        looks: Whether the client puts no work in; a server that evicts keys is accepted then.
 
     Raises:
         BackendUnavailable: Nobody answers.
@@ -73,8 +73,9 @@ async def connect(url: str, *, looks: bool = False) -> RedisClient:
         if not clustered:
             check_role(str(info.get("role", "master")), behind_sentinel=is_sentinel_url(url))
         # Not by CONFIG GET, which managed servers and a user of deploy/redis.acl refuse.
-        policy = NEVER if looks else str(info.get("maxmemory_policy", NEVER))
-        check_server(str(info.get("redis_version", "0")), policy)
+        check_version(str(info.get("redis_version", "0")))
+        if not looks:
+            check_eviction(str(info.get("maxmemory_policy", NEVER)))
     except BaseException:
         await single.aclose()
         raise
@@ -84,14 +85,22 @@ async def connect(url: str, *, looks: bool = False) -> RedisClient:
     return ListeningCluster.from_url(url, **OPTIONS)
 
 
-def check_server(version: str, policy: str) -> None:
-    """Refuse a server that is too old, or that would evict queued work when memory runs short.
+def check_version(version: str) -> None:
+    """Refuse a server that is too old.
 
     Raises:
-        ConfigError: It is one of these.
+        ConfigError: It is.
     """
     if not new_enough(version):
         raise ConfigError(f"Redis {version} is too old, 6.2 is the oldest that works", hint="use Redis 6.2 or newer")
+
+
+def check_eviction(policy: str) -> None:
+    """Refuse a server that would evict queued work when memory runs short.
+
+    Raises:
+        ConfigError: It would.
+    """
     if policy != NEVER:
         raise ConfigError(
             f"Redis evicts keys when memory runs short (maxmemory-policy {policy}), which would lose tasks",

@@ -30,10 +30,10 @@ class RedisIdentities:
         recovery = RedisRecovery(self._client, self._keys)
         return any([(await recovery.survey(shard)).newest for shard in range(self._keys.shards)])
 
-    async def write(self, identity: RedisIdentity, *, over: str) -> bool:
-        """Write the identity; False, and nothing written, when something else than what has the mark `over` stands there by now."""
+    async def write(self, identity: RedisIdentity, *, mark: str) -> bool:
+        """Write the identity if what stands there still has the mark; else write nothing and return False."""
         with redis_errors():
-            return int(await self._scripts.call("bind", self._keys.fleet, over, identity.written())) == 1
+            return int(await self._scripts.call("bind", self._keys.fleet, mark, identity.written())) == 1
 
     async def empty(self) -> None:
         """Forget all shards of the namespace, also those that other settings had made.

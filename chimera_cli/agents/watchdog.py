@@ -118,7 +118,7 @@ class Watchdog:
         self._told = not over
         place = "" if over else self._where()[0]
         now = "goes on" if over else f"its tasks are kept up to {self._limit.total_seconds():g} s"
-        at = f", and the whole interpreter with it, shortly before {place}" if held else place and f" at {place}"
+        at = place and (f", with the whole interpreter, in what came before {place}" if held else f" at {place}")
         said = f"the event loop stood still for {silence.total_seconds():.1f} s{at}; {now}"
         fields = {"stalled_s": round(silence.total_seconds(), 3), "over": over, "where": place}
         # In a thread of its own: whoever reads the log may be what blocks.

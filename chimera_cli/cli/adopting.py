@@ -8,7 +8,6 @@ from chimera_cli.cli.words import operator
 
 if TYPE_CHECKING:
     from chimera_cli.models.pairing import Adoption
-    from chimera_cli.services.swarm import Swarm
 
 
 def adopt(terminal: Terminal, *, name: str | None, reason: str, yes: bool) -> None:
@@ -23,7 +22,8 @@ def adopt(terminal: Terminal, *, name: str | None, reason: str, yes: bool) -> No
 
     async def work() -> None:
         async with terminal.backend.open_strangers(terminal.settings(), telemetry=terminal.telemetry()) as swarm:
-            adoption, live = await _adoption(swarm), (await swarm.record.ledger()).live
+            adoption = await swarm.pairing.adoption(replaced=await swarm.orchestrator.reconciler.replaced())
+            live = (await swarm.record.ledger()).live
             if adoption.moved:
                 await swarm.pairing.note_address()
                 terminal.note("the record and this Redis belong together; the record knows its address now")
@@ -48,14 +48,6 @@ def adopt(terminal: Terminal, *, name: str | None, reason: str, yes: bool) -> No
             terminal.show(document, terminal.plain([words]))
 
     terminal.run(work())
-
-
-async def _adoption(swarm: "Swarm") -> "Adoption":
-    from chimera_cli.models.epoch import replaced  # pydantic, which a command without stores does not need
-
-    adoption = await swarm.pairing.adoption()
-    stale = replaced((await swarm.queue.counts()).epochs, await swarm.record.epochs())
-    return adoption.model_copy(update={"replaced": stale is not None})
 
 
 def _intent(adoption: "Adoption", live: int) -> str:

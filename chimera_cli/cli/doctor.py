@@ -139,7 +139,7 @@ async def _store_checks(settings: "Settings") -> "AsyncIterator[Check]":
     except SwarmError:
         schema = ""  # The checks of the servers tell why.
     seen = await look_at_fleet(urls[0], keys)
-    without_key = unexecuted(seen.queues.to_execute, seen.fleet) if seen else ()
+    without_key = unexecuted(seen.queues.to_execute, seen.fleet) if seen else None
     if schema:
         async for check in identity_checks(*urls, keys, schema=schema, fresh=settings.lease_policy().lease):
             yield check

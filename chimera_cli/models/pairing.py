@@ -69,7 +69,7 @@ class RedisHolding(Noun):
     text: str = ""
     """The identity as it stands there; empty when there is none."""
     mark: str = ""
-    """What is compared before another identity is written there."""
+    """SHA-1 of the bytes that stand there; compared before another identity is written."""
     shards: int = 0
     """Number of shards that a release without identities noted; 0 when none did."""
     used: bool = False
@@ -116,8 +116,8 @@ class Verdict(StrEnum):
     HEAL = "heal"
     """They belong together and Redis has lost its half, which is to be written again."""
     WAIT = "wait"
-    """Redis seems to have lost its half, but others reported not long ago from a server that has it, or stand here too and know
-    better whether it had: only time tells."""
+    """Redis seems to have lost its half, but live processes reported from another server that has it, or work with this one and
+    know better whether it had it: only time tells."""
     REFUSE = "refuse"
     """They do not belong together, or that cannot be told."""
 

@@ -18,8 +18,8 @@ class RedisIdentityPort(Protocol):
         """Tell whether it holds work of the namespace."""
         ...
 
-    async def write(self, identity: RedisIdentity, *, over: str) -> bool:
-        """Write the identity; False, and nothing written, when something else than what has the mark `over` stands there by now."""
+    async def write(self, identity: RedisIdentity, *, mark: str) -> bool:
+        """Write the identity if what stands there still has the mark; else write nothing and return False."""
         ...
 
     async def empty(self) -> None:

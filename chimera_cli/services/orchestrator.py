@@ -61,7 +61,8 @@ class Orchestrator:
         self._queue = queue
         self._events = events
         self._record = record
-        self._reconciler = reconciler
+        self.reconciler = reconciler
+        """Compares Redis with the record."""
         self._sweep = sweep
         self._registry = registry
         self._reviews = reviews
@@ -86,9 +87,9 @@ class Orchestrator:
         if isinstance(paired, ForeignStore):
             raise paired
         compared = (
-            paired if isinstance(paired, SwarmError) else await self._attempt("reconcile", self._reconciler.reconcile)
+            paired if isinstance(paired, SwarmError) else await self._attempt("reconcile", self.reconciler.reconcile)
         )
-        still = isinstance(paired, SwarmError) or self._reconciler.away.all
+        still = isinstance(paired, SwarmError) or self.reconciler.away.all
         steps = {} if isinstance(paired, SwarmError) else self._in_the_queue()
         # Asked for together, these travel together.
         ends = [compared, *await asyncio.gather(*(self._attempt(*step) for step in steps.items()))]
@@ -135,7 +136,7 @@ class Orchestrator:
             "reviews": (chores.overdue, self._reviews.expire_overdue),
             "resume": (
                 chores.decisions or chores.overdue,
-                lambda: self._reviews.resume_decided(away=self._reconciler.away),
+                lambda: self._reviews.resume_decided(away=self.reconciler.away),
             ),
             "record": (True, lambda: self.record(wait=wait or chores.tasks)),
             "misplaced": (chores.sweep, self._sweep.step),
@@ -158,7 +159,7 @@ class Orchestrator:
         """Make sure that the queue is the record's and moves, waiting for others who compare both; returns how many shards
         stood."""
         await self.pairing.check()
-        return await self._reconciler.reconcile(wait=True)
+        return await self.reconciler.reconcile(wait=True)
 
     async def obey(self, rounds: int = ROUNDS) -> None:
         """Carry out operators' orders at once, and bring the record up to what came of them.
@@ -190,21 +191,21 @@ class Orchestrator:
         """Reconcile, and return what keeps some shards from being worked with; raise it when it keeps all."""
         await self.pairing.check()
         try:
-            await self._reconciler.reconcile(wait=True)
+            await self.reconciler.reconcile(wait=True)
         except SwarmError as error:
-            if self._reconciler.away.all:
+            if self.reconciler.away.all:
                 raise
             return error
         return None
 
     async def _carry_out(self) -> int:
-        return await self._control.carry_out(away=self._reconciler.away)
+        return await self._control.carry_out(away=self.reconciler.away)
 
     async def dispatch(self, rounds: int = ROUNDS) -> int:
         """Put what is persisted but not queued into the queue; returns how many tasks were new there."""
         new = 0
         for _ in range(rounds):
-            async with self._record.dispatching(BATCH, away=self._reconciler.away) as waiting:
+            async with self._record.dispatching(BATCH, away=self.reconciler.away) as waiting:
                 new += await self._queue.push_tasks(waiting)
             if not waiting:
                 break  # Fewer than a batch may be what fits into memory.
@@ -214,7 +215,7 @@ class Orchestrator:
         """Bring the record up to the queue's events, then drop those and what they ended; returns how many were new."""
         new, failed = 0, None
         for shard in range(self._events.shards):
-            if shard in self._reconciler.away.numbers:
+            if shard in self.reconciler.away.numbers:
                 continue
             try:
                 new += await self._record_shard(shard, wait, rounds)

@@ -14,6 +14,7 @@ from uuid import uuid4
 from chimera_cli.exceptions import BackendUnavailable, ConfigError, Conflict, SwarmError
 from chimera_cli.models.identity import new_id
 from chimera_cli.models.pairing import (
+    UNKNOWN_RUN,
     Adoption,
     Identity,
     RecordIdentity,
@@ -78,6 +79,7 @@ class Pairing:
         self.process = ""
         """Id of this process while it reports; empty else."""
         self._role = ""
+        self._seen: tuple[str, str] = ("", "")
         self._reported: tuple[str, str] = ("", "")
         self._report_at = 0.0
 
@@ -123,18 +125,17 @@ class Pairing:
                     continue  # Compared once more, when it is there for all to see.
         raise BackendUnavailable("Redis", "other processes change its identity all the time", state="stands still")
 
-    async def survey(self) -> tuple[RecordIdentity, RedisHolding, Verdict]:
-        """Compare both stores and change nothing."""
+    async def adoption(self, *, replaced: bool = False) -> Adoption:
+        """Say what moving the record to this Redis would mean.
+
+        Args:
+            replaced: Whether the swarm went on with another Redis since it worked with this one.
+        """
         record, holding = await self._record.read(), await self._redis.look()
         holding = holding.model_copy(update={"used": await self._redis.used()})
-        return record, holding, compare(record, holding, await self._record.reports(self._fresh))
-
-    async def adoption(self) -> Adoption:
-        """Say what moving the record to this Redis would mean."""
-        record, holding, _ = await self.survey()
         reports = await self._record.reports(self._fresh)
         elsewhere = [one for one in reports if one.identity == record.id and one.run != holding.run]
-        return Adoption(record=record, holding=holding, elsewhere=tuple(elsewhere))
+        return Adoption(record=record, holding=holding, elsewhere=tuple(elsewhere), replaced=replaced)
 
     async def note_address(self) -> None:
         """Have the record say where its Redis is now; for a pair that belongs together."""
@@ -163,7 +164,7 @@ class Pairing:
             identity = RedisIdentity(
                 id=new_id(uuid4), namespace=record.namespace, shards=self._shards, postgres=record.postgres
             )
-            if not await self._redis.write(identity, over=holding.mark):
+            if not await self._redis.write(identity, mark=holding.mark):
                 raise Conflict("another process has changed the identity in Redis", hint="chimera db adopt")
             moved = f"from {record.redis or 'no Redis'} to {holding.address}"
             why = f"{moved}, swarm {record.id} became {identity.id}" + (f": {reason}" if reason else "")
@@ -185,7 +186,7 @@ class Pairing:
         if verdict is Verdict.BOUND:
             return True
         written = RedisIdentity(id=record.id, namespace=record.namespace, shards=self._shards, postgres=record.postgres)
-        if await self._redis.write(written, over=holding.mark) and verdict is Verdict.BIND:
+        if await self._redis.write(written, mark=holding.mark) and verdict is Verdict.BIND:
             await transaction.bind(holding.address, self._shards)
         return True
 
@@ -212,7 +213,8 @@ class Pairing:
     ) -> ForeignStore | BackendUnavailable:
         """Say why the pair is refused; a process that works already waits for a Redis that holds nothing."""
         if verdict is Verdict.WAIT:
-            reason = f"{holding.sentence}; live processes reported a moment ago from another server that does, or put it back"
+            others = "live processes work with another server that holds one, or are about to write it again here"
+            reason = f"{holding.sentence}; {others}"
             return BackendUnavailable("Redis", reason, state="stands still")
         error = ForeignStore(record, holding)
         if self.identity is None:
@@ -233,8 +235,9 @@ class Pairing:
         A server that was emptied is still the one that had the identity: were all to report that they see none, nobody could tell.
         """
         identity, now = holding.identity, self._monotonic()
-        before = self._reported[1] if self._reported[0] == holding.run else ""
-        seen = holding.run, identity.id if identity else before
+        run, before = self._seen
+        known = before if run == holding.run != UNKNOWN_RUN else ""
+        seen = self._seen = holding.run, identity.id if identity else known
         if not self.process or (seen == self._reported and now < self._report_at):
             return
         report = Report(

@@ -71,6 +71,12 @@ class Reconciler:
             raise error
         return done
 
+    async def replaced(self) -> bool:
+        """Tell whether the swarm went on with another Redis, in some shard."""
+        records = await self._comparison.known()  # First: an epoch that begins after it is no replacement.
+        surveys = [(shard, await self._recovery.survey(shard)) for shard in range(self._events.shards)]
+        return any(survey.replaced(records.get(shard, ShardRecord())) for shard, survey in surveys)
+
     async def _look(self, *, wait: bool) -> tuple[int, dict[int, SwarmError]]:
         """Compare what has to be, and return how many shards go on, and why others do not: none keeps another one still."""
         done = 0

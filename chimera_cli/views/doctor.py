@@ -12,15 +12,15 @@ from chimera_cli.views.theme import BAD, GOOD, WAITING
 
 
 class CheckList:
-    """Both faces of the checks. Neighbours that are not well for the same reason share a line."""
+    """Both faces of the checks."""
 
     def __init__(self, checks: Sequence[Check]) -> None:
-        self._checks = list(_joined(checks))
+        self._checks = list(checks)
 
     def drawn(self) -> RenderableType:
-        """Draw a line a check, and below a failed one its cure."""
+        """Draw a line a check, and below a failed one its cure. Neighbours that fail for the same reason share one."""
         text = Text()
-        for check in self._checks:
+        for check in _joined(self._checks):
             word, style = ("FAIL  ", BAD) if not check.ok else ("warn  ", WAITING) if check.warn else ("ok    ", GOOD)
             text.append(word, style=style)
             text.append(one_line(check.name), style="bold")
@@ -37,9 +37,9 @@ class CheckList:
 
 
 def _joined(checks: Sequence[Check]) -> Iterator[Check]:
-    for reason, alike in groupby(checks, lambda check: (check.ok, check.warn, check.detail, check.mend)):
+    for _, alike in groupby(checks, lambda check: (check.ok, check.warn, check.detail, check.mend)):
         group = list(alike)
-        if len(group) == 1 or reason[:2] == (True, False):
+        if len(group) == 1 or (group[0].ok and not group[0].warn):
             yield from group
         else:
             yield group[0].model_copy(update={"name": ", ".join(check.name for check in group)})

@@ -45,7 +45,7 @@ def test_doctor_and_status_tell_of_a_redis_that_is_full(line: Line, redis: Redis
         assert "maxmemory" in refused
 
 
-def test_a_policy_that_evicts_is_told_by_what_runs_and_refused_by_what_starts(line: Line, redis: RedisServer) -> None:
+def test_a_policy_that_evicts_is_told_by_what_looks_and_refused_by_what_writes(line: Line, redis: RedisServer) -> None:
     worker = line.start("worker", "--count", "1")
     line.until(lambda: "agent.started" in worker.said, "the worker is up")
     with admin(redis) as client:

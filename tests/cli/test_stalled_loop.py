@@ -35,7 +35,7 @@ def test_a_task_that_stalls_its_process_for_longer_than_a_lease_runs_once_and_is
     line.until(lambda: any('"over": true' in worker.said for worker in workers), "the end of the stall is told")
     [begun, _] = [said for worker in workers for said in worker.said.splitlines() if "agent.stalled" in said]
     # Of a call that held the interpreter no thread could see the line.
-    assert ("poison.py:" if kind == "holding-loop" else "the whole interpreter with it, shortly before") in begun
+    assert ("poison.py:" if kind == "holding-loop" else "with the whole interpreter, in what came before") in begun
     assert all(worker.alive for worker in workers)
 
 

@@ -21,9 +21,9 @@ from chimera_cli.adapters.postgres_record import PostgresRecord
 from chimera_cli.adapters.postgres_review import PostgresReview
 from chimera_cli.adapters.redis_client import RedisClient, open_redis
 from chimera_cli.adapters.redis_identity import RedisIdentities
-from chimera_cli.exceptions import BackendUnavailable, ConfigError, Conflict
+from chimera_cli.exceptions import BackendUnavailable, ConfigError, Conflict, SwarmError
 from chimera_cli.models.audit import first_broken
-from chimera_cli.models.pairing import Identity, RedisHolding
+from chimera_cli.models.pairing import UNKNOWN_RUN, Identity, RedisHolding
 from chimera_cli.services.pairing import ForeignStore, Pairing
 from tests.builders import a_goal, a_spec
 from tests.contract.swarm_pair import open_pair
@@ -241,6 +241,31 @@ async def test_a_redis_that_came_back_empty_is_healed_where_a_process_had_met_it
         assert (await place.held())["id"] == place.row()["id"]
 
 
+async def test_a_server_that_tells_no_run_id_is_healed_under_a_fleet(place: Place) -> None:
+    async with (
+        living(place.pairing(run=UNKNOWN_RUN), "one") as one,
+        living(place.pairing(run=UNKNOWN_RUN), "two") as two,
+    ):
+        await place.client.delete(place.name)
+        with pytest.raises(BackendUnavailable):
+            await one.check()
+        await two.check()
+        assert (await place.held())["id"] == place.row()["id"]
+
+
+async def test_what_a_process_saw_counts_although_postgres_was_away_when_it_looked(place: Place) -> None:
+    async with living(place.pairing(address=ELSEWHERE)) as pairing:
+        pairing._redis.run = "new"  # type: ignore[attr-defined]
+        place.write("ALTER TABLE processes RENAME TO away")
+        with pytest.raises(SwarmError):
+            await pairing.check()
+        place.write("ALTER TABLE away RENAME TO processes")
+        await place.client.delete(place.name)
+        await pairing._report(await pairing._redis.look())
+        [report] = await pairing._record.reports(FRESH)
+        assert (report.run, report.identity) == ("new", place.row()["id"])
+
+
 async def test_however_short_leases_are_a_process_reports_before_its_last_report_counts_no_longer(place: Place) -> None:
     now, short = [1000.0], timedelta(seconds=1)
     async with living(place.pairing(fresh=short, monotonic=lambda: now[0])) as pairing:
@@ -350,7 +375,7 @@ async def test_adopting_empties_the_redis_and_makes_the_old_one_foreign(place: P
         await place.pairing(database=other_database).settle()
 
 
-async def test_of_two_that_agreed_to_the_same_adoption_one_adopts(place: Place) -> None:
+async def test_of_two_adoptions_that_were_agreed_to_one_is_carried_out(place: Place) -> None:
     await place.pairing().settle()
     first, second = place.pairing(address=ELSEWHERE), place.pairing(address="third:6379/0")
     agreed = await first.adoption(), await second.adoption()

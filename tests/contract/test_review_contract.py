@@ -358,6 +358,18 @@ async def test_whatever_a_judge_quotes_cards_can_be_decided(record: PostgresReco
     assert (await review.decide(plain.id, Decision.APPROVE, "maria", "")).status is CardStatus.APPROVED
 
 
+async def test_a_judgement_of_a_newer_release_stops_no_approval_of_another_card(
+    record: PostgresRecord, review: ReviewPort, engine: AsyncEngine
+) -> None:
+    await held(record, "a", "b")
+    a, b = await review.cards()
+    async with engine.begin() as connection:
+        newer = """replace(judgement::text, '{"verdict":', '{"new":1,"verdict":')::json"""
+        changed = f"UPDATE cards SET judgement = {newer} WHERE id = %s"
+        await connection.exec_driver_sql(changed, (b.id,))
+    assert (await review.decide(a.id, Decision.APPROVE, "maria", "")).status is CardStatus.APPROVED
+
+
 @pytest.mark.parametrize("versions", [("2", "1"), ("1", "2")])
 async def test_a_card_of_an_older_policy_or_rubric_is_not_approved_but_set_aside(
     record: PostgresRecord, review: ReviewPort, versions: tuple[str, str]

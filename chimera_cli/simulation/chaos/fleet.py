@@ -16,7 +16,7 @@ KILLED = -signal.SIGKILL
 EXCUSED = {KILLED, POISONED, BackendUnavailable.exit_code}
 """Ends that a drill brings about: killed, ended by a poison task, or started while a server was away."""
 UNBEGUN = {128 + signal.SIGTERM, -signal.SIGTERM}
-"""Ends of those that were told to end while they still started."""
+"""Ends of processes that were told to end while they were starting."""
 REFUSES_REPLICAS = "REDIS_URL names a replica"
 """What a process says that was started while Redis was made a replica."""
 LOOK_AGAIN_S = 0.1

@@ -1,4 +1,4 @@
-"""Doctor asks for the rights that docs/trust.md has the owner grant, no fewer and no more."""
+"""Doctor asks on each table for rights that docs/trust.md has the owner grant."""
 
 import re
 from collections.abc import Iterator

@@ -83,4 +83,4 @@ async def test_a_stall_that_held_the_watchdog_too_is_told_by_the_time_that_has_p
         ("agent.stalled", False, 60.0),
         ("agent.stalled", True, 61.0),
     ]
-    assert "and the whole interpreter with it, shortly before" in ears[0].message
+    assert "with the whole interpreter, in what came before" in ears[0].message

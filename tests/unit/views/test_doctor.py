@@ -18,14 +18,11 @@ def test_a_failed_check_comes_with_its_cure() -> None:
 
 def test_checks_that_were_skipped_for_the_same_reason_share_a_line_with_their_names() -> None:
     skipped = [Check(name=name, ok=True, warn=True, detail="cannot be told", mend="redis first") for name in "abc"]
-    assert CheckList([GOOD, *skipped, BAD]).lines() == [
-        "ok\tredis\treachable\t",
-        "warn\ta, b, c\tcannot be told\tredis first",
-        "fail\tschema\tempty\tchimera db migrate",
-    ]
-    assert drawn(CheckList(skipped)).splitlines()[0].startswith("warn  a, b, c")
+    shown = drawn(CheckList([GOOD, *skipped, BAD])).splitlines()
+    assert [line[6:].split("  ")[0] for line in shown if not line.startswith(" ")] == ["redis", "a, b, c", "schema"]
+    assert len(CheckList(skipped).lines()) == 3, "who reads lines looks for a check by its name"
     well = [Check(name=name, ok=True, detail="fine") for name in "ab"]
-    assert len(CheckList(well).lines()) == 2
+    assert len(drawn(CheckList(well)).splitlines()) == 2
 
 
 def test_local_servers_are_listed_with_their_ports() -> None:
