@@ -1,5 +1,6 @@
 """A Redis that refuses writes refuses a script as a whole, whichever it is and why: nothing changes, and it passes afterwards."""
 
+import hashlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ CALLS: Mapping[str, Call] = {
     "depose": lambda at: at.script("depose", at.mandate.run, 9),
     "inspect": lambda at: at.script("inspect", "[]", "{}", 1),
     "stall": lambda at: at.of_fleet("stall", "host:1", 5000),
-    "bind": lambda at: at.of_fleet("bind", "", "{}"),
+    "bind": lambda at: at.of_fleet("bind", hashlib.sha1(b"").hexdigest(), "{}"),
     "beat": lambda at: at.registry.beat(a_beat("host:2")),
     "sweep": lambda at: at.registry.sweep(timedelta(0)),
 }
