@@ -20,6 +20,13 @@ NUMBERS = count(1)
 NewLine = Callable[..., Line]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def hangups_end_processes() -> None:
+    """Have the processes of these tests hear of a closed terminal also where the tests were started with nohup."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="session")
 def model_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The stand-in model as a process, shared by the whole run."""

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from chimera_cli.adapters.postgres_engine import open_engine
 from chimera_cli.adapters.redis_client import open_redis
 from chimera_cli.bootstrap import assemble
 from chimera_cli.config import Settings
+from chimera_cli.exceptions import BackendUnavailable
 from chimera_cli.models.agent import AgentHeartbeat, AgentStatus, ProcessBeat, Role
 from chimera_cli.models.delivery import Delivery, Stage
 from chimera_cli.services.swarm import Swarm
@@ -39,13 +41,21 @@ class Watch:
     under_way: Counter[str] = field(default_factory=Counter)
     most: Counter[str] = field(default_factory=Counter)
 
-    async def of(self, what: str, call: Awaitable[T]) -> T:
-        """Do a call under the watch."""
+    async def of(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Do a call under the watch.
+
+        One loop does the work of all agents, and may be busy for longer than a connection may take to open. Then nothing was sent.
+        """
         self.under_way[what] += 1
         self.most[what] = max(self.most[what], self.under_way[what])
         began = perf_counter()
         try:
-            return await call
+            while True:
+                try:
+                    return await call()
+                except BackendUnavailable as error:
+                    if "Timeout connecting" not in error.message:
+                        raise
         finally:
             self.took.setdefault(what, []).append(perf_counter() - began)
             self.under_way[what] -= 1
@@ -79,13 +89,13 @@ class Agent:
         held: list[Held] = []
         for _ in range(rounds):
             _, pulled = await asyncio.gather(
-                self.watch.of("heartbeat", self.swarm.registry.beat(a_beat(self.id))),
-                self.watch.of("pull", self.swarm.queue.pop_tasks(Stage.WORK, [self.id])),
+                self.watch.of("heartbeat", lambda: self.swarm.registry.beat(a_beat(self.id))),
+                self.watch.of("pull", lambda: self.swarm.queue.pop_tasks(Stage.WORK, [self.id])),
             )
             [delivery] = pulled
             assert isinstance(delivery, Delivery)
             held.append(Held(delivery.lease.task_id, delivery.lease.generation, self.id))
-            await self.watch.of("finish", self.swarm.queue.complete(delivery.lease, a_result(delivery.key)))
+            await self.watch.of("finish", partial(self.swarm.queue.complete, delivery.lease, a_result(delivery.key)))
         return held
 
 
