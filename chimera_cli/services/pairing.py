@@ -232,7 +232,7 @@ class Pairing:
     async def _report(self, holding: RedisHolding) -> None:
         """Tell the record what is seen: at once when it has changed, else from time to time; Postgres may be away.
 
-        A server that was emptied is still the one that had the identity: were all to report that they see none, nobody could tell.
+        A server that was emptied is still the one that had the identity: reports of none would hide that.
         """
         identity, now = holding.identity, self._monotonic()
         run, before = self._seen

@@ -32,7 +32,7 @@ def test_a_pattern_is_told_in_words_and_has_to_fit_as_a_whole() -> None:
             ["CHIMERA_WORKER__TIMEOUT_S: no", "REDIS_URL is not set"],
             "correct CHIMERA_WORKER__TIMEOUT_S in the environment or .env, and set what is missing",
         ),
-        (["nobody knows"], "correct it in the environment or .env"),
+        (["no variable is named"], "correct it in the environment or .env"),
     ],
 )
 def test_what_is_set_is_to_be_corrected_and_what_is_not_set_is_not(problems: list[str], cure: str) -> None:
